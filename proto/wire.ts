@@ -83,7 +83,7 @@ export class BinaryReader {
     if (high >= 0x200000) return MAX_SAFE;
     if (high < -0x200000) return -MAX_SAFE;
     const value = high * TWO_32 + this.low;
-    return value < -MAX_SAFE ? -MAX_SAFE : value;
+    return Math.max(value, -MAX_SAFE);
   }
 
   /** An unsigned 64-bit number, saturated to the safe integers. */
@@ -204,7 +204,7 @@ export class BinaryWriter {
   int64(value: bigint | number): this {
     if (typeof value === "number") {
       if (value >= 0 && value < TWO_32) return this.uint32(value);
-      return this.split(value % TWO_32 >>> 0, Math.floor(value / TWO_32) >>> 0);
+      return this.split((value % TWO_32) >>> 0, Math.floor(value / TWO_32) >>> 0);
     }
     const v = BigInt.asUintN(64, value);
     return this.split(Number(v & 0xffffffffn), Number(v >> 32n));

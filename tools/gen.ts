@@ -2,7 +2,7 @@
 // proto/wire.ts, whose reader and writer speak plain numbers, saturate instead of failing and
 // bound the depth of nesting. Run by `npm run gen`; CI requires a clean tree afterwards.
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, renameSync, rmSync, rmdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");

@@ -1,0 +1,98 @@
+// What the API needs of the member it runs in. server/node implements it; tests may fake it.
+import type { ClusterId, LeaseId, MemberId } from "#base/ids.ts";
+import type { Member as MemberInfo } from "#proto/gen/cluster.ts";
+import type { ResponseHeader } from "#proto/gen/header.ts";
+import type {
+  CompactionRequest,
+  CompactionResponse,
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  TxnRequest,
+  TxnResponse,
+} from "#proto/gen/kv.ts";
+import type {
+  LeaseGrantRequest,
+  LeaseGrantResponse,
+  LeaseLeasesResponse,
+  LeaseRevokeRequest,
+  LeaseRevokeResponse,
+  LeaseTimeToLiveRequest,
+  LeaseTimeToLiveResponse,
+} from "#proto/gen/lease.ts";
+import type {
+  AlarmRequest,
+  AlarmResponse,
+  HashKVResponse,
+  StatusResponse,
+} from "#proto/gen/maintenance.ts";
+import type { WatchRequest, WatchResponse } from "#proto/gen/watch.ts";
+
+/** What can be proposed, and what each proposal is answered with. Headers lack identity and term. */
+export interface Proposals {
+  put: readonly [PutRequest, PutResponse];
+  deleteRange: readonly [DeleteRangeRequest, DeleteRangeResponse];
+  txn: readonly [TxnRequest, TxnResponse];
+  compaction: readonly [CompactionRequest, CompactionResponse];
+  leaseGrant: readonly [LeaseGrantRequest, LeaseGrantResponse];
+  leaseRevoke: readonly [LeaseRevokeRequest, LeaseRevokeResponse];
+  alarm: readonly [AlarmRequest, AlarmResponse];
+}
+
+/** One gRPC watch stream. Responses carry only header.revision; the API adds identity and term. */
+export interface WatchSession {
+  /** Takes one request of the client; what it causes comes out of `next` in order. */
+  request(request: WatchRequest): void;
+  /** The next response to send, or undefined until `onReady` is called again. */
+  next(): WatchResponse | undefined;
+  /** Frees all watchers of this stream. */
+  close(): void;
+}
+
+export interface ApiMember {
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  /** A header with identity and current term; `revision` 0 is omitted on the wire. */
+  header(revision: number): ResponseHeader;
+  currentRevision(): number;
+
+  /**
+   * Proposes through Raft (forwarded if this is a follower) and resolves when this member has
+   * applied it. Rejects with EtcdError: timeouts, noLeader, tooManyRequests, requestTooLarge, and
+   * whatever apply answered. Requests were validated by the API before.
+   */
+  propose<K extends keyof Proposals>(kind: K, request: Proposals[K][0]): Promise<Proposals[K][1]>;
+  /** One read-index round: resolves once everything committed before the call is applied here. */
+  linearize(): Promise<void>;
+  /** A read of this member's own state at `request.revision`; the caller linearizes before it. */
+  range(request: RangeRequest): Promise<RangeResponse>;
+  /** A transaction in which every operation is a range, read from one revision. */
+  readOnlyTxn(request: TxnRequest): Promise<TxnResponse>;
+  /** A compaction whose deletion has been written (`physical`). */
+  physicalCompaction(revision: number): Promise<void>;
+
+  openWatch(onReady: () => void): WatchSession;
+
+  /** Renews on the leader, forwarding if need be; the new TTL in seconds, 0 if there is no such lease. */
+  leaseRenew(lease: LeaseId): Promise<number>;
+  leaseTimeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse>;
+  leaseList(): LeaseLeasesResponse;
+
+  members(): MemberInfo[];
+  isLearner(): boolean;
+  /** 0n if unknown. */
+  leader(): MemberId;
+  isLeader(): boolean;
+  /** Resolves when leadership is lost for longer than three election timeouts; used by hasleader streams. */
+  onLeaderLost(run: () => void): () => void;
+  status(): StatusResponse;
+  hashKv(revision: number): Promise<HashKVResponse>;
+  /** Active alarms. */
+  alarms(): AlarmResponse["alarms"];
+  /** Cluster version text such as `3.7.0`, or undefined before it was decided. */
+  clusterVersion(): string | undefined;
+  storageVersion(): string | undefined;
+}

@@ -1,0 +1,50 @@
+// The port through which state records are read and written. server/backend implements it on
+// RocksDB and in memory; both pass test/contract-like suites beside them.
+import type { Bucket, StateBatch } from "#base/state-batch.ts";
+
+export type StateRecord = readonly [key: Uint8Array, value: Uint8Array];
+
+/** A batch that can be handed to Backend.write; it counts the bytes it holds. */
+export interface WritableBatch extends StateBatch {
+  readonly byteSize: number;
+  readonly opCount: number;
+}
+
+/** One consistent view, taken when it was opened; must be closed. */
+export interface StateView {
+  /**
+   * The next records of the interval in key order, at most `maxRecords`; empty at the end.
+   * Calls must not overlap.
+   */
+  next(maxRecords: number): Promise<readonly StateRecord[]>;
+  close(): Promise<void>;
+}
+
+export interface StateReader {
+  /** The values of `keys`, in the same order; undefined for a key that is not there. */
+  getMany(
+    bucket: Bucket,
+    keys: readonly Uint8Array[],
+  ): Promise<readonly (Uint8Array | undefined)[]>;
+  /** Opens a view of [from, to) of one bucket; without `to`, up to the bucket's end. */
+  scan(bucket: Bucket, from: Uint8Array, to?: Uint8Array): StateView;
+  /** Opens one view over all etcd buckets, in their order, for exports and Hash. */
+  scanAll(): AllBucketsView;
+}
+
+/** Like StateView over all buckets: each record carries its bucket. */
+export interface AllBucketsView {
+  next(
+    maxRecords: number,
+  ): Promise<readonly (readonly [bucket: Bucket, key: Uint8Array, value: Uint8Array])[]>;
+  close(): Promise<void>;
+}
+
+export interface Backend extends StateReader {
+  newBatch(): WritableBatch;
+  /** Writes the batch whole or not at all. Writes reach the store in the order of the calls. */
+  write(batch: WritableBatch, options: { readonly sync: boolean }): Promise<void>;
+  /** Bytes of all records (keys and values) after the last resolved write: a counter, not file sizes. */
+  sizeBytes(): number;
+  close(): Promise<void>;
+}
