@@ -1,0 +1,169 @@
+// The replicated command: what the data of a log entry holds. Encoded and decoded by hand, field by
+// field, since the generated InternalRaftRequest has some thirty optional fields of which each
+// command uses one (facts: apply rules §1).
+import { assert } from "#base/assert.ts";
+import {
+  AuthDisableRequest,
+  AuthEnableRequest,
+  AuthRoleAddRequest,
+  AuthRoleDeleteRequest,
+  AuthRoleGetRequest,
+  AuthRoleGrantPermissionRequest,
+  AuthRoleListRequest,
+  AuthRoleRevokePermissionRequest,
+  AuthStatusRequest,
+  AuthUserAddRequest,
+  AuthUserChangePasswordRequest,
+  AuthUserDeleteRequest,
+  AuthUserGetRequest,
+  AuthUserGrantRoleRequest,
+  AuthUserListRequest,
+  AuthUserRevokeRoleRequest,
+} from "#proto/gen/auth.ts";
+import {
+  DowngradeVersionTestRequest,
+  InternalAuthenticateRequest,
+  RequestHeader,
+} from "#proto/gen/internal.ts";
+import {
+  CompactionRequest,
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+} from "#proto/gen/kv.ts";
+import { LeaseCheckpointRequest, LeaseGrantRequest, LeaseRevokeRequest } from "#proto/gen/lease.ts";
+import { AlarmRequest } from "#proto/gen/maintenance.ts";
+import {
+  ClusterMemberAttrSetRequest,
+  ClusterVersionSetRequest,
+  DowngradeInfoSetRequest,
+} from "#proto/gen/membership.ts";
+import { BinaryReader, BinaryWriter, WireError } from "#proto/wire.ts";
+
+interface Codec<T> {
+  encode(message: T, writer: BinaryWriter): BinaryWriter;
+  decode(input: BinaryReader, length: number): T;
+}
+
+/** kind → [field number in InternalRaftRequest, codec of the payload]. */
+const payloads = {
+  range: [3, RangeRequest],
+  put: [4, PutRequest],
+  deleteRange: [5, DeleteRangeRequest],
+  txn: [6, TxnRequest],
+  compaction: [7, CompactionRequest],
+  leaseGrant: [8, LeaseGrantRequest],
+  leaseRevoke: [9, LeaseRevokeRequest],
+  alarm: [10, AlarmRequest],
+  leaseCheckpoint: [11, LeaseCheckpointRequest],
+  authEnable: [1000, AuthEnableRequest],
+  authDisable: [1011, AuthDisableRequest],
+  authenticate: [1012, InternalAuthenticateRequest],
+  authStatus: [1013, AuthStatusRequest],
+  authUserAdd: [1100, AuthUserAddRequest],
+  authUserDelete: [1101, AuthUserDeleteRequest],
+  authUserGet: [1102, AuthUserGetRequest],
+  authUserChangePassword: [1103, AuthUserChangePasswordRequest],
+  authUserGrantRole: [1104, AuthUserGrantRoleRequest],
+  authUserRevokeRole: [1105, AuthUserRevokeRoleRequest],
+  authUserList: [1106, AuthUserListRequest],
+  authRoleList: [1107, AuthRoleListRequest],
+  authRoleAdd: [1200, AuthRoleAddRequest],
+  authRoleDelete: [1201, AuthRoleDeleteRequest],
+  authRoleGet: [1202, AuthRoleGetRequest],
+  authRoleGrantPermission: [1203, AuthRoleGrantPermissionRequest],
+  authRoleRevokePermission: [1204, AuthRoleRevokePermissionRequest],
+  clusterVersionSet: [1300, ClusterVersionSetRequest],
+  clusterMemberAttrSet: [1301, ClusterMemberAttrSetRequest],
+  downgradeInfoSet: [1302, DowngradeInfoSetRequest],
+  downgradeVersionTest: [9900, DowngradeVersionTestRequest],
+} as const;
+
+const headerField = 100;
+const lengthDelimited = 2;
+
+export type CommandKind = keyof typeof payloads;
+
+type PayloadOf<K extends CommandKind> = (typeof payloads)[K][1] extends Codec<infer T> ? T : never;
+
+/** What each kind of command carries. */
+export type CommandPayloads = { readonly [K in CommandKind]: PayloadOf<K> };
+
+/** Who asked: the request's ID, and the user and auth revision it was checked with. */
+export interface CommandHeader {
+  readonly id: bigint;
+  readonly username: string;
+  readonly authRevision: number;
+}
+
+export type Command = {
+  readonly [K in CommandKind]: {
+    readonly header: CommandHeader;
+    readonly kind: K;
+    readonly payload: CommandPayloads[K];
+  };
+}[CommandKind];
+
+const kindByField = new Map<number, CommandKind>(
+  (Object.keys(payloads) as CommandKind[]).map((kind) => [payloads[kind][0], kind]),
+);
+
+/** The entry data of one command. `username` and `authRevision` are left out when auth is off. */
+export function encodeCommand<K extends CommandKind>(
+  kind: K,
+  payload: CommandPayloads[K],
+  header: CommandHeader,
+): Uint8Array {
+  const [field, codec] = payloads[kind];
+  const writer = new BinaryWriter();
+  writer.uint32((field << 3) | lengthDelimited).fork();
+  (codec as unknown as Codec<CommandPayloads[K]>).encode(payload, writer);
+  writer.join();
+  writer.uint32((headerField << 3) | lengthDelimited).fork();
+  writer.uint32(8).uint64(header.id);
+  if (header.username !== "") writer.uint32(18).string(header.username);
+  if (header.authRevision !== 0) writer.uint32(24).uint64(header.authRevision);
+  return writer.join().finish();
+}
+
+/**
+ * Reads entry data. Undefined for a command without a payload this version knows: such an entry
+ * comes from a newer member and must not be skipped silently, so the caller stops. Throws WireError
+ * on malformed bytes. Payload bytes alias `data`.
+ */
+export function decodeCommand(data: Uint8Array): Command | undefined {
+  const reader = new BinaryReader(data);
+  let header: CommandHeader = { id: 0n, username: "", authRevision: 0 };
+  let legacyId = 0n;
+  let kind: CommandKind | undefined;
+  let payload: unknown;
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    const field = tag >>> 3;
+    if (field === 1 && (tag & 7) === 0) {
+      legacyId = reader.uint64();
+      continue;
+    }
+    const found = kindByField.get(field);
+    if (field !== headerField && found === undefined) {
+      reader.skip(tag & 7, field);
+      continue;
+    }
+    if ((tag & 7) !== lengthDelimited)
+      throw new WireError(`field ${field} of a command is no message`);
+    const length = reader.uint32();
+    if (reader.pos + length > reader.len) throw new WireError("a command is cut short");
+    if (field === headerField) {
+      const read = RequestHeader.decode(reader, length);
+      header = { id: read.ID, username: read.username, authRevision: read.authRevision };
+    } else {
+      assert(found !== undefined, "a known field has a kind");
+      kind = found;
+      payload = (payloads[found][1] as Codec<unknown>).decode(reader, length);
+    }
+  }
+  if (kind === undefined) return undefined;
+  if (header.id === 0n && legacyId !== 0n) header = { ...header, id: legacyId };
+  return { header, kind, payload } as Command;
+}

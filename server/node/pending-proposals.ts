@@ -1,0 +1,76 @@
+// Proposals that wait for their entry to be applied. All wait equally long, so their deadlines lie
+// in one queue in order of arrival, and one coarse sweep ends those that are late: no timer a
+// request.
+import type { EtcdError } from "#proto/errors.ts";
+
+interface Pending {
+  readonly id: bigint;
+  readonly deadlineMs: number;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: EtcdError) => void;
+}
+
+export class PendingProposals {
+  private readonly byId = new Map<bigint, Pending>();
+  private queue: Pending[] = [];
+  private head = 0;
+  private readonly timeoutMs: number;
+
+  /** `timeoutMs` is etcd's request timeout: 5 s and two election timeouts. */
+  constructor(timeoutMs: number) {
+    this.timeoutMs = timeoutMs;
+  }
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  /** Resolves with what apply answers to the command of this ID. */
+  wait(id: bigint, nowMs: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const pending = { id, deadlineMs: nowMs + this.timeoutMs, resolve, reject };
+      this.byId.set(id, pending);
+      this.queue.push(pending);
+    });
+  }
+
+  /** True if a request on this member waits for this command. */
+  has(id: bigint): boolean {
+    return this.byId.has(id);
+  }
+
+  /** Hands over the answer, an EtcdError or a response; unknown IDs are other members' requests. */
+  settle(id: bigint, result: unknown, failed: boolean): void {
+    const pending = this.byId.get(id);
+    if (pending === undefined) return;
+    this.byId.delete(id);
+    if (failed) pending.reject(result as EtcdError);
+    else pending.resolve(result);
+  }
+
+  /** Rejects everything whose deadline has passed. */
+  sweep(nowMs: number, error: () => EtcdError): void {
+    const { queue } = this;
+    while (this.head < queue.length) {
+      const pending = queue[this.head]!;
+      const waiting = this.byId.get(pending.id) === pending;
+      if (waiting && pending.deadlineMs > nowMs) break;
+      this.head++;
+      if (!waiting) continue;
+      this.byId.delete(pending.id);
+      pending.reject(error());
+    }
+    if (this.head > 1024 && this.head * 2 > queue.length) {
+      this.queue = queue.slice(this.head);
+      this.head = 0;
+    }
+  }
+
+  /** Rejects everything, at the end of the process. */
+  rejectAll(error: () => EtcdError): void {
+    for (const pending of this.byId.values()) pending.reject(error());
+    this.byId.clear();
+    this.queue = [];
+    this.head = 0;
+  }
+}
