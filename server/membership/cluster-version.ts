@@ -1,0 +1,49 @@
+// Which cluster version the leader proposes, from what every member's /version said (facts: peer
+// protocol §12). Pure: the caller asks the members and proposes.
+
+/** The API level that this program speaks: what it names itself wherever the protocol asks. */
+export const serverVersion = "3.7.3";
+/** What a cluster has when some member cannot be asked. */
+const minimumClusterVersion = "3.0.0";
+
+interface Version {
+  readonly major: number;
+  readonly minor: number;
+}
+
+function parse(text: string): Version | undefined {
+  const match = /^(\d{1,5})\.(\d{1,5})\.\d{1,5}/.exec(text);
+  return match === null ? undefined : { major: Number(match[1]), minor: Number(match[2]) };
+}
+
+function compare(a: Version, b: Version): number {
+  return a.major - b.major || a.minor - b.minor;
+}
+
+/** `major.minor` of a version text such as `3.7.3`, or undefined if it is none. */
+export function majorMinor(text: string): string | undefined {
+  const version = parse(text);
+  return version && `${version.major}.${version.minor}`;
+}
+
+/**
+ * The version to propose, or undefined to leave things as they are. `servers` holds each member's
+ * server version, the own one included; undefined for a member that could not be asked.
+ */
+export function clusterVersionToPropose(
+  current: string | undefined,
+  servers: readonly (string | undefined)[],
+): string | undefined {
+  const versions = servers.map((text) => (text === undefined ? undefined : parse(text)));
+  const known = versions.filter((one) => one !== undefined);
+  const complete = known.length === servers.length && known.length > 0;
+  const lowest = known.reduce(
+    (a, b) => (compare(b, a) < 0 ? b : a),
+    known[0] ?? parse(serverVersion)!,
+  );
+  const text = `${lowest.major}.${lowest.minor}.0`;
+  if (current === undefined) return complete ? text : minimumClusterVersion;
+  const now = parse(current);
+  if (!complete || now === undefined) return undefined;
+  return now.major === lowest.major && compare(now, lowest) < 0 ? text : undefined;
+}

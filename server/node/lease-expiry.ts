@@ -1,0 +1,66 @@
+// The leader's care of leases: every 500 ms it takes the expired ones and proposes a revoke each, at
+// most 16 under way. Only a leader that has just proved its leadership does so: a member cut off
+// from the rest must not count time for others (facts: apply rules §5).
+import type { LeaseId } from "#base/ids.ts";
+
+const maxPerRound = 500;
+const maxInFlight = 16;
+
+export interface LeaseExpiryPorts {
+  isLeader(): boolean;
+  /** Proves leadership: a read-index round. */
+  linearize(): Promise<void>;
+  expired(nowMs: number, max: number): readonly LeaseId[];
+  revoke(lease: LeaseId): Promise<unknown>;
+}
+
+export class LeaseExpiry {
+  private readonly ports: LeaseExpiryPorts;
+  private readonly revoking = new Set<LeaseId>();
+  private due: LeaseId[] = [];
+  private proving = false;
+  /** Leases whose revocation by expiry succeeded. */
+  expiredTotal = 0;
+
+  constructor(ports: LeaseExpiryPorts) {
+    this.ports = ports;
+  }
+
+  /** One round; call it every 500 ms. Failures are tried again in a later round. */
+  async round(nowMs: number): Promise<void> {
+    const { ports } = this;
+    if (this.proving || !ports.isLeader()) return;
+    const due = ports.expired(nowMs, maxPerRound).filter((lease) => !this.revoking.has(lease));
+    if (due.length === 0) return;
+    this.proving = true;
+    try {
+      await ports.linearize();
+    } catch {
+      return;
+    } finally {
+      this.proving = false;
+    }
+    this.due = due;
+    this.pump();
+  }
+
+  private pump(): void {
+    while (this.revoking.size < maxInFlight && this.ports.isLeader()) {
+      const lease = this.due.pop();
+      if (lease === undefined) return;
+      if (!this.revoking.has(lease)) this.revoke(lease);
+    }
+  }
+
+  private revoke(lease: LeaseId): void {
+    this.revoking.add(lease);
+    this.ports.revoke(lease).then(
+      () => {
+        this.expiredTotal++;
+        this.revoking.delete(lease);
+        this.pump();
+      },
+      () => this.revoking.delete(lease),
+    );
+  }
+}
