@@ -258,6 +258,25 @@ export class BinaryWriter {
     return this;
   }
 
+  /** How many bytes have been written. */
+  get length(): number {
+    return this.pos;
+  }
+
+  /** Eight bytes, big-endian: the frames around messages on the peer wire, not protobuf. */
+  uint64BE(value: number): this {
+    this.room(8);
+    this.pos += 8;
+    return this.setUint64BE(this.pos - 8, value);
+  }
+
+  /** Overwrites the eight bytes at `at`, which have been written before. */
+  setUint64BE(at: number, value: number): this {
+    this.buf.writeUInt32BE(Math.floor(value / TWO_32), at);
+    this.buf.writeUInt32BE(value % TWO_32, at + 4);
+    return this;
+  }
+
   /** The bytes written so far; the writer must not be used afterwards. */
   finish(): Buffer {
     return this.buf.subarray(0, this.pos);

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import { seededRandom } from "#base/random.ts";
+import { type Entry, Message, MessageType } from "#proto/gen/raft.ts";
+import { BinaryWriter } from "#proto/wire.ts";
+import {
+  AppendDecoder,
+  AppendEncoder,
+  FrameError,
+  isLinkHeartbeat,
+  MessageDecoder,
+  readSnapshotEnvelope,
+  writeMessageFrame,
+  writeMessageHeartbeat,
+} from "#server/peer/framing.ts";
+
+const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ""), "hex");
+const entry = (term: number, index: number, data: string): Entry => ({
+  type: 0,
+  term,
+  index,
+  data: Buffer.from(data),
+});
+const append = (fields: Partial<Message>): Message =>
+  Message.create({ type: MessageType.MsgApp, to: 2n, from: 1n, ...fields });
+/** Equality of messages regardless of which Uint8Array class holds their bytes. */
+const bytesOf = (message: Message): string =>
+  Buffer.from(Message.encode(message).finish()).toString("hex");
+
+test("the message stream's heartbeat is etcd's, and is dropped whether zeros are written or not", () => {
+  const writer = new BinaryWriter();
+  writeMessageHeartbeat(writer);
+  assert.deepEqual(writer.finish(), hex("0000000000000002 0808"));
+  const seen: Message[] = [];
+  const decoder = new MessageDecoder((message) => seen.push(message));
+  decoder.push(hex("0000000000000002 0808"));
+  // As a 3.5 member writes it: every scalar, and an empty snapshot.
+  decoder.push(
+    hex("000000000000001e 0808 1000 1800 2000 2800 3000 4000 4a0a12080a022800 1000 1800 5000 5800"),
+  );
+  assert.equal(seen.length, 0);
+});
+
+test("a message stream in chunks of any size gives the same messages", () => {
+  const writer = new BinaryWriter();
+  const messages = [
+    Message.create({ type: MessageType.MsgHeartbeat, to: 2n, from: 1n, term: 3 }),
+    append({ term: 3, logTerm: 2, index: 9, entries: [entry(3, 10, "x".repeat(300))], commit: 8 }),
+    Message.create({ type: MessageType.MsgVote, to: 2n, from: 0xfedcba9876543210n, term: 4 }),
+  ];
+  for (const message of messages) {
+    writeMessageFrame(writer, message);
+    writeMessageHeartbeat(writer);
+  }
+  const bytes = writer.finish();
+  for (let size = 1; size <= bytes.length; size++) {
+    const seen: Message[] = [];
+    const decoder = new MessageDecoder((message) => seen.push(message));
+    for (let at = 0; at < bytes.length; at += size) {
+      decoder.push(Buffer.from(bytes.subarray(at, at + size)));
+    }
+    assert.deepEqual(seen.map(bytesOf), messages.map(bytesOf), `chunks of ${size} bytes`);
+  }
+});
+
+test("msgappv2: which record an append becomes", () => {
+  const encoder = new AppendEncoder();
+  const rows: readonly (readonly [Message, number])[] = [
+    [append({ term: 5, logTerm: 4, index: 6, entries: [entry(5, 7, "a")] }), 2],
+    [append({ term: 5, logTerm: 5, index: 7, entries: [entry(5, 8, "b"), entry(5, 9, "c")] }), 1],
+    [append({ term: 5, logTerm: 5, index: 9, commit: 9 }), 1],
+    [append({ term: 5, logTerm: 5, index: 8, entries: [entry(5, 9, "c")] }), 2],
+    [append({ term: 5, logTerm: 5, index: 9, entries: [entry(5, 10, "d")] }), 1],
+    [append({ term: 6, logTerm: 5, index: 10, entries: [] }), 2],
+    [append({ term: 6, logTerm: 6, index: 10, entries: [] }), 1],
+  ];
+  const bytes: Buffer[] = [];
+  for (const [message, type] of rows) {
+    const writer = new BinaryWriter();
+    encoder.write(writer, message);
+    const record = writer.finish();
+    assert.equal(record[0], type);
+    bytes.push(record);
+  }
+  const writer = new BinaryWriter();
+  encoder.heartbeat(writer);
+  assert.deepEqual(writer.finish(), hex("00"));
+
+  const whole = Buffer.concat([...bytes, hex("00")]);
+  for (let size = 1; size <= whole.length; size++) {
+    const seen: Message[] = [];
+    const decoder = new AppendDecoder(2n, 1n, (message) => seen.push(message));
+    for (let at = 0; at < whole.length; at += size) {
+      decoder.push(Buffer.from(whole.subarray(at, at + size)));
+    }
+    assert.deepEqual(
+      seen.map(bytesOf),
+      rows.map(([message]) => bytesOf(message)),
+      `chunks of ${size} bytes`,
+    );
+  }
+});
+
+test("msgappv2: a record of entries, byte for byte", () => {
+  const encoder = new AppendEncoder();
+  const writer = new BinaryWriter();
+  encoder.write(writer, append({ term: 2, logTerm: 1, index: 3 }));
+  encoder.write(
+    writer,
+    append({ term: 2, logTerm: 2, index: 3, entries: [entry(2, 4, "v")], commit: 3 }),
+  );
+  assert.deepEqual(
+    writer.finish(),
+    hex(`02 000000000000000c 0803 1002 1801 2002 2801 3003
+         01 0000000000000001 0000000000000007 1002 1804 220176 0000000000000003`),
+  );
+});
+
+test("malformed frames are refused", () => {
+  const ignore = (): void => {};
+  assert.throws(() => new MessageDecoder(ignore).push(hex("0000000020000001")), FrameError);
+  assert.throws(() => new MessageDecoder(ignore).push(hex("ffffffffffffffff")), FrameError);
+  assert.throws(() => new MessageDecoder(ignore).push(hex("0000000000000002 08ff")), /varint/);
+  assert.throws(() => new AppendDecoder(2n, 1n, ignore).push(hex("03")), FrameError);
+  assert.throws(
+    () => new AppendDecoder(2n, 1n, ignore).push(hex("01 ffffffffffffffff 00000000000000ff")),
+    FrameError,
+  );
+  assert.throws(
+    () => new AppendDecoder(2n, 1n, ignore).push(hex("01 0000000000000002 0000000020000000 0000000000000000")),
+    FrameError,
+  );
+});
+
+test("random bytes never do more than throw", () => {
+  const seed = Number(process.env["SEED"] ?? Date.now() % 4294967296);
+  const random = seededRandom(seed);
+  for (let round = 0; round < 2000; round++) {
+    const bytes = Buffer.from(
+      Array.from({ length: random.below(80) }, () =>
+        random.chance(0.6) ? random.below(4) : random.below(256),
+      ),
+    );
+    for (const make of [
+      () => new MessageDecoder(() => {}),
+      () => new AppendDecoder(2n, 1n, () => {}),
+    ]) {
+      try {
+        make().push(bytes);
+      } catch (error) {
+        const code = (error as { code?: string }).code;
+        assert.ok(
+          code === "MALFORMED_PEER_FRAME" || code === "MALFORMED_PROTOBUF",
+          `SEED=${seed} node --test server/peer/framing.test.ts: ${error}`,
+        );
+      }
+    }
+  }
+});
+
+test("a snapshot's envelope ends where its database begins", async () => {
+  const message = Message.create({ type: MessageType.MsgSnap, to: 2n, from: 1n, term: 7 });
+  const writer = new BinaryWriter();
+  writeMessageFrame(writer, message);
+  const bytes = Buffer.concat([writer.finish(), Buffer.from("database")]);
+  for (let size = 1; size <= bytes.length; size++) {
+    const chunks = (async function* () {
+      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+    })();
+    const envelope = await readSnapshotEnvelope(chunks);
+    assert.equal(bytesOf(envelope.message), bytesOf(message));
+    const rest: Buffer[] = [];
+    for await (const chunk of envelope.body) rest.push(chunk);
+    assert.equal(Buffer.concat(rest).toString(), "database", `chunks of ${size} bytes`);
+  }
+  const cut = (async function* () {
+    yield bytes.subarray(0, 10);
+  })();
+  await assert.rejects(readSnapshotEnvelope(cut), FrameError);
+  assert.equal(isLinkHeartbeat(message), false);
+});
