@@ -1,0 +1,182 @@
+// A cluster as a black box: members that serve etcd's wires, can be killed, paused and restarted.
+//
+// The same interface stands before our binaries, the reference etcd and, later, members in one
+// process, so that one suite runs against all of them.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { assert } from "#base/assert.ts";
+import { type Launcher, launcherOf, type RunnerName } from "./launchers.ts";
+import { MemberProcess, type ProcessExit } from "./member-process.ts";
+import { releasePorts, reservePorts } from "./ports.ts";
+
+/** One member, seen from outside. Its identity and its data outlive its process. */
+export interface ClusterMember {
+  readonly name: string;
+  /** host:port for gRPC. */
+  readonly endpoint: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+  readonly dataDir: string;
+  readonly isRunning: boolean;
+  /** Starts the process (again); resolves when it says that it serves clients. */
+  start(): Promise<void>;
+  /** Signals the process and resolves when it is gone. */
+  kill(signal?: NodeJS.Signals): Promise<ProcessExit>;
+  /** Stops the process in its tracks (SIGSTOP): connections stay open, nothing answers. */
+  pause(): void;
+  resume(): void;
+  /** Lines printed since the last start, oldest first. */
+  log(): readonly string[];
+  /** A place in the log to give to `waitForLog`. */
+  logPosition(): number;
+  /** Resolves with the first line at or after `from` that matches. */
+  waitForLog(pattern: RegExp, from?: number): Promise<string>;
+}
+
+/** Members that form one cluster. */
+export interface Cluster extends AsyncDisposable {
+  readonly runner: RunnerName;
+  readonly members: readonly ClusterMember[];
+  /** host:port of every member. */
+  endpoints(): string[];
+  /** Ends all members and removes their data. */
+  stop(): Promise<void>;
+}
+
+/** How to make a cluster. */
+export interface ClusterOptions {
+  readonly runner: RunnerName;
+  readonly size: number;
+  /** More flags, given to every member. */
+  readonly flags?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Keep the folders after `stop`, to look at them. */
+  readonly keepData?: boolean;
+}
+
+interface MemberOptions {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly clientPort: number;
+  readonly peerPort: number;
+  readonly launcher: Launcher;
+  readonly env: NodeJS.ProcessEnv;
+  flags: readonly string[];
+}
+
+class ProcessMember implements ClusterMember {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+  readonly dataDir: string;
+  private readonly options: MemberOptions;
+  private process: MemberProcess | undefined;
+
+  constructor(options: MemberOptions) {
+    this.options = options;
+    this.name = options.name;
+    this.dataDir = options.dataDir;
+    this.endpoint = `127.0.0.1:${options.clientPort}`;
+    this.clientUrl = `http://${this.endpoint}`;
+    this.peerUrl = `http://127.0.0.1:${options.peerPort}`;
+  }
+
+  get isRunning(): boolean {
+    return this.process?.isRunning ?? false;
+  }
+
+  async start(): Promise<void> {
+    assert(!this.isRunning, `${this.name} is already running`);
+    const started = new MemberProcess(
+      this.name,
+      this.options.launcher.command(this.options.flags, this.options.env),
+    );
+    this.process = started;
+    await started.waitForLine(/ready to serve client requests/);
+  }
+
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<ProcessExit> {
+    const { process: started } = this;
+    assert(started !== undefined, `${this.name} was never started`);
+    started.signal(signal);
+    // A paused process takes SIGKILL at once, any other signal only after it goes on.
+    if (signal !== "SIGKILL") started.signal("SIGCONT");
+    return await started.exited;
+  }
+
+  pause(): void {
+    this.process?.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.process?.signal("SIGCONT");
+  }
+
+  log(): readonly string[] {
+    return this.process?.log() ?? [];
+  }
+
+  logPosition(): number {
+    return this.process?.lineCount() ?? 0;
+  }
+
+  waitForLog(pattern: RegExp, from = 0): Promise<string> {
+    assert(this.process !== undefined, `${this.name} was never started`);
+    return this.process.waitForLine(pattern, from);
+  }
+}
+
+/** Starts `size` members with a static bootstrap; resolves when all of them serve clients. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const launcher = launcherOf(options.runner);
+  const ports = await reservePorts(options.size * 2);
+  const folder = mkdtempSync(join(tmpdir(), `etcd-ts-${options.runner}-`));
+  const prepared = Array.from(
+    { length: options.size },
+    (_, i): MemberOptions => ({
+      name: `m${i + 1}`,
+      dataDir: join(folder, `m${i + 1}`),
+      clientPort: ports[i * 2]!,
+      peerPort: ports[i * 2 + 1]!,
+      launcher,
+      env: { ...process.env, ...options.env },
+      flags: [],
+    }),
+  );
+  const members = prepared.map((member) => new ProcessMember(member));
+  const initialCluster = members.map((member) => `${member.name}=${member.peerUrl}`).join(",");
+  for (const [i, member] of members.entries()) {
+    prepared[i]!.flags = [
+      `--name=${member.name}`,
+      `--data-dir=${member.dataDir}`,
+      `--listen-client-urls=${member.clientUrl}`,
+      `--advertise-client-urls=${member.clientUrl}`,
+      `--listen-peer-urls=${member.peerUrl}`,
+      `--initial-advertise-peer-urls=${member.peerUrl}`,
+      `--initial-cluster=${initialCluster}`,
+      "--initial-cluster-token=etcd-ts-test",
+      "--initial-cluster-state=new",
+      ...(options.flags ?? []),
+    ];
+  }
+  const stop = async (): Promise<void> => {
+    await Promise.all(members.filter((member) => member.isRunning).map((member) => member.kill()));
+    releasePorts(ports);
+    if (options.keepData !== true) rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all(members.map((member) => member.start()));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    runner: options.runner,
+    members,
+    endpoints: () => members.map((member) => member.endpoint),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
