@@ -19,6 +19,8 @@ export interface ClusterMember {
   readonly peerUrl: string;
   readonly dataDir: string;
   readonly isRunning: boolean;
+  /** The process that was started last; launchers exec, so it is the server itself. */
+  readonly pid: number;
   /** Starts the process (again); resolves when it says that it serves clients. */
   start(): Promise<void>;
   /** Signals the process and resolves when it is gone. */
@@ -85,6 +87,11 @@ class ProcessMember implements ClusterMember {
 
   get isRunning(): boolean {
     return this.process?.isRunning ?? false;
+  }
+
+  get pid(): number {
+    assert(this.process !== undefined, `${this.name} was never started`);
+    return this.process.pid;
   }
 
   async start(): Promise<void> {
