@@ -1,0 +1,308 @@
+// From command line, environment and file to a ServerConfig, in etcd's order and words. Pure: the
+// arguments, the variables and the way to read a file are passed in.
+import { errorText } from "#base/errors.ts";
+import { maxConfigFileBytes, parseConfigFile } from "./file.ts";
+import { parseFlags } from "./flags.ts";
+import { formatGoDuration } from "./go-literals.ts";
+import { helpText, usage } from "./help.ts";
+import type { ConfigNote } from "./note.ts";
+import { findOption, oldNames, optionEntries, variableOf } from "./options.ts";
+import type { LogLevel, ServerConfig } from "./server-config.ts";
+import { Settings } from "./settings.ts";
+import { validate } from "./validate.ts";
+
+export type ConfigResult =
+  | {
+      readonly kind: "run";
+      readonly config: ServerConfig;
+      readonly warnings: readonly ConfigNote[];
+    }
+  /** Print `text` on stdout, exit 0. */
+  | { readonly kind: "help"; readonly text: string }
+  | { readonly kind: "version" }
+  | {
+      readonly kind: "error";
+      readonly exitCode: 1 | 2;
+      /** One line that says what is wrong. */
+      readonly message: string;
+      /** With exit code 2: print message and usage on stderr as they are. */
+      readonly usage?: string;
+      /** With exit code 1: what etcd logs instead of printing. */
+      readonly log?: ConfigNote;
+      readonly warnings: readonly ConfigNote[];
+    };
+
+export interface ConfigSources {
+  /** Without the program's own name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Returns the text of a file or throws an error with Node's `code`. */
+  readFile(path: string): string;
+  /** Address to advertise instead of 0.0.0.0, if the machine has one. */
+  readonly defaultHost?: string;
+}
+
+const quotaDefaultBytes = 2 * 1024 * 1024 * 1024;
+const minRaftTimeoutMs = 5000;
+const minProgressNotifyMs = 100;
+
+/** Reads everything and checks it. Never throws for bad input. */
+export function parseServerConfig(sources: ConfigSources): ConfigResult {
+  const warnings: ConfigNote[] = [];
+  const settings = new Settings();
+  const invalid = (reason: string): ConfigResult => ({
+    kind: "error",
+    exitCode: 1,
+    message: reason,
+    log: { level: "warn", message: "failed to verify flags", fields: { error: reason } },
+    warnings,
+  });
+
+  const flags = parseFlags(sources.argv, settings);
+  if (flags.kind === "help") return { kind: "help", text: helpText() };
+  if (flags.kind === "error") {
+    return { kind: "error", exitCode: 2, message: flags.message, usage, warnings };
+  }
+  const stray = flags.rest[0];
+  if (stray !== undefined) return invalid(`${JSON.stringify(stray)} is not a valid flag`);
+  if (flags.version) return { kind: "version" };
+
+  const path = flags.configFile || sources.env["ETCD_CONFIG_FILE"];
+  let used: Settings;
+  if (path) {
+    used = new Settings();
+    const fault = readConfigFile(path, sources, used, warnings);
+    if (fault !== undefined) return invalid(fault);
+  } else {
+    used = settings;
+    for (const name of flags.names) warnOldName(name, warnings);
+    const conflict = readEnvironment(sources.env, flags.names, settings, warnings);
+    if (conflict?.kind === "shadowed") return shadowed(conflict.variable, warnings);
+    if (conflict !== undefined) return invalid(conflict.reason);
+  }
+  const fault = validate(used, path ? "file" : "flags", warnings);
+  if (fault !== undefined) return invalid(fault);
+  const refused = used.refused();
+  if (refused.length > 0) {
+    const which = refused.length === 1 ? "is" : "are";
+    return invalid(`${refused.join(", ")} ${which} not supported yet; see docs/flags.md`);
+  }
+  const config = build(used, sources.defaultHost, warnings);
+  return { kind: "run", config, warnings };
+}
+
+function shadowed(variable: string, warnings: readonly ConfigNote[]): ConfigResult {
+  const message =
+    "conflicting environment variable is shadowed by corresponding command-line flag (either unset environment variable or disable flag))";
+  return {
+    kind: "error",
+    exitCode: 1,
+    message: `${message}: ${variable}`,
+    log: { level: "fatal", message, fields: { "environment-variable": variable } },
+    warnings,
+  };
+}
+
+function warnOldName(name: string, warnings: ConfigNote[]): void {
+  const old = oldNames.get(name);
+  if (old === undefined) return;
+  const instead = old.gate === undefined ? `--${old.option}` : `--feature-gates=${old.gate}=true`;
+  warnings.push({
+    level: "warn",
+    message: `--${name} is deprecated and removed in etcd 3.7; use ${instead}`,
+    fields: {},
+  });
+}
+
+function readConfigFile(
+  path: string,
+  sources: ConfigSources,
+  settings: Settings,
+  warnings: ConfigNote[],
+): string | undefined {
+  let text: string;
+  try {
+    text = sources.readFile(path);
+  } catch (thrown) {
+    const code = (thrown as { readonly code?: unknown }).code;
+    if (code === "ENOENT") return `open ${path}: no such file or directory`;
+    if (code === "EACCES") return `open ${path}: permission denied`;
+    if (code === "EISDIR") return `read ${path}: is a directory`;
+    return `read ${path}: ${errorText(thrown)}`;
+  }
+  if (text.length > maxConfigFileBytes) {
+    return `${path}: larger than ${maxConfigFileBytes} bytes`;
+  }
+  const read = parseConfigFile(text, settings);
+  if ("fault" in read) return `${path}: ${read.fault}`;
+  for (const name of read.oldNames) warnOldName(name, warnings);
+  warnings.push({
+    level: "info",
+    message:
+      "loaded server configuration, other configuration command line flags and environment variables will be ignored if provided",
+    fields: { path },
+  });
+  return undefined;
+}
+
+type EnvironmentFault =
+  | { readonly kind: "shadowed"; readonly variable: string }
+  | { readonly kind: "invalid"; readonly reason: string };
+
+function readEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  flagNames: ReadonlySet<string>,
+  settings: Settings,
+  warnings: ConfigNote[],
+): EnvironmentFault | undefined {
+  const byFlag = new Set([...flagNames].map(variableOf));
+  const names = [...optionEntries.map(([name]) => name as string), ...oldNames.keys()].sort();
+  const known = new Map(names.map((name) => [variableOf(name), name]));
+  let fault: EnvironmentFault | undefined;
+  for (const variable of Object.keys(env).sort()) {
+    if (!variable.startsWith("ETCD_")) continue;
+    const value = env[variable] ?? "";
+    if (byFlag.has(variable)) return { kind: "shadowed", variable };
+    if (variable === "ETCD_VERSION") {
+      if (value !== "") {
+        const fields = { key: variable, value };
+        warnings.push({
+          level: "warn",
+          message: "cannot set special environment variable",
+          fields,
+        });
+      }
+      continue;
+    }
+    if (variable === "ETCD_CONFIG_FILE" || variable === "ETCD_UNSUPPORTED_ARCH") continue;
+    const name = known.get(variable);
+    if (name === undefined) {
+      const fields = { "environment-variable": variable };
+      warnings.push({ level: "warn", message: "unrecognized environment variable", fields });
+      continue;
+    }
+    if (value === "") continue;
+    warnOldName(name, warnings);
+    const reason = settings.setText(name, value);
+    if (reason !== undefined) {
+      fault ??= {
+        kind: "invalid",
+        reason: `invalid value ${JSON.stringify(value)} for ${variable}: ${reason}`,
+      };
+      continue;
+    }
+    const shown = findOption(name)?.secret === true ? "***" : value;
+    warnings.push({
+      level: "info",
+      message: "recognized and used environment variable",
+      fields: { "variable-name": variable, "variable-value": shown },
+    });
+  }
+  return fault;
+}
+
+function atLeast5s(
+  settings: Settings,
+  name: "raft-read-timeout" | "raft-write-timeout",
+  warnings: ConfigNote[],
+): number {
+  const given = settings.get(name);
+  if (given >= minRaftTimeoutMs) return given;
+  const minimum = formatGoDuration(minRaftTimeoutMs);
+  warnings.push({
+    level: "info",
+    message: `${name} increased to minimum value: ${minimum}`,
+    fields: {},
+  });
+  return minRaftTimeoutMs;
+}
+
+/** Advertised URLs: 0.0.0.0 behind a default means the machine's own address. */
+function advertised(
+  settings: Settings,
+  which: "peer" | "client",
+  defaultHost: string | undefined,
+  warnings: ConfigNote[],
+): readonly string[] {
+  const name = which === "peer" ? "initial-advertise-peer-urls" : "advertise-client-urls";
+  const listen = settings.get(which === "peer" ? "listen-peer-urls" : "listen-client-urls")[0];
+  const urls = settings.get(name).map((url) => url.text);
+  if (defaultHost === undefined || listen?.host !== "0.0.0.0") return urls;
+  if (urls.join(",") !== findOption(name)?.default) return urls;
+  warnings.push({
+    level: "info",
+    message: "detected default host for advertise",
+    fields: { host: defaultHost },
+  });
+  return [`${listen.scheme}://${defaultHost}:${listen.port}`];
+}
+
+function build(
+  settings: Settings,
+  defaultHost: string | undefined,
+  warnings: ConfigNote[],
+): ServerConfig {
+  const name = settings.get("name");
+  const advertisePeerUrls = advertised(settings, "peer", defaultHost, warnings);
+  const advertiseClientUrls = advertised(settings, "client", defaultHost, warnings);
+  let initialCluster = settings.get("initial-cluster");
+  if (name !== "default" && initialCluster === findOption("initial-cluster")?.default) {
+    initialCluster = advertisePeerUrls.map((url) => `${name}=${url}`).join(",");
+  }
+  let dataDir = settings.get("data-dir");
+  if (dataDir === "") {
+    dataDir = `${name}.etcd`;
+    const fields = { "data-dir": dataDir };
+    warnings.push({ level: "warn", message: "'data-dir' was empty; using default", fields });
+  }
+  const heartbeatMs = settings.get("heartbeat-interval");
+  const electionTimeoutMs = settings.get("election-timeout");
+  const electionTicks = Math.floor(electionTimeoutMs / heartbeatMs);
+  const quota = settings.get("quota-backend-bytes");
+  return {
+    name,
+    dataDir,
+    walDir: settings.get("wal-dir") || undefined,
+    snapshotCount: settings.get("snapshot-count"),
+    snapshotCatchupEntries: settings.get("snapshot-catchup-entries"),
+    heartbeatMs,
+    electionTimeoutMs,
+    electionTicks,
+    initialElectionTickAdvance: settings.get("initial-election-tick-advance"),
+    listenPeerUrls: settings.get("listen-peer-urls"),
+    listenClientUrls: settings.get("listen-client-urls"),
+    advertisePeerUrls,
+    advertiseClientUrls,
+    initialCluster,
+    initialClusterState: settings.get("initial-cluster-state") === "existing" ? "existing" : "new",
+    initialClusterToken: settings.get("initial-cluster-token"),
+    strictReconfigCheck: settings.get("strict-reconfig-check"),
+    preVote: settings.get("pre-vote"),
+    maxLearners: settings.get("max-learners"),
+    quotaBytes: quota < 0 ? undefined : quota === 0 ? quotaDefaultBytes : quota,
+    maxTxnOps: settings.get("max-txn-ops"),
+    maxRequestBytes: settings.get("max-request-bytes"),
+    maxConcurrentStreams: settings.get("max-concurrent-streams"),
+    grpcKeepaliveMinTimeMs: settings.get("grpc-keepalive-min-time"),
+    grpcKeepaliveIntervalMs: settings.get("grpc-keepalive-interval"),
+    grpcKeepaliveTimeoutMs: settings.get("grpc-keepalive-timeout"),
+    raftReadTimeoutMs: atLeast5s(settings, "raft-read-timeout", warnings),
+    raftWriteTimeoutMs: atLeast5s(settings, "raft-write-timeout", warnings),
+    requestTimeoutMs: 5000 + 2 * electionTicks * heartbeatMs,
+    compactionBatchLimit: settings.get("compaction-batch-limit") || 1000,
+    compactionSleepMs: settings.get("compaction-sleep-interval") || 10,
+    watchProgressNotifyMs: Math.max(
+      settings.get("watch-progress-notify-interval"),
+      minProgressNotifyMs,
+    ),
+    warningApplyMs: settings.get("warning-apply-duration"),
+    warningUnaryRequestMs: settings.get("warning-unary-request-duration") || 300,
+    log: {
+      level: settings.get("log-level") as LogLevel,
+      outputs: [
+        ...new Set(settings.get("log-outputs").map((one) => (one === "default" ? "stderr" : one))),
+      ],
+    },
+    featureGates: settings.get("feature-gates"),
+  };
+}

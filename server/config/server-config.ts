@@ -1,0 +1,63 @@
+// What a member is started with, typed and checked. Times are milliseconds.
+import type { Endpoint } from "./urls.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
+
+/** The configuration of one member. */
+export interface ServerConfig {
+  readonly name: string;
+  /** Never empty. */
+  readonly dataDir: string;
+  /** undefined: inside dataDir. */
+  readonly walDir: string | undefined;
+  readonly snapshotCount: number;
+  readonly snapshotCatchupEntries: number;
+  readonly heartbeatMs: number;
+  readonly electionTimeoutMs: number;
+  /** electionTimeoutMs in whole heartbeats; at least 5. */
+  readonly electionTicks: number;
+  readonly initialElectionTickAdvance: boolean;
+
+  /** Never empty; hosts are addresses or "localhost". */
+  readonly listenPeerUrls: readonly Endpoint[];
+  readonly listenClientUrls: readonly Endpoint[];
+  /** Sorted, never empty. */
+  readonly advertisePeerUrls: readonly string[];
+  /** Sorted. */
+  readonly advertiseClientUrls: readonly string[];
+
+  /** As given; only read when the data folder is new: see bootstrap.ts. */
+  readonly initialCluster: string;
+  readonly initialClusterState: "new" | "existing";
+  readonly initialClusterToken: string;
+  readonly strictReconfigCheck: boolean;
+  readonly preVote: boolean;
+  readonly maxLearners: number;
+
+  /** Bytes; undefined: no limit. */
+  readonly quotaBytes: number | undefined;
+  readonly maxTxnOps: number;
+  readonly maxRequestBytes: number;
+  readonly maxConcurrentStreams: number;
+  readonly grpcKeepaliveMinTimeMs: number;
+  readonly grpcKeepaliveIntervalMs: number;
+  readonly grpcKeepaliveTimeoutMs: number;
+  readonly raftReadTimeoutMs: number;
+  readonly raftWriteTimeoutMs: number;
+  /** Time after which a request is given up: 5 s and two elections, as in etcd. */
+  readonly requestTimeoutMs: number;
+
+  readonly compactionBatchLimit: number;
+  readonly compactionSleepMs: number;
+  readonly watchProgressNotifyMs: number;
+  readonly warningApplyMs: number;
+  readonly warningUnaryRequestMs: number;
+
+  readonly log: {
+    readonly level: LogLevel;
+    /** "stderr", "stdout" or file paths; never empty. */
+    readonly outputs: readonly string[];
+  };
+  /** Every gate with its value. */
+  readonly featureGates: ReadonlyMap<string, boolean>;
+}

@@ -1,0 +1,177 @@
+// The checks that etcd makes over all options together, in its order and words. Pure.
+
+import { formatGoDuration } from "./go-literals.ts";
+import type { ConfigNote } from "./note.ts";
+import type { Settings } from "./settings.ts";
+import { advertiseFault, bindFault, type Endpoint } from "./urls.ts";
+
+const logLevels = ["debug", "info", "warn", "error", "panic", "fatal"];
+const maxElectionMs = 50_000;
+/** Not etcd's: keeps tick arithmetic and queues in sane bounds. */
+const maxRequestBytesLimit = 1 << 30;
+
+/** Why the options do not fit together, or undefined. Appends what etcd warns about. */
+export function validate(
+  settings: Settings,
+  source: "flags" | "file",
+  warnings: ConfigNote[],
+): string | undefined {
+  if (settings.get("discovery-fallback") === "proxy") {
+    return `v2 proxy is deprecated, and --discovery-fallback can't be configured as "proxy"`;
+  }
+  return (
+    logFault(settings) ??
+    urlFault(settings, warnings) ??
+    clusterFault(settings) ??
+    timingFault(settings) ??
+    laterFault(settings, source, warnings)
+  );
+}
+
+function logFault(settings: Settings): string | undefined {
+  const logger = settings.get("logger");
+  if (logger === "capnslog") return "--logger=capnslog is removed in v3.5";
+  if (logger !== "zap") return `unknown logger option ${JSON.stringify(logger)}`;
+  const outputs = settings.get("log-outputs");
+  if (outputs.length === 0) return "log-outputs is empty";
+  if (outputs.length > 1 && outputs.includes("default")) {
+    return `multi logoutput for "default" is not supported yet`;
+  }
+  if (outputs.includes("systemd/journal")) {
+    return "--log-outputs=systemd/journal is not supported; write to stderr, which systemd collects";
+  }
+  const format = settings.get("log-format");
+  if (format === "console") return "--log-format=console is not supported yet; see docs/flags.md";
+  if (format !== "json") return `unknown log format: ${format}, supported values json, console`;
+  const level = settings.get("log-level");
+  return logLevels.includes(level) ? undefined : `unrecognized level: ${JSON.stringify(level)}`;
+}
+
+function urlFault(settings: Settings, warnings: ConfigNote[]): string | undefined {
+  const fault =
+    bindFault(settings.get("listen-peer-urls")) ??
+    bindFault(settings.get("listen-client-urls")) ??
+    bindFault(settings.get("listen-client-http-urls"));
+  if (fault !== undefined) return fault;
+  if (settings.get("listen-client-http-urls").length === 0) {
+    warnings.push({
+      level: "warn",
+      message:
+        "Running http and grpc server on single port. This is not recommended for production.",
+      fields: {},
+    });
+  }
+  const metrics = bindFault(settings.get("listen-metrics-urls"));
+  if (metrics !== undefined) return metrics;
+  const texts = (urls: readonly Endpoint[]) => JSON.stringify(urls.map((u) => u.text).join(","));
+  const peer = settings.get("initial-advertise-peer-urls");
+  const peerFault = advertiseFault(peer);
+  if (peerFault !== undefined) {
+    return `--initial-advertise-peer-urls ${texts(peer)} must be "host:port" (${peerFault})`;
+  }
+  const client = settings.get("advertise-client-urls");
+  const clientFault = advertiseFault(client);
+  if (clientFault !== undefined) {
+    return `--advertise-client-urls ${texts(client)} must be in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket" (${clientFault})`;
+  }
+  return undefined;
+}
+
+function clusterFault(settings: Settings): string | undefined {
+  const discovers =
+    settings.get("discovery-srv") !== "" || settings.get("discovery-endpoints").length > 0;
+  const statically = settings.given("initial-cluster") && settings.get("initial-cluster") !== "";
+  const ways = [
+    statically,
+    settings.get("discovery-srv") !== "",
+    settings.get("discovery-endpoints").length > 0,
+  ].filter(Boolean).length;
+  if (discovers && ways > 1) {
+    return `multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery-endpoints" or "discovery-srv"`;
+  }
+  const token = settings.get("discovery-token") !== "";
+  if (token !== settings.get("discovery-endpoints").length > 0) {
+    return "both --discovery-token and --discovery-endpoints must be set";
+  }
+  return undefined;
+}
+
+function timingFault(settings: Settings): string | undefined {
+  const heartbeat = settings.get("heartbeat-interval");
+  const election = settings.get("election-timeout");
+  if (heartbeat === 0) return `--heartbeat-interval must be >0 (set to ${heartbeat}ms)`;
+  if (election === 0) return `--election-timeout must be >0 (set to ${election}ms)`;
+  if (5 * heartbeat > election) {
+    return `--election-timeout[${election}ms] should be at least as 5 times as --heartbeat-interval[${heartbeat}ms]`;
+  }
+  if (election > maxElectionMs) {
+    return `--election-timeout[${election}ms] is too long, and should be set less than ${maxElectionMs}ms`;
+  }
+  return undefined;
+}
+
+function laterFault(
+  settings: Settings,
+  source: "flags" | "file",
+  warnings: ConfigNote[],
+): string | undefined {
+  // A file keeps the default of what it leaves out; flags must name both.
+  const half = settings.given("listen-client-urls") && !settings.given("advertise-client-urls");
+  if (source === "flags" && half) {
+    return "--advertise-client-urls is required when --listen-client-urls is set explicitly";
+  }
+  const mode = settings.get("auto-compaction-mode");
+  if (mode === "") return "undefined auto-compaction-mode";
+  if (mode !== "periodic" && mode !== "revision") {
+    return `unknown auto-compaction-mode ${JSON.stringify(mode)}`;
+  }
+  const gates = settings.get("feature-gates");
+  if (gates.get("LeaseCheckpointPersist") === true && gates.get("LeaseCheckpoint") !== true) {
+    return "enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint";
+  }
+  const hashCheckMs = settings.get("compact-hash-check-time");
+  if (hashCheckMs <= 0) {
+    return `--compact-hash-check-time must be >0 (set to ${formatGoDuration(hashCheckMs)})`;
+  }
+  if (settings.get("max-request-bytes") > maxRequestBytesLimit) {
+    return `--max-request-bytes must be at most ${maxRequestBytesLimit} (set to ${settings.get("max-request-bytes")})`;
+  }
+  const name = settings.get("name");
+  if (name === "default") {
+    warnings.push({
+      level: "warn",
+      message:
+        "it isn't recommended to use default name, please set a value for --name. Note that etcd might run into issue when multiple members have the same default name",
+      fields: { name },
+    });
+  }
+  if (settings.given("max-snapshots")) {
+    warnings.push({
+      level: "warn",
+      message: "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8.",
+      fields: {},
+    });
+  }
+  if (settings.given("v2-deprecation")) {
+    warnings.push({
+      level: "warn",
+      message:
+        "--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is enforced, ignoring user input.",
+      fields: {},
+    });
+  }
+  return tlsFault(settings);
+}
+
+function tlsFault(settings: Settings): string | undefined {
+  const listening = [...settings.get("listen-peer-urls"), ...settings.get("listen-client-urls")];
+  for (const url of listening) {
+    if (url.scheme === "https" || url.scheme === "unixs") {
+      return `TLS is not supported yet: listen on http instead of ${url.text}`;
+    }
+    if (url.scheme === "unix") {
+      return `unix sockets are not supported yet: listen on an address instead of ${url.text}`;
+    }
+  }
+  return undefined;
+}
