@@ -128,7 +128,10 @@ test("malformed frames are refused", () => {
     FrameError,
   );
   assert.throws(
-    () => new AppendDecoder(2n, 1n, ignore).push(hex("01 0000000000000002 0000000020000000 0000000000000000")),
+    () =>
+      new AppendDecoder(2n, 1n, ignore).push(
+        hex("01 0000000000000002 0000000020000000 0000000000000000"),
+      ),
     FrameError,
   );
 });

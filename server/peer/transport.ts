@@ -1,9 +1,24 @@
-// The peer transport: streams and pipelines to every other member of the cluster.
+// The peer transport: to every other member two streams in each direction (the reader dials), and a
+// pipeline of POSTs for what has no stream; to a sender that is no member yet, a pipeline alone.
+// Nothing here knows raft but the types of messages, which decide the way they take.
+import { Agent, type ServerResponse } from "node:http";
+import { Agent as TlsAgent } from "node:https";
+import type { SecureContextOptions } from "node:tls";
+import { assert, InvariantError } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
-import type { MemberId } from "#base/ids.ts";
+import { errorText } from "#base/errors.ts";
+import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
-import type { Message } from "#proto/gen/raft.ts";
+import { type Message, MessageType } from "#proto/gen/raft.ts";
+import { PeerStatus } from "#server/peer/peer-status.ts";
+import { PeerUrls } from "#server/peer/peer-urls.ts";
+import { Pipeline } from "#server/peer/pipeline.ts";
 import type { PeerHandler, PeerIdentity } from "#server/peer/ports.ts";
+import { StreamReader } from "#server/peer/stream-reader.ts";
+import { type StreamKind, StreamWriter } from "#server/peer/stream-writer.ts";
+
+/** Idle connections of the pipeline close before the peer's 5 s do it. */
+const idleConnectionMs = 4000;
 
 export interface PeerTransportPorts {
   readonly clock: Clock;
@@ -12,39 +27,250 @@ export interface PeerTransportPorts {
   readonly handler: PeerHandler;
   /** 1 s and one election timeout. */
   readonly dialTimeoutMs: number;
+  /** Certificates for https URLs. */
+  readonly tls?: SecureContextOptions;
 }
 
+interface Peer {
+  readonly id: MemberId;
+  readonly urls: PeerUrls;
+  readonly status: PeerStatus;
+  readonly pipeline: Pipeline;
+  /** Absent for a remote. */
+  readonly streams: PeerStreams | undefined;
+}
+
+interface PeerStreams {
+  readonly message: StreamWriter;
+  readonly msgapp: StreamWriter;
+  readonly readers: readonly StreamReader[];
+}
+
+/** What raft says to itself; from the wire it is ignored. MsgSnap comes on a path of its own. */
+const notFromWire: ReadonlySet<MessageType> = new Set([
+  MessageType.MsgHup,
+  MessageType.MsgBeat,
+  MessageType.MsgSnap,
+  MessageType.MsgUnreachable,
+  MessageType.MsgSnapStatus,
+  MessageType.MsgCheckQuorum,
+  MessageType.MsgStorageAppend,
+  MessageType.MsgStorageAppendResp,
+  MessageType.MsgStorageApply,
+  MessageType.MsgStorageApplyResp,
+]);
+
 export class PeerTransport {
-  readonly ports: PeerTransportPorts;
+  private readonly ports: PeerTransportPorts;
+  private readonly peers = new Map<MemberId, Peer>();
+  private readonly agent: Agent;
+  private readonly tlsAgent: TlsAgent;
+  private state: "new" | "started" | "stopped" = "new";
 
   constructor(ports: PeerTransportPorts) {
     this.ports = ports;
+    const options = { keepAlive: true, timeout: idleConnectionMs };
+    this.agent = new Agent(options);
+    this.tlsAgent = new TlsAgent({ ...options, ...ports.tls });
   }
 
   /** Begins to dial the peers added so far and those added later. */
-  start(): void {}
+  start(): void {
+    if (this.state !== "new") return;
+    this.state = "started";
+    for (const peer of this.peers.values()) startReaders(peer);
+  }
 
   /** Closes every connection; nothing is sent or stepped afterwards. */
-  async stop(): Promise<void> {}
+  stop(): void {
+    this.state = "stopped";
+    for (const peer of this.peers.values()) stopPeer(peer);
+    this.peers.clear();
+    this.agent.destroy();
+    this.tlsAgent.destroy();
+  }
 
-  /** Sends in order per peer; what finds no room is dropped and reported unreachable. Never MsgSnap. */
-  send(_messages: readonly Message[]): void {}
+  /**
+   * Sends in order per peer and stream: all of one call leaves in one write a connection. What
+   * finds no room is dropped and reported unreachable. Never MsgSnap; `to` 0 is dropped.
+   */
+  send(messages: readonly Message[]): void {
+    if (this.state === "stopped") return;
+    let written: StreamWriter[] | undefined;
+    for (let i = 0; i < messages.length; i++) {
+      const message = messages[i]!;
+      const peer = this.peers.get(message.to);
+      if (peer === undefined || supersededAck(messages, i)) continue;
+      assert(message.type !== MessageType.MsgSnap, "a snapshot must go through sendSnapshot");
+      const writer = streamFor(peer, message.type);
+      if (writer === undefined) {
+        if (!peer.pipeline.push(message)) this.ports.handler.reportUnreachable(peer.id);
+      } else if (writer.push(message)) {
+        if (written === undefined) written = [writer];
+        else if (!written.includes(writer)) written.push(writer);
+      } else {
+        this.ports.handler.reportUnreachable(peer.id);
+      }
+    }
+    if (written !== undefined) for (const writer of written) writer.flush();
+  }
 
-  /** Sends a MsgSnap and the database behind it; the outcome goes to `reportSnapshot`. */
-  async sendSnapshot(_message: Message, _body: AsyncIterable<Uint8Array>): Promise<void> {}
+  /**
+   * Sends a MsgSnap and the database behind it, and resolves when the peer has answered or the
+   * connection failed; the outcome goes to `reportSnapshot`, once. Never rejects.
+   */
+  async sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
+    const peer = this.peers.get(message.to);
+    const ok = peer !== undefined && (await peer.pipeline.snapshot(message, body));
+    this.ports.handler.reportSnapshot(message.to, ok);
+  }
 
   /** A member of the cluster: streams both ways and a pipeline. Does nothing for a known one. */
-  addPeer(_id: MemberId, _urls: readonly string[]): void {}
+  addPeer(id: MemberId, urls: readonly string[]): void {
+    if (this.state === "stopped" || id === this.ports.identity.memberId) return;
+    const known = this.peers.get(id);
+    if (known?.streams !== undefined) return;
+    if (known !== undefined) stopPeer(known);
+    const peer = this.makePeer(id, urls, true);
+    this.peers.set(id, peer);
+    if (this.state === "started") startReaders(peer);
+  }
 
-  /** A sender that is not known as a member yet: a pipeline only. */
-  addRemote(_id: MemberId, _urls: readonly string[]): void {}
+  /** A sender that is not known as a member yet: a pipeline only. Nothing for a known one. */
+  addRemote(id: MemberId, urls: readonly string[]): void {
+    if (this.state === "stopped" || id === this.ports.identity.memberId) return;
+    if (this.peers.has(id) || urls.length === 0) return;
+    this.peers.set(id, this.makePeer(id, urls, false));
+  }
 
-  updatePeer(_id: MemberId, _urls: readonly string[]): void {}
+  /** The peer listens elsewhere now; used by the next connection. */
+  updatePeer(id: MemberId, urls: readonly string[]): void {
+    this.peers.get(id)?.urls.update(urls);
+  }
 
-  removePeer(_id: MemberId): void {}
+  removePeer(id: MemberId): void {
+    const peer = this.peers.get(id);
+    if (peer === undefined) return;
+    this.peers.delete(id);
+    stopPeer(peer);
+  }
 
   /** Since when (monotonic ms) the peer answers without a failure; undefined if it does not. */
-  activeSince(_id: MemberId): number | undefined {
-    return undefined;
+  activeSince(id: MemberId): number | undefined {
+    return this.peers.get(id)?.status.activeSince;
   }
+
+  /** True for a member, false for a remote or an unknown ID. */
+  hasPeer(id: MemberId): boolean {
+    return this.peers.get(id)?.streams !== undefined;
+  }
+
+  /** Gives a peer's stream, headers already sent, to its writer. Only if `hasPeer`. */
+  attach(kind: StreamKind, id: MemberId, response: ServerResponse): void {
+    const streams = this.peers.get(id)?.streams;
+    assert(streams !== undefined, "a stream of an unknown peer cannot be attached");
+    streams[kind].attach(response);
+  }
+
+  /** Hands a message that a peer streamed to raft, unless it must not get there. */
+  private receive(message: Message): void {
+    const { handler, identity, log } = this.ports;
+    if (
+      this.state === "stopped" ||
+      notFromWire.has(message.type) ||
+      message.to !== identity.memberId ||
+      handler.isRemoved(message.from)
+    ) {
+      return;
+    }
+    try {
+      handler.step(message);
+    } catch (error) {
+      if (error instanceof InvariantError) throw error;
+      log.warn(
+        { "remote-peer-id": formatId(message.from), type: message.type, error: errorText(error) },
+        "a raft message could not be processed",
+      );
+    }
+  }
+
+  private makePeer(id: MemberId, urls: readonly string[], member: boolean): Peer {
+    const { clock, log, identity, handler, dialTimeoutMs, tls } = this.ports;
+    const picker = new PeerUrls(urls);
+    const status = new PeerStatus(id, clock, log);
+    const link = {
+      clock,
+      log,
+      identity,
+      status,
+      urls: picker,
+      tls,
+      dialTimeoutMs,
+      removedFromCluster: () => {
+        if (this.state !== "stopped") handler.removedFromCluster();
+      },
+    };
+    const pipeline = new Pipeline(id, {
+      ...link,
+      agent: (url) => (/^(https|unixs):/.test(url) ? this.tlsAgent : this.agent),
+      unreachable: () => handler.reportUnreachable(id),
+    });
+    if (!member) return { id, urls: picker, status, pipeline, streams: undefined };
+    const receive = (message: Message): void => this.receive(message);
+    const writer = (kind: StreamKind): StreamWriter =>
+      new StreamWriter(kind, {
+        clock,
+        opened: () => status.activate(),
+        closed: (dropped) => {
+          status.deactivate(`write ${kind} stream`, "the connection was closed");
+          if (dropped.length > 0) handler.reportUnreachable(id);
+        },
+      });
+    const reader = (kind: StreamKind): StreamReader =>
+      new StreamReader(kind, id, { ...link, receive });
+    const streams: PeerStreams = {
+      message: writer("message"),
+      msgapp: writer("msgapp"),
+      readers: [reader("msgapp"), reader("message")],
+    };
+    return { id, urls: picker, status, pipeline, streams };
+  }
+}
+
+function startReaders(peer: Peer): void {
+  for (const reader of peer.streams?.readers ?? []) reader.start();
+}
+
+function stopPeer(peer: Peer): void {
+  for (const reader of peer.streams?.readers ?? []) reader.stop();
+  peer.streams?.message.drop();
+  peer.streams?.msgapp.drop();
+  peer.pipeline.stop();
+}
+
+/** The stream a message takes, or undefined for the pipeline (facts: peer protocol §4). */
+function streamFor(peer: Peer, type: MessageType): StreamWriter | undefined {
+  const { streams } = peer;
+  if (streams === undefined) return undefined;
+  if (type === MessageType.MsgApp && streams.msgapp.attached) return streams.msgapp;
+  return streams.message.attached ? streams.message : undefined;
+}
+
+/** True for an acknowledgement that a later one of the same batch to the same peer covers. */
+function supersededAck(messages: readonly Message[], at: number): boolean {
+  const ack = messages[at]!;
+  if (ack.type !== MessageType.MsgAppResp || ack.reject) return false;
+  for (let i = at + 1; i < messages.length; i++) {
+    const later = messages[i]!;
+    if (
+      later.type === MessageType.MsgAppResp &&
+      !later.reject &&
+      later.to === ack.to &&
+      later.term === ack.term &&
+      later.index >= ack.index
+    ) {
+      return true;
+    }
+  }
+  return false;
 }

@@ -1,0 +1,162 @@
+// POSTs to a peer: single messages while no stream is attached, and snapshots with their database.
+import type { Buffer } from "node:buffer";
+import type { Agent, ClientRequest, IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline as pipeStreams } from "node:stream/promises";
+import type { SecureContextOptions } from "node:tls";
+import { errorText } from "#base/errors.ts";
+import { formatId, type MemberId } from "#base/ids.ts";
+import type { Log } from "#base/log.ts";
+import { Message } from "#proto/gen/raft.ts";
+import { BinaryWriter } from "#proto/wire.ts";
+import { writeMessageFrame } from "#server/peer/framing.ts";
+import { openRequest, raftHeaders, readBody } from "#server/peer/peer-http.ts";
+import type { PeerStatus } from "#server/peer/peer-status.ts";
+import type { PeerUrls } from "#server/peer/peer-urls.ts";
+import type { PeerIdentity } from "#server/peer/ports.ts";
+
+/** Messages that may wait for a free connection. */
+export const pipelineQueueLimit = 64;
+const concurrentPosts = 4;
+const postIdleMs = 10_000;
+const answerBodyLimit = 64 * 1024;
+
+export interface PipelinePorts {
+  readonly log: Log;
+  readonly identity: PeerIdentity;
+  readonly status: PeerStatus;
+  readonly urls: PeerUrls;
+  readonly agent: (url: string) => Agent;
+  readonly tls: SecureContextOptions | undefined;
+  readonly dialTimeoutMs: number;
+  removedFromCluster(): void;
+  unreachable(): void;
+}
+
+export class Pipeline {
+  private readonly peer: MemberId;
+  private readonly ports: PipelinePorts;
+  private queue: Message[] = [];
+  private running = 0;
+  private stopped = false;
+  private readonly open = new Set<ClientRequest>();
+
+  constructor(peer: MemberId, ports: PipelinePorts) {
+    this.peer = peer;
+    this.ports = ports;
+  }
+
+  /** Posts a message as soon as a connection is free; false if too many wait already. */
+  push(message: Message): boolean {
+    if (this.stopped || this.queue.length >= pipelineQueueLimit) return false;
+    this.queue.push(message);
+    this.next();
+    return true;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.queue = [];
+    for (const request of this.open) request.destroy();
+  }
+
+  /** Posts a MsgSnap and the database behind it; resolves with whether the peer took it. */
+  async snapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<boolean> {
+    const head = new BinaryWriter();
+    writeMessageFrame(head, message);
+    return this.attempt(
+      "send snapshot",
+      "/raft/snapshot",
+      "application/octet-stream",
+      0,
+      (request) =>
+        pipeStreams(Readable.from(concat(head.finish(), body), { objectMode: false }), request),
+    );
+  }
+
+  private next(): void {
+    while (this.running < concurrentPosts && !this.stopped) {
+      const message = this.queue.shift();
+      if (message === undefined) return;
+      this.running++;
+      const bytes = Message.encode(message).finish();
+      this.attempt("post", "/raft", "application/protobuf", postIdleMs, async (request) => {
+        request.end(bytes);
+      }).finally(() => {
+        this.running--;
+        this.next();
+      });
+    }
+  }
+
+  /** One POST, with all that follows from how it went. Never rejects. */
+  private async attempt(
+    action: string,
+    path: string,
+    contentType: string,
+    idleTimeoutMs: number,
+    send: (request: ClientRequest) => Promise<void>,
+  ): Promise<boolean> {
+    const { urls, status, log } = this.ports;
+    const url = urls.pick();
+    try {
+      await this.post(url, path, contentType, idleTimeoutMs, send);
+      status.activate();
+      return true;
+    } catch (error) {
+      if (this.stopped) return false;
+      urls.failed(url);
+      status.deactivate(action, errorText(error));
+      log.debug(
+        { "remote-peer-id": formatId(this.peer), action, url, error: errorText(error) },
+        "a POST to the peer failed",
+      );
+      this.ports.unreachable();
+      return false;
+    }
+  }
+
+  private async post(
+    url: string,
+    path: string,
+    contentType: string,
+    idleTimeoutMs: number,
+    send: (request: ClientRequest) => Promise<void>,
+  ): Promise<void> {
+    if (this.stopped) throw new Error("stopped");
+    const { identity, tls, dialTimeoutMs, agent } = this.ports;
+    const request = openRequest(url, {
+      method: "POST",
+      path,
+      headers: { ...raftHeaders(identity), "Content-Type": contentType },
+      agent: agent(url),
+      dialTimeoutMs,
+      idleTimeoutMs,
+      tls,
+    });
+    this.open.add(request);
+    try {
+      const answered = new Promise<IncomingMessage>((resolve, reject) => {
+        request.once("response", resolve);
+        request.once("error", reject);
+      });
+      // An answer may come before all is sent, a refusal for one; the answer counts.
+      const sent = send(request);
+      sent.catch(() => {});
+      const response = await answered;
+      const body = (await readBody(response, answerBodyLimit)).toString().replace(/\n$/, "");
+      if (response.statusCode === 403) this.ports.removedFromCluster();
+      if (response.statusCode !== 204) {
+        throw new Error(`the peer answered ${response.statusCode} ${body}`);
+      }
+    } finally {
+      this.open.delete(request);
+      if (!request.writableFinished) request.destroy();
+    }
+  }
+}
+
+async function* concat(head: Buffer, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield head;
+  yield* body;
+}
