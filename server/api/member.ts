@@ -58,6 +58,7 @@ export interface ApiMember {
   /** A header with identity and current term; `revision` 0 is omitted on the wire. */
   header(revision: number): ResponseHeader;
   currentRevision(): number;
+  raftTerm(): number;
 
   /**
    * Proposes through Raft (forwarded if this is a follower) and resolves when this member has

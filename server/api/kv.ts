@@ -1,0 +1,141 @@
+// etcdserverpb.KV: decode, validate, make linearizable, read or propose, encode. The member's
+// answers belong to this file from then on; their headers are replaced on the way out.
+
+import type { EtcdError } from "#proto/errors.ts";
+import {
+  CompactionRequest,
+  CompactionResponse,
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  type RequestOp,
+  TxnRequest,
+  TxnResponse,
+} from "#proto/gen/kv.ts";
+import { BinaryWriter } from "#proto/wire.ts";
+import {
+  checkDeleteRange,
+  checkPut,
+  checkRange,
+  checkTxn,
+  isReadOnly,
+} from "#server/apply/validate.ts";
+import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
+import type { HeaderEncoder } from "./header-encoder.ts";
+import type { ApiMember } from "./member.ts";
+import { type MethodGate, singleRequest } from "./method-gate.ts";
+
+const service = "/etcdserverpb.KV/";
+
+/** What the v3 services share. */
+export interface ServiceContext {
+  readonly member: ApiMember;
+  readonly gate: MethodGate;
+  readonly headers: HeaderEncoder;
+  readonly maxTxnOps: number;
+  readonly maxRequestBytes: number;
+}
+
+interface Answer {
+  header: { revision: number } | undefined;
+}
+
+interface Codec<Response> {
+  encode(response: Response, writer: BinaryWriter): BinaryWriter;
+}
+
+/** An answer with its full header in front; takes the answer's own header away. */
+export function encodeAnswer<Response extends Answer>(
+  headers: HeaderEncoder,
+  codec: Codec<Response>,
+  response: Response,
+  revision: number,
+): Uint8Array {
+  const writer = headers.write(new BinaryWriter(), revision);
+  response.header = undefined;
+  return codec.encode(response, writer).finish();
+}
+
+/** The methods of the KV service. */
+export function kvMethods(context: ServiceContext): SingleRequestMethod[] {
+  const { member, gate, headers, maxTxnOps } = context;
+
+  const range = async (request: RangeRequest): Promise<RangeResponse> => {
+    refuseIf(checkRange(request));
+    if (!request.serializable) await member.linearize();
+    return member.range(request);
+  };
+
+  return [
+    singleRequest(gate, {
+      path: `${service}Range`,
+      decode: (bytes) => RangeRequest.decode(bytes),
+      learnerMay: (request) => request.serializable,
+      async run(request) {
+        const response = await range(request);
+        return encodeAnswer(headers, RangeResponse, response, revisionOf(response));
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}Put`,
+      decode: (bytes) => PutRequest.decode(bytes),
+      async run(request) {
+        refuseIf(checkPut(request));
+        const response = await member.propose("put", request);
+        return encodeAnswer(headers, PutResponse, response, revisionOf(response));
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}DeleteRange`,
+      decode: (bytes) => DeleteRangeRequest.decode(bytes),
+      async run(request) {
+        refuseIf(checkDeleteRange(request));
+        const response = await member.propose("deleteRange", request);
+        return encodeAnswer(headers, DeleteRangeResponse, response, revisionOf(response));
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}Txn`,
+      decode: (bytes) => TxnRequest.decode(bytes),
+      async run(request) {
+        refuseIf(checkTxn(request, maxTxnOps));
+        const response = await runTxn(member, request);
+        return encodeAnswer(headers, TxnResponse, response, revisionOf(response));
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}Compact`,
+      decode: (bytes) => CompactionRequest.decode(bytes),
+      async run(request) {
+        const response = await member.propose("compaction", request);
+        if (request.physical) await member.physicalCompaction(request.revision);
+        return encodeAnswer(headers, CompactionResponse, response, revisionOf(response));
+      },
+    }),
+  ];
+}
+
+function refuseIf(error: EtcdError | undefined): void {
+  if (error !== undefined) throw error;
+}
+
+function revisionOf(answer: Answer): number {
+  return answer.header?.revision ?? 0;
+}
+
+async function runTxn(member: ApiMember, request: TxnRequest): Promise<TxnResponse> {
+  if (!isReadOnly(request)) return member.propose("txn", request);
+  if (!isSerializable(request)) await member.linearize();
+  return member.readOnlyTxn(request);
+}
+
+function isSerializable(request: TxnRequest): boolean {
+  return request.success.every(isSerializableRange) && request.failure.every(isSerializableRange);
+}
+
+function isSerializableRange(operation: RequestOp): boolean {
+  return operation.request?.$case === "requestRange" && operation.request.value.serializable;
+}

@@ -1,0 +1,162 @@
+// What every call passes before its handler: learners refuse most methods, a client that asks for a
+// leader is refused without one; and how a handler's failure becomes a status (facts: apply rules §9).
+import { InvariantError } from "#base/assert.ts";
+import { errorText } from "#base/errors.ts";
+import { EtcdError, type EtcdErrorName, errorTable, grpcCode } from "#proto/errors.ts";
+import { WireError } from "#proto/wire.ts";
+import type {
+  RequestSink,
+  RequestStreamMethod,
+  Responder,
+  SingleRequestMethod,
+} from "#server/rpc/service-registry.ts";
+import type { ApiMember } from "./member.ts";
+
+const malformedText =
+  "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data";
+const maxVersions = 64;
+
+/** Checks calls, and counts them by the version that the client says it speaks. */
+export class MethodGate {
+  private readonly member: ApiMember;
+  /** `unary|3.7` → calls; versions beyond 64 are counted as `other`. */
+  readonly clientRequests = new Map<string, number>();
+
+  constructor(member: ApiMember) {
+    this.member = member;
+  }
+
+  /** Answers the call and returns false if it may not go on. */
+  admit(responder: Responder, type: "unary" | "stream", learnerMay: boolean): boolean {
+    if (!learnerMay && this.member.isLearner()) return refuse(responder, "notSupportedForLearner");
+    const version = responder.metadata("client-api-version");
+    if (version !== undefined && !isUtf8Header(version))
+      return refuse(responder, "invalidClientApiVersion");
+    this.count(type, version ?? "unknown");
+    if (wantsLeader(responder) && this.member.leader() === 0n) return refuse(responder, "noLeader");
+    return true;
+  }
+
+  /** Ends a stream whose client wants a leader once the member has had none for too long. */
+  watchLeader(responder: Responder): void {
+    if (!wantsLeader(responder)) return;
+    const stop = this.member.onLeaderLost(() => refuse(responder, "noLeader"));
+    responder.onCancel(stop);
+  }
+
+  private count(type: string, version: string): void {
+    let key = `${type}|${version}`;
+    if (!this.clientRequests.has(key) && this.clientRequests.size >= maxVersions)
+      key = `${type}|other`;
+    this.clientRequests.set(key, (this.clientRequests.get(key) ?? 0) + 1);
+  }
+}
+
+function wantsLeader(responder: Responder): boolean {
+  return responder.metadata("hasleader") === "true";
+}
+
+/** Header values arrive as latin1 text. */
+function isUtf8Header(value: string): boolean {
+  if (/^[\x20-\x7e]*$/.test(value)) return true;
+  try {
+    decodeURIComponent(escapeBytes(value));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function escapeBytes(value: string): string {
+  return value.replace(
+    /[^A-Za-z0-9]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+}
+
+function refuse(responder: Responder, name: EtcdErrorName): false {
+  const [code, message] = errorTable[name];
+  responder.fail(code, `etcdserver: ${message}`);
+  return false;
+}
+
+/** Ends the call with the status of whatever was thrown. A broken invariant is thrown on. */
+export function failWith(responder: Responder, thrown: unknown): void {
+  if (thrown instanceof InvariantError) throw thrown;
+  if (thrown instanceof EtcdError) responder.fail(thrown.code, thrown.message);
+  else responder.fail(grpcCode.unknown, errorText(thrown));
+}
+
+/** Ends the call because its request could not be decoded. */
+export function failMalformed(responder: Responder, thrown: unknown): void {
+  if (thrown instanceof InvariantError) throw thrown;
+  const detail =
+    thrown instanceof WireError && thrown.message === invalidUtf8
+      ? `grpc: error unmarshalling request: ${invalidUtf8}`
+      : malformedText;
+  responder.fail(grpcCode.internal, detail);
+}
+
+const invalidUtf8 = "string field contains invalid UTF-8";
+
+/** A unary method, or one with a stream of answers: how to read its request and serve it. */
+export interface SingleRequestService<Request> {
+  readonly path: string;
+  readonly responseStream?: boolean;
+  decode(bytes: Uint8Array): Request;
+  /** Encodes its answer; undefined if it answered through the responder itself. */
+  run(request: Request, responder: Responder): Promise<Uint8Array | undefined>;
+  /** True if a learner may serve this request; by default none. */
+  learnerMay?(request: Request): boolean;
+}
+
+/** A method with one request, behind the gate. */
+export function singleRequest<Request>(
+  gate: MethodGate,
+  service: SingleRequestService<Request>,
+): SingleRequestMethod {
+  const responseStream = service.responseStream ?? false;
+  return {
+    path: service.path,
+    requestStream: false,
+    responseStream,
+    handle(bytes, responder) {
+      let request: Request;
+      try {
+        request = service.decode(bytes);
+      } catch (error) {
+        failMalformed(responder, error);
+        return;
+      }
+      const learnerMay = service.learnerMay?.(request) ?? false;
+      if (!gate.admit(responder, responseStream ? "stream" : "unary", learnerMay)) return;
+      if (responseStream) gate.watchLeader(responder);
+      service.run(request, responder).then(
+        (answer) => {
+          if (answer !== undefined) responder.reply(answer);
+        },
+        (error: unknown) => failWith(responder, error),
+      );
+    },
+  };
+}
+
+/** A method with a stream of requests, behind the gate. */
+export function requestStream(
+  gate: MethodGate,
+  path: string,
+  open: (responder: Responder) => RequestSink,
+): RequestStreamMethod {
+  return {
+    path,
+    requestStream: true,
+    responseStream: true,
+    open(responder) {
+      if (!gate.admit(responder, "stream", false)) return refusedSink;
+      gate.watchLeader(responder);
+      return open(responder);
+    },
+  };
+}
+
+const refusedSink: RequestSink = { message() {}, end() {} };

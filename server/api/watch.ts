@@ -1,0 +1,85 @@
+// etcdserverpb.Watch: one stream, any number of watches. Answers are pulled from the session while
+// the connection takes them; a client that does not read leaves them where they are, within the
+// session's own budget, and holds up nobody else.
+import { Event } from "#proto/gen/mvcc.ts";
+import { WatchRequest, type WatchResponse } from "#proto/gen/watch.ts";
+import { BinaryWriter } from "#proto/wire.ts";
+import type { RequestSink, RequestStreamMethod, Responder } from "#server/rpc/service-registry.ts";
+import type { HeaderEncoder } from "./header-encoder.ts";
+import type { ServiceContext } from "./kv.ts";
+import type { WatchSession } from "./member.ts";
+import { failMalformed, requestStream } from "./method-gate.ts";
+
+/** The one method of the Watch service. */
+export function watchMethods(context: ServiceContext): RequestStreamMethod[] {
+  return [
+    requestStream(
+      context.gate,
+      "/etcdserverpb.Watch/Watch",
+      (responder) => new WatchStream(context, responder),
+    ),
+  ];
+}
+
+class WatchStream implements RequestSink {
+  private readonly responder: Responder;
+  private readonly headers: HeaderEncoder;
+  private readonly session: WatchSession;
+  private full = false;
+
+  constructor(context: ServiceContext, responder: Responder) {
+    this.responder = responder;
+    this.headers = context.headers;
+    this.session = context.member.openWatch(() => this.pump());
+    responder.onCancel(() => this.session.close());
+    responder.onDrain(() => this.onDrain());
+  }
+
+  message(bytes: Uint8Array): void {
+    let request: WatchRequest;
+    try {
+      request = WatchRequest.decode(bytes);
+    } catch (error) {
+      this.session.close();
+      failMalformed(this.responder, error);
+      return;
+    }
+    this.session.request(request);
+    this.pump();
+  }
+
+  /** A client that only closed its sending side goes on reading. */
+  end(): void {}
+
+  /** Sends until the session has nothing or the connection is full; then requests wait, too. */
+  private pump(): void {
+    const { responder, session } = this;
+    while (!this.full && !responder.ended) {
+      const response = session.next();
+      if (response === undefined) return;
+      if (responder.write(this.encode(response))) continue;
+      this.full = true;
+      responder.holdRequests(true);
+    }
+  }
+
+  private onDrain(): void {
+    if (!this.full) return;
+    this.full = false;
+    this.responder.holdRequests(false);
+    this.pump();
+  }
+
+  /** By hand, since a response may be shared with other streams and must not be touched. */
+  private encode(response: WatchResponse): Uint8Array {
+    const writer = this.headers.write(new BinaryWriter(), response.header?.revision ?? 0);
+    if (response.watchId !== 0) writer.uint32(16).int64(response.watchId);
+    if (response.created) writer.uint32(24).bool(true);
+    if (response.canceled) writer.uint32(32).bool(true);
+    if (response.compactRevision !== 0) writer.uint32(40).int64(response.compactRevision);
+    if (response.cancelReason !== "") writer.uint32(50).string(response.cancelReason);
+    if (response.fragment) writer.uint32(56).bool(true);
+    for (const event of response.events) Event.encode(event, writer.uint32(90).fork()).join();
+    return writer.finish();
+  }
+}

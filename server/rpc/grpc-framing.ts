@@ -1,0 +1,135 @@
+// gRPC's framing of messages and its small header formats: five bytes before each message
+// (compressed flag, length), the timeout header, the percent-encoded status message.
+import { Buffer } from "node:buffer";
+import { type GrpcCode, grpcCode } from "#proto/errors.ts";
+
+const prefixLength = 5;
+
+/** One message with its prefix, ready to send. */
+export function frameMessage(message: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(prefixLength + message.length);
+  framed[0] = 0;
+  framed.writeUInt32BE(message.length, 1);
+  framed.set(message, prefixLength);
+  return framed;
+}
+
+/** Why incoming frames cannot be read further; ends the call. */
+export interface FramingFault {
+  readonly code: GrpcCode;
+  readonly message: string;
+}
+
+/** Takes what a MessageReader finds. */
+export interface MessageTarget {
+  onMessage(message: Uint8Array, compressed: boolean): void;
+  onFault(fault: FramingFault): void;
+}
+
+/**
+ * Cuts a byte stream into messages. Holds at most one unfinished message, whose announced length
+ * was checked against the limit before any of it was kept; a message that lies in one chunk is
+ * handed on without a copy.
+ */
+export class MessageReader {
+  private readonly target: MessageTarget;
+  private readonly maxBytes: number;
+  private parts: Buffer[] = [];
+  private have = 0;
+  /** Total bytes wanted before anything can be handed on. */
+  private want = prefixLength;
+  private faulted = false;
+
+  constructor(target: MessageTarget, maxBytes: number) {
+    this.target = target;
+    this.maxBytes = maxBytes;
+  }
+
+  /** Bytes of an unfinished message are waiting. */
+  get partial(): boolean {
+    return this.have > 0;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.faulted) return;
+    let rest = chunk;
+    if (this.have > 0) {
+      this.parts.push(chunk);
+      this.have += chunk.length;
+      if (this.have < this.want) return;
+      rest = Buffer.concat(this.parts);
+      this.parts = [];
+      this.have = 0;
+    }
+    let pos = 0;
+    while (rest.length - pos >= prefixLength) {
+      const flag = rest[pos]!;
+      const length = rest.readUInt32BE(pos + 1);
+      const fault = this.check(flag, length);
+      if (fault !== undefined) {
+        this.faulted = true;
+        this.target.onFault(fault);
+        return;
+      }
+      const end = pos + prefixLength + length;
+      if (end > rest.length) {
+        this.keep(rest, pos, prefixLength + length);
+        return;
+      }
+      this.target.onMessage(rest.subarray(pos + prefixLength, end), flag === 1);
+      pos = end;
+    }
+    if (pos < rest.length) this.keep(rest, pos, prefixLength);
+  }
+
+  private keep(rest: Buffer, pos: number, want: number): void {
+    this.parts.push(pos === 0 ? rest : rest.subarray(pos));
+    this.have = rest.length - pos;
+    this.want = want;
+  }
+
+  private check(flag: number, length: number): FramingFault | undefined {
+    if (flag > 1)
+      return {
+        code: grpcCode.internal,
+        message: `grpc: received unexpected payload format ${flag}`,
+      };
+    if (length > this.maxBytes)
+      return {
+        code: grpcCode.resourceExhausted,
+        message: `grpc: received message larger than max (${length} vs. ${this.maxBytes})`,
+      };
+    return undefined;
+  }
+}
+
+const timeoutUnitMs: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1000,
+  m: 1,
+  u: 0.001,
+  n: 0.000001,
+};
+
+/** Reads a grpc-timeout header (up to 8 digits and a unit) into ms; undefined if malformed. */
+export function parseTimeoutMs(header: string): number | undefined {
+  const match = /^(\d{1,8})([HMSmun])$/.exec(header);
+  if (match === null) return undefined;
+  return Number(match[1]) * timeoutUnitMs[match[2]!]!;
+}
+
+const needsEncoding = /[^ -$&-~]/;
+
+/** A status message as its header value: UTF-8, percent-encoded outside printable ASCII. */
+export function encodeStatusMessage(message: string): string {
+  if (!needsEncoding.test(message)) return message;
+  let out = "";
+  for (const byte of Buffer.from(message, "utf8")) {
+    out +=
+      byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return out;
+}

@@ -1,0 +1,196 @@
+// The listeners of client URLs: one port serves HTTP/1.1 and gRPC, told apart by the first bytes of
+// a connection (by ALPN on secure ones).
+import type { Buffer } from "node:buffer";
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "#base/clock.ts";
+import { errorText, OperatingError } from "#base/errors.ts";
+import type { Log } from "#base/log.ts";
+import { GrpcServer } from "./grpc-session.ts";
+import type { ConnectionLimits, HttpHandler } from "./limits.ts";
+import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
+import type { ServiceRegistry } from "./service-registry.ts";
+
+/** Turns accepted connections of https and unixs URLs into secure ones. */
+export interface ConnectionSecurity {
+  /** Calls `ready` after the handshake with the protocol that ALPN chose, or destroys the socket. */
+  secure(socket: Socket, ready: (stream: Duplex, alpn: string | undefined) => void): void;
+}
+
+export interface ListenerOptions {
+  /** Such as `http://127.0.0.1:2379`, `https://[::]:2379`, `unix://name.sock:0`. */
+  readonly urls: readonly string[];
+  readonly registry: ServiceRegistry;
+  readonly http: HttpHandler;
+  readonly limits: ConnectionLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Required by https and unixs URLs. */
+  readonly security?: ConnectionSecurity;
+}
+
+export interface ClientListeners {
+  /** Where each URL listens, in the order given; a port 0 has become a real one. */
+  readonly addresses: readonly string[];
+  /** Accepts no more, lets running calls finish for `graceMs`, then cuts all connections. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Every HTTP/2 connection begins with these bytes (RFC 9113 §3.4). */
+const preface = "PRI * HTTP/2.0";
+
+/**
+ * Listens on all URLs or on none. Rejects with OperatingError naming the URL: EADDRINUSE, BAD_URL,
+ * LISTEN_FAILED, NO_CERTIFICATE.
+ */
+export async function startClientListeners(options: ListenerOptions): Promise<ClientListeners> {
+  const addresses = options.urls.map(parseListenUrl);
+  for (const address of addresses) {
+    if (address.secure && options.security === undefined)
+      throw new OperatingError(
+        "NO_CERTIFICATE",
+        `${address.url} needs a certificate: give --cert-file and --key-file, or use http`,
+      );
+  }
+  const door = new ConnectionDoor(options);
+  const servers: Server[] = [];
+  try {
+    for (const address of addresses) servers.push(await listen(address, door, options));
+  } catch (error) {
+    for (const server of servers) server.close();
+    await door.close(0);
+    throw error;
+  }
+  return {
+    addresses: servers.map(addressText),
+    async close(graceMs) {
+      const closed = servers.map(
+        (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+      );
+      await door.close(graceMs);
+      await Promise.all(closed);
+    },
+  };
+}
+
+function addressText(server: Server): string {
+  const address = server.address();
+  if (address === null) return "";
+  if (typeof address === "string") return address;
+  const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return `${host}:${address.port}`;
+}
+
+function listen(
+  address: ListenAddress,
+  door: ConnectionDoor,
+  options: ListenerOptions,
+): Promise<Server> {
+  const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true });
+  server.maxConnections = options.limits.maxConnections;
+  server.on("connection", (socket) => door.accept(socket, address.secure));
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      reject(listenError(address.url, error));
+    };
+    server.once("error", failed);
+    const where =
+      address.path !== undefined
+        ? { path: address.path }
+        : { port: address.port, ...(address.host === "" ? {} : { host: address.host }) };
+    server.listen({ ...where, backlog: 1024 }, () => {
+      server.off("error", failed);
+      server.on("error", (error) => {
+        options.log.error({ err: errorText(error), url: address.url }, "a listener failed");
+      });
+      resolve(server);
+    });
+  });
+}
+
+function listenError(url: string, error: NodeJS.ErrnoException): OperatingError {
+  if (error.code === "EADDRINUSE")
+    return new OperatingError(
+      "EADDRINUSE",
+      `cannot listen on ${url}: address already in use; stop what listens there or choose another port`,
+      { cause: error },
+    );
+  return new OperatingError("LISTEN_FAILED", `cannot listen on ${url}: ${errorText(error)}`, {
+    cause: error,
+  });
+}
+
+/** Decides per connection who serves it, and holds what is still undecided. */
+class ConnectionDoor {
+  private readonly options: ListenerOptions;
+  private readonly grpc: GrpcServer;
+  private readonly http: HttpServer;
+  private readonly sockets = new Set<Socket>();
+
+  constructor(options: ListenerOptions) {
+    this.options = options;
+    this.grpc = new GrpcServer(options);
+    const { limits } = options;
+    this.http = createHttpServer(
+      {
+        maxHeaderSize: limits.maxHeaderBytes,
+        headersTimeout: 10_000,
+        requestTimeout: 60_000,
+        keepAliveTimeout: limits.httpIdleMs,
+        connectionsCheckingInterval: 10_000,
+      },
+      options.http,
+    );
+  }
+
+  accept(socket: Socket, secure: boolean): void {
+    this.sockets.add(socket);
+    socket.once("close", () => this.sockets.delete(socket));
+    socket.on("error", ignoreSocketError);
+    if (!secure) this.sniff(socket);
+    else
+      this.options.security!.secure(socket, (stream, alpn) => {
+        if (alpn === "h2") this.grpc.serve(stream);
+        else if (alpn === "http/1.1") this.http.emit("connection", stream);
+        else this.sniff(stream);
+      });
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.http.close();
+    this.http.closeIdleConnections();
+    await this.grpc.close(graceMs);
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** Reads until the bytes agree or disagree with the preface, puts them back and hands over. */
+  private sniff(stream: Duplex): void {
+    const patience = this.options.clock.after(this.options.limits.firstBytesMs, () => {
+      stream.destroy();
+    });
+    const onReadable = (): void => {
+      const chunk = stream.read() as Buffer | null;
+      if (chunk === null) return;
+      const start = chunk.toString("latin1", 0, preface.length);
+      if (start.length < preface.length && preface.startsWith(start)) {
+        stream.unshift(chunk);
+        if (stream.readableEnded) stream.destroy();
+        return;
+      }
+      patience.cancel();
+      stream.off("readable", onReadable);
+      stream.off("close", onClose);
+      stream.unshift(chunk);
+      if (start === preface) this.grpc.serve(stream);
+      else this.http.emit("connection", stream);
+    };
+    const onClose = (): void => patience.cancel();
+    stream.on("readable", onReadable);
+    stream.once("close", onClose);
+  }
+}
+
+function ignoreSocketError(): void {
+  // The socket closes by itself; whoever served it sees that.
+}
