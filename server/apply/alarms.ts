@@ -12,6 +12,11 @@ export class Alarms {
     for (const key of keys) this.active.push(AlarmMember.decode(key));
   }
 
+  /** True if nothing is raised: the usual state, asked before every command. */
+  get isEmpty(): boolean {
+    return this.active.length === 0;
+  }
+
   /** Active alarms of `type`, or all for NONE. */
   list(type: AlarmType): AlarmMember[] {
     return this.active.filter((one) => type === AlarmType.NONE || one.alarm === type);

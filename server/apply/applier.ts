@@ -1,0 +1,206 @@
+// The replicated state machine: one command in, a response or an EtcdError out, all writes in the
+// turn's batch. Every member computes the same: nothing here reads a clock, a random number or
+// anything that only one member knows, but whether somebody here waits for a read's answer.
+// Order of checks: alarms, quota, then the state (facts: apply rules §1, §6).
+import type { LeaseId, MemberId } from "#base/ids.ts";
+import type { StateBatch } from "#base/state-batch.ts";
+import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
+import type {
+  LeaseCheckpointRequest,
+  LeaseGrantRequest,
+  LeaseGrantResponse,
+  LeaseRevokeRequest,
+  LeaseRevokeResponse,
+} from "#proto/gen/lease.ts";
+import {
+  type AlarmRequest,
+  AlarmRequest_AlarmAction as AlarmAction,
+  type AlarmResponse,
+  AlarmType,
+} from "#proto/gen/maintenance.ts";
+import type {
+  ClusterMemberAttrSetRequest,
+  ClusterVersionSetRequest,
+} from "#proto/gen/membership.ts";
+import type { Alarms } from "#server/apply/alarms.ts";
+import type { Command } from "#server/apply/command.ts";
+import {
+  applyCompaction,
+  applyDeleteKeys,
+  applyDeleteRange,
+  applyPut,
+  applyRange,
+  applyTxn,
+  type KvContext,
+} from "#server/apply/kv.ts";
+import { commandCost } from "#server/apply/quota.ts";
+import type { LeaseAttachments } from "#server/mvcc/leases.ts";
+import type { MvccStore } from "#server/mvcc/store.ts";
+
+/** What the applier needs of leases; server/lease is passed in as this. */
+export interface ApplyLeases extends LeaseAttachments {
+  /** The granted lease's TTL in seconds, raised to the least allowed. */
+  grant(lease: LeaseId, ttlSeconds: number, batch: StateBatch): number | EtcdError;
+  /** The attached keys in ascending order; undefined if there is no such lease. */
+  attachedKeys(lease: LeaseId): readonly Uint8Array[] | undefined;
+  /** Removes the lease and its record. */
+  remove(lease: LeaseId, batch: StateBatch): void;
+  checkpoint(lease: LeaseId, remainingSeconds: number, batch: StateBatch): void;
+}
+
+/** What the applier needs of membership. */
+export interface ApplyMembership {
+  setAttributes(request: ClusterMemberAttrSetRequest, batch: StateBatch): void;
+  setClusterVersion(version: string, batch: StateBatch): void;
+}
+
+export interface ApplierPorts {
+  readonly store: MvccStore;
+  readonly leases: ApplyLeases;
+  readonly alarms: Alarms;
+  readonly membership: ApplyMembership;
+  /** Infinite for no quota. */
+  readonly quotaBytes: number;
+  sizeBytes(): number;
+  readonly memberId: MemberId;
+}
+
+export type ApplyResult = object | EtcdError;
+
+export class Applier {
+  private readonly ports: ApplierPorts;
+  /** Called when a command did not fit and no alarm stands yet. */
+  onOverQuota: () => void = () => {};
+
+  constructor(ports: ApplierPorts) {
+    this.ports = ports;
+  }
+
+  /** Applies one command. `answers` is false if nobody on this member waits for the result. */
+  apply(command: Command, batch: StateBatch, answers: boolean): ApplyResult {
+    const { alarms } = this.ports;
+    if (!alarms.isEmpty) {
+      const refused = this.refusedByAlarm(command);
+      if (refused !== undefined) return refused;
+    }
+    const cost = commandCost(command);
+    const fits = cost === 0 || this.ports.sizeBytes() + cost < this.ports.quotaBytes;
+    const result = this.dispatch(command, batch, answers);
+    if (fits) return result;
+    // etcd applies what was committed and only tells that it did not fit.
+    if (!alarms.has(AlarmType.NOSPACE)) this.onOverQuota();
+    return result instanceof EtcdError ? result : etcdError("noSpace");
+  }
+
+  private refusedByAlarm(command: Command): EtcdError | undefined {
+    const { alarms } = this.ports;
+    const { kind } = command;
+    if (alarms.has(AlarmType.CORRUPT)) {
+      switch (kind) {
+        case "put":
+        case "range":
+        case "deleteRange":
+        case "txn":
+        case "compaction":
+        case "leaseGrant":
+        case "leaseRevoke":
+          return etcdError("corrupt");
+        default:
+          return undefined;
+      }
+    }
+    const grows = kind === "put" || kind === "leaseGrant" || kind === "txn";
+    return grows && alarms.has(AlarmType.NOSPACE) && commandCost(command) > 0
+      ? etcdError("noSpace")
+      : undefined;
+  }
+
+  private dispatch(command: Command, batch: StateBatch, answers: boolean): ApplyResult {
+    const { store, leases, membership } = this.ports;
+    const context: KvContext = { store, leases, batch, answers };
+    switch (command.kind) {
+      case "put":
+        return applyPut(context, command.payload);
+      case "txn":
+        return applyTxn(context, command.payload);
+      case "deleteRange":
+        return applyDeleteRange(context, command.payload);
+      case "range":
+        return answers ? applyRange(context, command.payload) : nothing;
+      case "compaction":
+        return applyCompaction(context, command.payload);
+      case "leaseGrant":
+        return this.grant(command.payload, batch);
+      case "leaseRevoke":
+        return this.revoke(context, command.payload);
+      case "leaseCheckpoint":
+        return this.checkpoint(command.payload, batch);
+      case "alarm":
+        return this.alarm(command.payload, batch);
+      case "clusterVersionSet":
+        return this.setClusterVersion(command.payload, batch);
+      case "clusterMemberAttrSet":
+        membership.setAttributes(command.payload, batch);
+        return nothing;
+      case "authStatus":
+      case "authUserGet":
+      case "authRoleGet":
+      case "authUserList":
+      case "authRoleList":
+      case "downgradeVersionTest":
+        return nothing;
+      default:
+        return new EtcdError(grpcCode.unimplemented, `etcdserver: ${command.kind} is not supported`);
+    }
+  }
+
+  private header(): { clusterId: bigint; memberId: bigint; revision: number; raftTerm: number } {
+    return { clusterId: 0n, memberId: 0n, revision: this.ports.store.currentRevision, raftTerm: 0 };
+  }
+
+  private grant(request: LeaseGrantRequest, batch: StateBatch): LeaseGrantResponse | EtcdError {
+    const granted = this.ports.leases.grant(request.ID, request.TTL, batch);
+    if (granted instanceof EtcdError) return granted;
+    return { header: this.header(), ID: request.ID, TTL: granted, error: "" };
+  }
+
+  private revoke(context: KvContext, request: LeaseRevokeRequest): LeaseRevokeResponse | EtcdError {
+    const { leases } = this.ports;
+    const keys = leases.attachedKeys(request.ID);
+    if (keys === undefined) return etcdError("leaseNotFound");
+    if (keys.length > 0) applyDeleteKeys(context, keys);
+    leases.remove(request.ID, context.batch);
+    return { header: this.header() };
+  }
+
+  private checkpoint(request: LeaseCheckpointRequest, batch: StateBatch): ApplyResult {
+    for (const one of request.checkpoints) {
+      this.ports.leases.checkpoint(one.ID, one.remainingTTL, batch);
+    }
+    return nothing;
+  }
+
+  private alarm(request: AlarmRequest, batch: StateBatch): AlarmResponse {
+    const { alarms } = this.ports;
+    const header = this.header();
+    const one = (alarm: AlarmResponse["alarms"][number] | undefined): AlarmResponse => ({
+      header,
+      alarms: alarm === undefined ? [] : [alarm],
+    });
+    switch (request.action) {
+      case AlarmAction.ACTIVATE:
+        return one(alarms.activate(request.memberID, request.alarm, batch));
+      case AlarmAction.DEACTIVATE:
+        return one(alarms.deactivate(request.memberID, request.alarm, batch));
+      default:
+        return { header, alarms: alarms.list(request.alarm) };
+    }
+  }
+
+  private setClusterVersion(request: ClusterVersionSetRequest, batch: StateBatch): ApplyResult {
+    this.ports.membership.setClusterVersion(request.ver, batch);
+    return nothing;
+  }
+}
+
+const nothing: object = Object.freeze({});
