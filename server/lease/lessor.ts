@@ -1,0 +1,310 @@
+// Leases: what is granted, which keys hang on it, and, on the leader alone, when it ends.
+// Grant, revoke and checkpoint are replicated and write to the turn's batch; renewal and the count
+// of time are the leader's own affair ("primary") and are lost with it (facts: apply rules §5).
+// Invariants: a lease is in #due exactly while this member is primary; a lease that expired stays,
+// and is not renewed, until a revoke is applied. Keys are copied; callers keep their buffers.
+import { Buffer } from "node:buffer";
+import { assert } from "#base/assert.ts";
+import { uint64Bytes } from "#base/bytes.ts";
+import type { LeaseId } from "#base/ids.ts";
+import type { StateBatch } from "#base/state-batch.ts";
+import { etcdError } from "#proto/errors.ts";
+import { Lease as StoredLease } from "#proto/gen/leasestate.ts";
+import { type Due, DueHeap } from "#server/lease/due-heap.ts";
+
+/** The longest TTL that can be asked for, in seconds. */
+export const maxTtlSeconds = 9_000_000_000;
+
+/** From so many leases on, a new leader spreads their ends. */
+const spreadFromLeases = 1000;
+const spreadPerSecond = 750;
+
+export interface LessorOptions {
+  /** Shorter TTLs are raised to this: minTtlSeconds(). */
+  readonly minTtlSeconds: number;
+  /** After how long `expired` names a lease again that was not revoked: the request timeout. */
+  readonly expiredRetryMs: number;
+}
+
+/** The shortest TTL for these timings: one and a half elections, in whole seconds. */
+export function minTtlSeconds(electionTicks: number, heartbeatMs: number): number {
+  return Math.ceil((Math.floor((3 * electionTicks) / 2) * heartbeatMs) / 1000);
+}
+
+/** What a keep-alive finds. */
+export type Renewal =
+  /** Ends anew after `ttlSeconds`; with `clearCheckpoint` a checkpoint of 0 should be proposed. */
+  | { readonly kind: "renewed"; readonly ttlSeconds: number; readonly clearCheckpoint: boolean }
+  | { readonly kind: "not-found" }
+  /** Ended but not yet revoked: wait with onSettled, then try again. */
+  | { readonly kind: "expired" }
+  | { readonly kind: "not-primary" };
+
+export interface LeaseView {
+  readonly id: LeaseId;
+  readonly grantedTtlSeconds: number;
+  /** Whole seconds left, negative when overdue; undefined on a member that is not primary. */
+  readonly remainingSeconds: number | undefined;
+}
+
+interface Lease extends Due {
+  readonly id: LeaseId;
+  readonly ttlSeconds: number;
+  /** The last checkpoint; 0: none. */
+  remainingSeconds: number;
+  /** Infinity while this member is not primary. */
+  expiryMs: number;
+  /** Attached keys as latin1 text, whose order is that of the bytes. */
+  readonly keys: Set<string>;
+  settled: (() => void)[] | undefined;
+}
+
+export class Lessor {
+  readonly #options: LessorOptions;
+  readonly #leases = new Map<LeaseId, Lease>();
+  readonly #due = new DueHeap<Lease>();
+  #primary = false;
+
+  constructor(options: LessorOptions) {
+    assert(options.expiredRetryMs > 0, "a retry at once would never end");
+    this.#options = options;
+  }
+
+  /** How many leases there are. */
+  get count(): number {
+    return this.#leases.size;
+  }
+
+  /** True between promote and demote. */
+  get isPrimary(): boolean {
+    return this.#primary;
+  }
+
+  exists(id: LeaseId): boolean {
+    return this.#leases.has(id);
+  }
+
+  /**
+   * Grants lease `id` (never 0; the proposer chose it) and returns its TTL in seconds, raised to the
+   * least one. Throws lease-not-found for 0, too-large-TTL, or lease-exists, in etcd's order.
+   */
+  grant(batch: StateBatch, id: LeaseId, ttlSeconds: number, nowMs: number): number {
+    if (id === 0n) throw etcdError("leaseNotFound");
+    if (ttlSeconds > maxTtlSeconds) throw etcdError("leaseTtlTooLarge");
+    if (this.#leases.has(id)) throw etcdError("leaseExists");
+    const lease = this.#add(id, ttlSeconds, 0);
+    this.#persist(batch, lease);
+    if (this.#primary) this.#restart(lease, nowMs, 0);
+    return lease.ttlSeconds;
+  }
+
+  /**
+   * Removes the lease and returns its keys in ascending order, for the caller to delete in the same
+   * batch. Throws lease-not-found.
+   */
+  revoke(batch: StateBatch, id: LeaseId): readonly Uint8Array[] {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) throw etcdError("leaseNotFound");
+    this.#leases.delete(id);
+    this.#due.remove(lease);
+    batch.delete("lease", uint64Bytes(id));
+    const keys = [...lease.keys].sort().map((key) => Buffer.from(key, "latin1"));
+    settle(lease);
+    return keys;
+  }
+
+  /** The keys of a lease in ascending order; undefined if there is no such lease. */
+  keysOf(id: LeaseId): readonly Uint8Array[] | undefined {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return undefined;
+    return [...lease.keys].sort().map((key) => Buffer.from(key, "latin1"));
+  }
+
+  /** Throws lease-not-found. */
+  attach(id: LeaseId, key: Uint8Array): void {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) throw etcdError("leaseNotFound");
+    lease.keys.add(latin1(key));
+  }
+
+  /** A lease that is gone is ignored. */
+  detach(id: LeaseId, key: Uint8Array): void {
+    this.#leases.get(id)?.keys.delete(latin1(key));
+  }
+
+  /**
+   * Takes a replicated checkpoint: `remainingSeconds` is where a next leader begins to count.
+   * Unknown leases are ignored. `persist`: the cluster is at 3.6 or the feature gate is on.
+   */
+  checkpoint(batch: StateBatch, id: LeaseId, remainingSeconds: number, persist: boolean): void {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return;
+    lease.remainingSeconds = remainingSeconds;
+    if (persist) this.#persist(batch, lease);
+  }
+
+  /** Begins to count: each lease ends `extendMs` after its remaining or full TTL, spread if many. */
+  promote(nowMs: number, extendMs: number): void {
+    this.#primary = true;
+    for (const lease of this.#leases.values()) this.#restart(lease, nowMs, extendMs);
+    if (this.#leases.size >= spreadFromLeases) this.#spread(nowMs, extendMs);
+  }
+
+  /** Stops to count: every lease is endless until this member is promoted again. */
+  demote(): void {
+    this.#primary = false;
+    this.#due.clear();
+    for (const lease of this.#leases.values()) {
+      lease.expiryMs = Number.POSITIVE_INFINITY;
+      settle(lease);
+    }
+  }
+
+  /** A keep-alive. Only a primary that has just proved its leadership may ask. */
+  renew(id: LeaseId, nowMs: number): Renewal {
+    if (!this.#primary) return { kind: "not-primary" };
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return { kind: "not-found" };
+    if (lease.expiryMs <= nowMs) return { kind: "expired" };
+    const clearCheckpoint = lease.remainingSeconds > 0;
+    this.#endAt(lease, nowMs + lease.ttlSeconds * 1000);
+    return { kind: "renewed", ttlSeconds: lease.ttlSeconds, clearCheckpoint };
+  }
+
+  /**
+   * Calls `run` once, when the lease is revoked or this member stops being primary; at once if
+   * there is nothing to wait for. Callers bound how many wait.
+   */
+  onSettled(id: LeaseId, run: () => void): void {
+    const lease = this.#leases.get(id);
+    if (lease === undefined || !this.#primary) {
+      run();
+      return;
+    }
+    lease.settled ??= [];
+    lease.settled.push(run);
+  }
+
+  /**
+   * At most `max` leases that have ended, first ended first. One that is not revoked is named again
+   * after `expiredRetryMs`. Empty while not primary.
+   */
+  expired(nowMs: number, max: number): LeaseId[] {
+    const ids: LeaseId[] = [];
+    while (ids.length < max) {
+      const lease = this.#due.peek();
+      if (lease === undefined || lease.dueMs > nowMs) break;
+      ids.push(lease.id);
+      this.#due.place(lease, nowMs + this.#options.expiredRetryMs);
+    }
+    return ids;
+  }
+
+  /** What TimeToLive tells; undefined if there is no such lease. */
+  view(id: LeaseId, nowMs: number): LeaseView | undefined {
+    const lease = this.#leases.get(id);
+    return lease === undefined ? undefined : viewOf(lease, nowMs);
+  }
+
+  /** All leases, on the primary by what is left, else (and among equals) by ID. */
+  list(nowMs: number): readonly LeaseView[] {
+    return [...this.#leases.values()]
+      .sort((a, b) => {
+        if (a.expiryMs !== b.expiryMs) return a.expiryMs < b.expiryMs ? -1 : 1;
+        return a.id < b.id ? -1 : 1;
+      })
+      .map((lease) => viewOf(lease, nowMs));
+  }
+
+  /**
+   * Starts anew from the records of bucket `lease` (a start, an installed snapshot). Keys are
+   * attached afterwards by whoever reads them. Throws on a record that cannot be decoded.
+   */
+  load(records: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
+    this.demote();
+    this.#leases.clear();
+    for (const [, value] of records) {
+      const stored = StoredLease.decode(value);
+      this.#add(stored.ID as LeaseId, stored.TTL, stored.RemainingTTL);
+    }
+  }
+
+  #add(id: LeaseId, ttlSeconds: number, remainingSeconds: number): Lease {
+    const lease: Lease = {
+      id,
+      ttlSeconds: Math.max(ttlSeconds, this.#options.minTtlSeconds),
+      remainingSeconds,
+      expiryMs: Number.POSITIVE_INFINITY,
+      dueMs: 0,
+      heapIndex: -1,
+      keys: new Set(),
+      settled: undefined,
+    };
+    this.#leases.set(id, lease);
+    return lease;
+  }
+
+  #persist(batch: StateBatch, lease: Lease): void {
+    const record = StoredLease.encode({
+      ID: lease.id,
+      TTL: lease.ttlSeconds,
+      RemainingTTL: lease.remainingSeconds,
+    });
+    batch.put("lease", uint64Bytes(lease.id), record.finish());
+  }
+
+  #endAt(lease: Lease, expiryMs: number): void {
+    lease.expiryMs = expiryMs;
+    this.#due.place(lease, expiryMs);
+  }
+
+  #restart(lease: Lease, nowMs: number, extendMs: number): void {
+    const seconds = lease.remainingSeconds > 0 ? lease.remainingSeconds : lease.ttlSeconds;
+    this.#endAt(lease, nowMs + extendMs + seconds * 1000);
+  }
+
+  /**
+   * Leases that would end in the same second are put off, so that no more than spreadPerSecond end
+   * in one. A window opens with its first lease; the n-th lease beyond the quota is put off by
+   * n/quota seconds less what it already lies behind the window's start.
+   */
+  #spread(nowMs: number, extendMs: number): void {
+    const byEnd = [...this.#leases.values()].sort((a, b) => a.expiryMs - b.expiryMs);
+    let windowMs = (byEnd[0]?.expiryMs ?? nowMs) - nowMs;
+    let windowEndMs = windowMs + 1000;
+    let count = 0;
+    for (const lease of byEnd) {
+      const remainingMs = lease.expiryMs - nowMs;
+      if (remainingMs > windowEndMs) {
+        windowMs = remainingMs;
+        windowEndMs = windowMs + 1000;
+        count = 1;
+        continue;
+      }
+      count++;
+      if (count <= spreadPerSecond) continue;
+      const delayMs = (1000 * count) / spreadPerSecond - (remainingMs - windowMs);
+      windowEndMs = windowMs + delayMs;
+      this.#restart(lease, nowMs, extendMs + delayMs);
+    }
+  }
+}
+
+function settle(lease: Lease): void {
+  const waiting = lease.settled;
+  lease.settled = undefined;
+  if (waiting !== undefined) for (const run of waiting) run();
+}
+
+function viewOf(lease: Lease, nowMs: number): LeaseView {
+  const endless = lease.expiryMs === Number.POSITIVE_INFINITY;
+  return {
+    id: lease.id,
+    grantedTtlSeconds: lease.ttlSeconds,
+    remainingSeconds: endless ? undefined : Math.trunc((lease.expiryMs - nowMs) / 1000),
+  };
+}
+
+function latin1(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+}
