@@ -137,7 +137,7 @@ class ProcessMember implements ClusterMember {
 
 /** Starts `size` members with a static bootstrap; resolves when all of them serve clients. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const launcher = launcherOf(options.runner);
+  const launcher = await launcherOf(options.runner);
   const ports = await reservePorts(options.size * 2);
   const folder = mkdtempSync(join(tmpdir(), `etcd-ts-${options.runner}-`));
   const prepared = Array.from(

@@ -1,8 +1,7 @@
 // What is started as a member: our launcher or the reference's binary, both with etcd's own flags.
-import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { OperatingError } from "#base/errors.ts";
+import { locateReference } from "#test/reference/reference.ts";
 import type { ProcessCommand } from "./member-process.ts";
 
 /** Whose servers a suite runs against. */
@@ -15,19 +14,6 @@ export interface Launcher {
 
 const root = join(import.meta.dirname, "..", "..");
 
-/** Where the reference etcd's binaries were built. */
-export function referenceFolder(): string {
-  const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-  const folder = process.env["ETCD_PEER_DIR"] ?? join(cache, "etcd-peer", "v3.7.3");
-  if (!existsSync(join(folder, "etcd"))) {
-    throw new OperatingError(
-      "NO_REFERENCE",
-      `the reference etcd is not in ${folder}: build it with npm run test:toolchains`,
-    );
-  }
-  return folder;
-}
-
 /** RUNNER=ours|reference, ours if unset. */
 export function runnerFromEnvironment(): RunnerName {
   const name = process.env["RUNNER"] ?? "ours";
@@ -37,8 +23,13 @@ export function runnerFromEnvironment(): RunnerName {
   return name;
 }
 
-/** The launcher of a runner. */
-export function launcherOf(runner: RunnerName): Launcher {
-  const file = runner === "ours" ? join(root, "bin", "etcd") : join(referenceFolder(), "etcd");
+/** The launcher of a runner; builds the reference if it is not there yet. */
+export async function launcherOf(runner: RunnerName): Promise<Launcher> {
+  let file = join(root, "bin", "etcd");
+  if (runner === "reference") {
+    const reference = await locateReference();
+    if (typeof reference === "string") throw new OperatingError("NO_REFERENCE", reference);
+    file = reference.etcd;
+  }
   return { command: (args, env) => ({ file, args, env }) };
 }

@@ -1,0 +1,41 @@
+// The contract: what a client of etcd may rely on, written once and run against RUNNER=ours|reference.
+// A case that fails on the reference is wrong; one that fails on ours alone is a bug, or a row in
+// docs/compatibility.md.
+import { after, before, describe } from "node:test";
+import { startCluster } from "#test/cluster/cluster.ts";
+import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
+import { rangeSuite } from "./range-cases.ts";
+import type { Setting } from "./setting.ts";
+import { Wire } from "./wire.ts";
+import { writeSuite } from "./write-cases.ts";
+
+const runner = runnerFromEnvironment();
+let shared: Omit<Setting, "wire"> | undefined;
+
+function settingVia(role: "leader" | "follower"): () => Setting {
+  return () => {
+    if (shared === undefined) throw new Error("the cluster has not started");
+    return { ...shared, wire: shared.wires[shared[role]]! };
+  };
+}
+
+describe(`contract of three members (${runner})`, () => {
+  before(async () => {
+    const cluster = await startCluster({ runner, size: 3 });
+    const wires = cluster.endpoints().map((endpoint) => new Wire(endpoint));
+    const statuses = await Promise.all(wires.map((wire) => wire.maintenance.status({})));
+    const leader = statuses.findIndex((status) => status.header?.memberId === status.leader);
+    shared = { cluster, wires, leader, follower: (leader + 1) % wires.length };
+  });
+  after(async () => {
+    for (const wire of shared?.wires ?? []) wire.close();
+    await shared?.cluster.stop();
+  });
+
+  for (const role of ["leader", "follower"] as const) {
+    describe(`through the ${role}`, () => {
+      rangeSuite(settingVia(role));
+      writeSuite(settingVia(role));
+    });
+  }
+});
