@@ -29,8 +29,14 @@ export const etcdBuckets = [
   "meta",
 ] as const satisfies readonly Bucket[];
 
-/** Collects the writes of one turn. Key and value are owned by the batch once handed over. */
+/**
+ * Collects the writes of one turn. Key and value are owned by the batch once handed over.
+ *
+ * Records of bucket `key` are written once, never overwritten, so that the store can keep count of
+ * its bytes without reading: whoever deletes one says how many bytes of value go with it.
+ */
 export interface StateBatch {
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
-  delete(bucket: Bucket, key: Uint8Array): void;
+  /** `valueBytes`: size of the value that the record holds; required in bucket `key`, unused elsewhere. */
+  delete(bucket: Bucket, key: Uint8Array, valueBytes?: number): void;
 }

@@ -1,5 +1,5 @@
 // The port through which state records are read and written. server/backend implements it on
-// RocksDB and in memory; both pass test/contract-like suites beside them.
+// RocksDB and in memory; both pass the suite in server/backend/contract.ts.
 import type { Bucket, StateBatch } from "#base/state-batch.ts";
 
 export type StateRecord = readonly [key: Uint8Array, value: Uint8Array];
@@ -42,7 +42,12 @@ export interface AllBucketsView {
 
 export interface Backend extends StateReader {
   newBatch(): WritableBatch;
-  /** Writes the batch whole or not at all. Writes reach the store in the order of the calls. */
+  /**
+   * Writes the batch whole or not at all. Writes reach the store in the order of the calls; one that
+   * has resolved is seen by every read that begins later, one under way may be. With `sync`, resolves
+   * once this and all earlier writes are on the disk. Once a write has failed, that one and all
+   * later ones reject with an OperatingError, and the process must end.
+   */
   write(batch: WritableBatch, options: { readonly sync: boolean }): Promise<void>;
   /** Bytes of all records (keys and values) after the last resolved write: a counter, not file sizes. */
   sizeBytes(): number;
