@@ -1,9 +1,11 @@
 // Makes proto/gen from proto/etcd: ts-proto writes the codecs, then each file is pointed at
 // proto/wire.ts, whose reader and writer speak plain numbers, saturate instead of failing and
-// bound the depth of nesting. Run by `npm run gen`; CI requires a clean tree afterwards.
+// bound the depth of nesting. Then the documents that come from tables. Run by `npm run gen`; CI
+// requires a clean tree afterwards.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeDocuments } from "#tools/documents.ts";
 
 const root = join(import.meta.dirname, "..");
 const gen = join(root, "proto", "gen");
@@ -40,6 +42,7 @@ function main(): void {
     renameSync(from, join(gen, name));
   }
   rmdirSync(join(gen, "etcd"));
+  writeDocuments(root);
 }
 
 if (import.meta.main) main();

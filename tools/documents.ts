@@ -1,0 +1,44 @@
+// The documents that are made from tables in the code. `npm run gen` writes them; a test beside
+// each table, and the clean tree that CI requires, keep them equal.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { errorTable } from "#proto/errors.ts";
+import { flagsDocument } from "#server/config/help.ts";
+
+/** The content of docs/errors.md. */
+export function errorsDocument(): string {
+  const rows = Object.entries(errorTable).map(
+    ([name, [code, message]]) => `| ${name} | ${code} | \`etcdserver: ${message}\` |`,
+  );
+  return [
+    "<!-- Made from proto/errors.ts by `npm run gen`. Do not edit. -->",
+    "",
+    "# Errors of the client protocol",
+    "",
+    "gRPC status code and exact message of every error, as etcd has them; clients match on both.",
+    "",
+    "| name in the code | gRPC code | message |",
+    "| --- | --- | --- |",
+    ...rows,
+    "",
+  ].join("\n");
+}
+
+/** Path from the root of the repository and content. */
+export function documents(): ReadonlyMap<string, string> {
+  return new Map([
+    ["docs/flags.md", flagsDocument()],
+    ["docs/errors.md", errorsDocument()],
+  ]);
+}
+
+/** Writes all of them below `root`. */
+export function writeDocuments(root: string): void {
+  for (const [path, content] of documents()) {
+    const file = join(root, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+}
+
+if (import.meta.main) writeDocuments(join(import.meta.dirname, ".."));
