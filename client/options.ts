@@ -1,0 +1,41 @@
+// How a client is set up. Files are read and time is taken elsewhere: certificates come as PEM bytes,
+// the clock and the randomness are passed in.
+import type { Clock } from "#base/clock.ts";
+import type { Random } from "#base/random.ts";
+
+/** PEM bytes; what is missing is taken from the machine's defaults. */
+export interface TlsOptions {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  /** The name to expect in the server's certificate instead of the endpoint's host. */
+  readonly serverName?: string;
+  /** Accept any server certificate: for tests only. */
+  readonly insecureSkipVerify?: boolean;
+}
+
+export interface ClientOptions {
+  /** `http://host:port`, `https://host:port` or `host:port`; at least one. */
+  readonly endpoints: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tls?: TlsOptions;
+  /** The default deadline of a unary call, milliseconds; none if not given. */
+  readonly callTimeoutMs?: number;
+  /** HTTP/2 keep-alive: a ping after so much silence (off if not given), dead without an answer in so much. */
+  readonly keepAliveTimeMs?: number;
+  readonly keepAliveTimeoutMs?: number;
+  /** Largest request, bytes; 2 MiB if not given. */
+  readonly maxSendBytes?: number;
+  /** Largest answer, bytes; 2^31 − 1 if not given. */
+  readonly maxReceiveBytes?: number;
+  /** A token of the auth service, sent with every call. */
+  readonly token?: string;
+}
+
+/** What one call may be given. */
+export interface CallOptions {
+  /** Deadline from now, milliseconds; the client's `callTimeoutMs` if not given. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}

@@ -1,0 +1,211 @@
+// One call on the wire: picks a connection, encodes, sets deadline and metadata, decodes, and retries
+// as etcd's own client does. Reads are repeated while the cluster says Unavailable. Writes are
+// repeated only when they were certainly not carried out: no connection was found, or a learner refused.
+import {
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import type { Clock } from "#base/clock.ts";
+import type { Random } from "#base/random.ts";
+import { type Connection, Connections, type WaitLimits } from "#client/connections.ts";
+import { callCanceled, deadlineExceeded, errorOfStatus } from "#client/errors.ts";
+import type { CallOptions, ClientOptions } from "#client/options.ts";
+import { type EtcdError, grpcCode } from "#proto/errors.ts";
+
+/** What the generated codecs offer. */
+export interface Codec<T> {
+  encode(message: T): { finish(): Buffer };
+  decode(bytes: Uint8Array): T;
+}
+
+/** One method of a generated service definition. */
+export interface Method<Req, Res> {
+  readonly name: string;
+  readonly requestType: Codec<Req>;
+  readonly responseType: Codec<Res>;
+}
+
+/** A method with its service and its rule for retries. */
+export interface Rpc<Req, Res> {
+  readonly path: string;
+  readonly method: Method<Req, Res>;
+  /** True if sending it twice does no harm: reads. */
+  readonly repeatable: boolean;
+}
+
+/** The RPC of a generated definition. */
+export function rpc<Req, Res>(
+  service: { readonly fullName: string },
+  method: Method<Req, Res>,
+  rule: { readonly repeatable: boolean },
+): Rpc<Req, Res> {
+  return { path: `/${service.fullName}/${method.name}`, method, repeatable: rule.repeatable };
+}
+
+const maxAttempts = 100;
+const backoffMs = 25;
+const backoffJitter = 0.1;
+const defaultMaxSendBytes = 2 * 1024 * 1024;
+const defaultMaxReceiveBytes = 2_147_483_647;
+const apiVersion = "3.7";
+
+const serializer =
+  <T>(codec: Codec<T>) =>
+  (message: T): Buffer =>
+    codec.encode(message).finish();
+
+/** See the head of the file. */
+export class Transport {
+  readonly connections: Connections;
+  readonly clock: Clock;
+  readonly random: Random;
+  private readonly callTimeoutMs: number | undefined;
+  private readonly token: string | undefined;
+
+  constructor(options: ClientOptions) {
+    this.clock = options.clock;
+    this.random = options.random;
+    this.callTimeoutMs = options.callTimeoutMs;
+    this.token = options.token;
+    this.connections = new Connections({
+      endpoints: options.endpoints,
+      tls: options.tls,
+      clock: options.clock,
+      keepAliveTimeMs: options.keepAliveTimeMs ?? 2_147_483_647,
+      keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 20_000,
+      maxSendBytes: options.maxSendBytes || defaultMaxSendBytes,
+      maxReceiveBytes: options.maxReceiveBytes || defaultMaxReceiveBytes,
+    });
+  }
+
+  /** One request, one answer; fails with EtcdError. `at` pins the call to one endpoint. */
+  async unary<Req, Res>(
+    call: Rpc<Req, Res>,
+    request: Req,
+    options: CallOptions = {},
+    at?: Connection,
+  ): Promise<Res> {
+    const limits = this.limits(options);
+    for (let attempt = 1; ; attempt++) {
+      const connection = at ?? (await this.connections.pick(limits));
+      if (limits.signal?.aborted) throw callCanceled();
+      try {
+        return await this.once(call, request, connection, limits);
+      } catch (thrown) {
+        const error = thrown as EtcdError;
+        if (attempt >= maxAttempts || !this.mayRepeat(call, error)) throw error;
+        await this.backoff(limits);
+      }
+    }
+  }
+
+  /** A stream in both directions, on any connected endpoint. */
+  async duplex<Req, Res>(
+    call: Rpc<Req, Res>,
+    limits: WaitLimits,
+    metadata: Readonly<Record<string, string>> = {},
+  ): Promise<ClientDuplexStream<Req, Res>> {
+    const { channel } = await this.connections.pick(limits);
+    const { requestType, responseType } = call.method;
+    return channel.makeBidiStreamRequest(
+      call.path,
+      serializer(requestType),
+      (bytes: Buffer) => responseType.decode(bytes),
+      this.metadata(metadata),
+    );
+  }
+
+  /** One request, many answers, on any connected endpoint; never repeated. */
+  async serverStream<Req, Res>(
+    call: Rpc<Req, Res>,
+    request: Req,
+    options: CallOptions,
+  ): Promise<ClientReadableStream<Res>> {
+    const limits = this.limits(options);
+    const { channel } = await this.connections.pick(limits);
+    const { requestType, responseType } = call.method;
+    const stream = channel.makeServerStreamRequest(
+      call.path,
+      serializer(requestType),
+      (bytes: Buffer) => responseType.decode(bytes),
+      request,
+      this.metadata({}),
+      this.deadline(limits),
+    );
+    options.signal?.addEventListener("abort", () => stream.cancel(), { once: true });
+    return stream;
+  }
+
+  /** Ends every connection; calls under way fail. */
+  close(): void {
+    this.connections.close();
+  }
+
+  private limits(options: CallOptions): WaitLimits {
+    const timeoutMs = options.timeoutMs ?? this.callTimeoutMs;
+    return {
+      deadlineMs: timeoutMs === undefined ? undefined : this.clock.monotonicMs() + timeoutMs,
+      signal: options.signal,
+    };
+  }
+
+  private deadline(limits: WaitLimits): { deadline: number } | Record<string, never> {
+    if (limits.deadlineMs === undefined) return {};
+    // grpc-js counts in wall time.
+    const left = limits.deadlineMs - this.clock.monotonicMs();
+    return { deadline: this.clock.wallMs() + left };
+  }
+
+  private metadata(more: Readonly<Record<string, string>>): Metadata {
+    const metadata = new Metadata();
+    metadata.set("client-api-version", apiVersion);
+    if (this.token !== undefined) metadata.set("token", this.token);
+    for (const [name, value] of Object.entries(more)) metadata.set(name, value);
+    return metadata;
+  }
+
+  private once<Req, Res>(
+    call: Rpc<Req, Res>,
+    request: Req,
+    { channel }: Connection,
+    limits: WaitLimits,
+  ): Promise<Res> {
+    return new Promise((resolve, reject) => {
+      const { requestType, responseType } = call.method;
+      const onAbort = (): void => sent.cancel();
+      const sent = channel.makeUnaryRequest(
+        call.path,
+        serializer(requestType),
+        (bytes: Buffer) => responseType.decode(bytes),
+        request,
+        this.metadata({}),
+        this.deadline(limits),
+        (error: ServiceError | null, response?: Res) => {
+          limits.signal?.removeEventListener("abort", onAbort);
+          if (error === null && response !== undefined) resolve(response);
+          else
+            reject(errorOfStatus(error?.code ?? grpcCode.internal, error?.details ?? "no answer"));
+        },
+      );
+      limits.signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  private mayRepeat<Req, Res>(call: Rpc<Req, Res>, error: EtcdError): boolean {
+    if (error.errorName === "notSupportedForLearner") return this.connections.all.length > 1;
+    return call.repeatable && error.code === grpcCode.unavailable;
+  }
+
+  private backoff(limits: WaitLimits): Promise<void> {
+    const jitter = 1 + backoffJitter * ((this.random.below(2001) - 1000) / 1000);
+    const waitMs = backoffMs * jitter;
+    return new Promise((resolve, reject) => {
+      const late =
+        limits.deadlineMs !== undefined && this.clock.monotonicMs() + waitMs > limits.deadlineMs;
+      if (late) reject(deadlineExceeded());
+      else this.clock.after(waitMs, resolve);
+    });
+  }
+}
