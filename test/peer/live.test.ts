@@ -1,0 +1,125 @@
+// Our transport as the third member beside two reference members: what it reads and writes must be
+// good enough for them to elect a leader, replicate and commit with its vote and its
+// acknowledgements alone.
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { type TestContext, test } from "node:test";
+import type { MemberId } from "#base/ids.ts";
+import { type Entry, Message, MessageType } from "#proto/gen/raft.ts";
+import { initialEntries } from "#server/membership/bootstrap-ids.ts";
+import type { PeerTransport } from "#server/peer/transport.ts";
+import { startOwnMember } from "#test/peer/own-member.ts";
+import { type ReferencePair, referencePair } from "#test/peer/reference-pair.ts";
+import { referenceOrSkip } from "#test/reference/reference.ts";
+
+/** The least a follower must do: grants every vote, takes every entry, answers every heartbeat. */
+class YesSayer {
+  readonly entries: Entry[];
+  leader: MemberId = 0n;
+  private term = 1;
+  private readonly id: MemberId;
+
+  constructor(pair: ReferencePair) {
+    this.id = pair.own.id;
+    this.entries = initialEntries(pair.cluster.members);
+  }
+
+  readonly step = (message: Message, transport: PeerTransport): void => {
+    if (message.type !== MessageType.MsgPreVote) this.term = Math.max(this.term, message.term);
+    const reply = (type: MessageType, fields: Partial<Message> = {}): void =>
+      transport.send([
+        Message.create({ type, from: this.id, to: message.from, term: this.term, ...fields }),
+      ]);
+    switch (message.type) {
+      case MessageType.MsgPreVote:
+        reply(MessageType.MsgPreVoteResp, { term: message.term });
+        break;
+      case MessageType.MsgVote:
+        reply(MessageType.MsgVoteResp);
+        break;
+      case MessageType.MsgHeartbeat:
+        this.leader = message.from;
+        reply(MessageType.MsgHeartbeatResp, { context: message.context });
+        break;
+      case MessageType.MsgApp: {
+        this.leader = message.from;
+        const known = this.entries[message.index - 1]?.term ?? 0;
+        if (message.index > 0 && known !== message.logTerm) {
+          const rejectHint = Math.min(message.index, this.entries.length);
+          const logTerm = this.entries[rejectHint - 1]?.term ?? 0;
+          const { index } = message;
+          reply(MessageType.MsgAppResp, { reject: true, index, rejectHint, logTerm });
+          break;
+        }
+        for (const entry of message.entries) {
+          this.entries.length = Math.min(this.entries.length, entry.index - 1);
+          this.entries.push(entry);
+        }
+        const index = message.index + message.entries.length;
+        reply(MessageType.MsgAppResp, { index });
+      }
+    }
+  };
+
+  /** How many entries hold this text. */
+  count(text: string): number {
+    return this.entries.filter((entry) => Buffer.from(entry.data).includes(text)).length;
+  }
+}
+
+async function pairFor(t: TestContext): Promise<ReferencePair | undefined> {
+  const reference = await referenceOrSkip(t);
+  if (reference === undefined) return undefined;
+  const pair = await referencePair(reference);
+  t.after(() => pair.stop());
+  return pair;
+}
+
+test("the reference elects, replicates and commits with our transport as its only follower", {
+  timeout: 60_000,
+}, async (t) => {
+  const pair = await pairFor(t);
+  if (pair === undefined) return;
+  const follower = new YesSayer(pair);
+  const own = await startOwnMember(pair, follower.step);
+  t.after(() => own.stop());
+
+  pair.start(0);
+  await own.until(() => follower.leader === pair.others[0]!.id);
+  assert.ok(
+    own.received.some((one) => one.type === MessageType.MsgVote),
+    "no vote was asked of us",
+  );
+  assert.equal(await pair.ctl("put", "first-key", "1"), "OK\n");
+  await own.until(() => follower.count("first-key") === 1);
+
+  pair.start(1);
+  const big = "x".repeat(700_000);
+  for (let i = 0; i < 3; i++) await pair.put(`big-key-${i}`, big);
+  await own.until(() => [0, 1, 2].every((i) => follower.count(`big-key-${i}`) === 1));
+  for (const other of pair.others) {
+    while (own.transport.activeSince(other.id) === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  // The leader dies; the other one needs our vote, then our acknowledgements.
+  const leads = pair.others.findIndex((one) => one.id === follower.leader);
+  const rest = pair.others[1 - leads]!;
+  await pair.kill(leads);
+  await own.until(() => follower.leader === rest.id);
+  assert.equal(await pair.ctl("put", "after-the-leader", "2"), "OK\n");
+  assert.equal(await pair.ctl("get", "first-key", "--print-value-only"), "1\n");
+  await own.until(() => follower.count("after-the-leader") === 1);
+
+  // And it comes back.
+  pair.start(leads);
+  while (own.transport.activeSince(pair.others[leads]!.id) === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const indexes = follower.entries.map((entry) => entry.index);
+  assert.deepEqual(
+    indexes,
+    Array.from(indexes, (_, i) => i + 1),
+  );
+});
