@@ -2,7 +2,8 @@
 // turn's batch. Every member computes the same: nothing here reads a clock, a random number or
 // anything that only one member knows, but whether somebody here waits for a read's answer.
 // Order of checks: alarms, quota, then the state (facts: apply rules §1, §6).
-import type { LeaseId, MemberId } from "#base/ids.ts";
+
+import type { MemberId } from "#base/ids.ts";
 import type { StateBatch } from "#base/state-batch.ts";
 import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
 import type {
@@ -13,8 +14,8 @@ import type {
   LeaseRevokeResponse,
 } from "#proto/gen/lease.ts";
 import {
-  type AlarmRequest,
   AlarmRequest_AlarmAction as AlarmAction,
+  type AlarmRequest,
   type AlarmResponse,
   AlarmType,
 } from "#proto/gen/maintenance.ts";
@@ -34,35 +35,21 @@ import {
   type KvContext,
 } from "#server/apply/kv.ts";
 import { commandCost } from "#server/apply/quota.ts";
-import type { LeaseAttachments } from "#server/mvcc/leases.ts";
+import type { Lessor } from "#server/lease/lessor.ts";
+import { majorMinor } from "#server/membership/cluster-version.ts";
+import type { Members } from "#server/membership/members.ts";
 import type { MvccStore } from "#server/mvcc/store.ts";
-
-/** What the applier needs of leases; server/lease is passed in as this. */
-export interface ApplyLeases extends LeaseAttachments {
-  /** The granted lease's TTL in seconds, raised to the least allowed. */
-  grant(lease: LeaseId, ttlSeconds: number, batch: StateBatch): number | EtcdError;
-  /** The attached keys in ascending order; undefined if there is no such lease. */
-  attachedKeys(lease: LeaseId): readonly Uint8Array[] | undefined;
-  /** Removes the lease and its record. */
-  remove(lease: LeaseId, batch: StateBatch): void;
-  checkpoint(lease: LeaseId, remainingSeconds: number, batch: StateBatch): void;
-}
-
-/** What the applier needs of membership. */
-export interface ApplyMembership {
-  setAttributes(request: ClusterMemberAttrSetRequest, batch: StateBatch): void;
-  setClusterVersion(version: string, batch: StateBatch): void;
-}
 
 export interface ApplierPorts {
   readonly store: MvccStore;
-  readonly leases: ApplyLeases;
+  readonly leases: Lessor;
   readonly alarms: Alarms;
-  readonly membership: ApplyMembership;
+  readonly members: Members;
   /** Infinite for no quota. */
   readonly quotaBytes: number;
   sizeBytes(): number;
-  readonly memberId: MemberId;
+  /** For the leader's count of lease time alone; no result depends on it. */
+  monotonicMs(): number;
 }
 
 export type ApplyResult = object | EtcdError;
@@ -116,7 +103,7 @@ export class Applier {
   }
 
   private dispatch(command: Command, batch: StateBatch, answers: boolean): ApplyResult {
-    const { store, leases, membership } = this.ports;
+    const { store, leases } = this.ports;
     const context: KvContext = { store, leases, batch, answers };
     switch (command.kind) {
       case "put":
@@ -140,8 +127,7 @@ export class Applier {
       case "clusterVersionSet":
         return this.setClusterVersion(command.payload, batch);
       case "clusterMemberAttrSet":
-        membership.setAttributes(command.payload, batch);
-        return nothing;
+        return this.setAttributes(command.payload, batch);
       case "authStatus":
       case "authUserGet":
       case "authRoleGet":
@@ -150,7 +136,10 @@ export class Applier {
       case "downgradeVersionTest":
         return nothing;
       default:
-        return new EtcdError(grpcCode.unimplemented, `etcdserver: ${command.kind} is not supported`);
+        return new EtcdError(
+          grpcCode.unimplemented,
+          `etcdserver: ${command.kind} is not supported`,
+        );
     }
   }
 
@@ -159,23 +148,31 @@ export class Applier {
   }
 
   private grant(request: LeaseGrantRequest, batch: StateBatch): LeaseGrantResponse | EtcdError {
-    const granted = this.ports.leases.grant(request.ID, request.TTL, batch);
-    if (granted instanceof EtcdError) return granted;
-    return { header: this.header(), ID: request.ID, TTL: granted, error: "" };
+    const { leases, monotonicMs } = this.ports;
+    try {
+      const ttl = leases.grant(batch, request.ID, request.TTL, monotonicMs());
+      return { header: this.header(), ID: request.ID, TTL: ttl, error: "" };
+    } catch (error) {
+      if (error instanceof EtcdError) return error;
+      throw error;
+    }
   }
 
   private revoke(context: KvContext, request: LeaseRevokeRequest): LeaseRevokeResponse | EtcdError {
     const { leases } = this.ports;
-    const keys = leases.attachedKeys(request.ID);
+    const keys = leases.keysOf(request.ID);
     if (keys === undefined) return etcdError("leaseNotFound");
     if (keys.length > 0) applyDeleteKeys(context, keys);
-    leases.remove(request.ID, context.batch);
+    leases.revoke(context.batch, request.ID);
     return { header: this.header() };
   }
 
   private checkpoint(request: LeaseCheckpointRequest, batch: StateBatch): ApplyResult {
+    const { leases, members } = this.ports;
+    // Below 3.6 a member may not know the field, and the record would hash differently there.
+    const persist = persistingVersion(members.clusterVersion);
     for (const one of request.checkpoints) {
-      this.ports.leases.checkpoint(one.ID, one.remainingTTL, batch);
+      leases.checkpoint(batch, one.ID, one.remainingTTL, persist);
     }
     return nothing;
   }
@@ -198,9 +195,20 @@ export class Applier {
   }
 
   private setClusterVersion(request: ClusterVersionSetRequest, batch: StateBatch): ApplyResult {
-    this.ports.membership.setClusterVersion(request.ver, batch);
+    this.ports.members.setClusterVersion(request.ver, batch);
     return nothing;
   }
+
+  private setAttributes(request: ClusterMemberAttrSetRequest, batch: StateBatch): ApplyResult {
+    const { name, clientUrls } = request.memberAttributes ?? { name: "", clientUrls: [] };
+    this.ports.members.setAttributes(request.memberID as MemberId, { name, clientUrls }, batch);
+    return nothing;
+  }
+}
+
+function persistingVersion(clusterVersion: string | undefined): boolean {
+  const [major, minor] = (majorMinor(clusterVersion ?? "") ?? "0.0").split(".").map(Number);
+  return major! > 3 || (major === 3 && minor! >= 6);
 }
 
 const nothing: object = Object.freeze({});

@@ -2,15 +2,8 @@
 import type { RequestOp, TxnRequest } from "#proto/gen/kv.ts";
 import type { Command } from "#server/apply/command.ts";
 
-const defaultQuotaBytes = 2 * 1024 * 1024 * 1024;
 const leaseCostBytes = 64;
 const putOverheadBytes = 256;
-
-/** The quota in bytes that `--quota-backend-bytes` means: 0 is 2 GiB, negative is none. */
-export function quotaBytes(flag: number): number {
-  if (flag < 0) return Number.POSITIVE_INFINITY;
-  return flag === 0 ? defaultQuotaBytes : flag;
-}
 
 function putCost(key: Uint8Array, value: Uint8Array): number {
   return putOverheadBytes + key.length + value.length;

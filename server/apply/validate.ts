@@ -1,11 +1,6 @@
 // STUB of the public surface; the implementation follows within minutes.
 import type { EtcdError } from "#proto/errors.ts";
-import type {
-  DeleteRangeRequest,
-  PutRequest,
-  RangeRequest,
-  TxnRequest,
-} from "#proto/gen/kv.ts";
+import type { DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest } from "#proto/gen/kv.ts";
 
 /** undefined if the request may be proposed or read. */
 export declare function checkRange(request: RangeRequest): EtcdError | undefined;

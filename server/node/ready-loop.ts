@@ -46,6 +46,7 @@ export interface LoopPorts {
   install(snapshot: Snapshot): Promise<void>;
   onSoftState(state: SoftState): void;
   onReadState(context: Uint8Array, index: number): void;
+  onHardState(state: HardState): void;
   onSynced(durationMs: number, entries: number): void;
   /** Calls `run` in a later turn of the event loop. */
   schedule(run: () => void): void;
@@ -108,6 +109,7 @@ export class ReadyLoop {
       this.role = ready.softState.role;
       ports.onSoftState(ready.softState);
     }
+    if (ready.hardState !== undefined) ports.onHardState(ready.hardState);
     for (const read of ready.readStates) ports.onReadState(read.context, read.index);
     const leads = this.role === "leader";
     if (leads) ports.send(ready.messages);

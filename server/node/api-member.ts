@@ -1,0 +1,225 @@
+// What the API sees of a member (server/api/member.ts): proposals, reads, watches, leases, members
+// and status, each in the terms of its answer on the wire.
+import type { ClusterId, LeaseId, MemberId } from "#base/ids.ts";
+import { etcdError } from "#proto/errors.ts";
+import type { Member as MemberInfo } from "#proto/gen/cluster.ts";
+import type { ResponseHeader } from "#proto/gen/header.ts";
+import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from "#proto/gen/kv.ts";
+import type {
+  LeaseGrantRequest,
+  LeaseLeasesResponse,
+  LeaseTimeToLiveRequest,
+  LeaseTimeToLiveResponse,
+} from "#proto/gen/lease.ts";
+import {
+  type AlarmResponse,
+  AlarmType,
+  type HashKVResponse,
+  type StatusResponse,
+} from "#proto/gen/maintenance.ts";
+import type { ApiMember, Proposals, WatchSession } from "#server/api/member.ts";
+import { readOnlyTxn } from "#server/apply/kv.ts";
+import { commandCost } from "#server/apply/quota.ts";
+import { serverVersion } from "#server/membership/cluster-version.ts";
+import type { Member } from "#server/node/member.ts";
+import { toMemberInfo } from "#server/node/member-info.ts";
+
+/** Asks the leader about leases over the peer wire; server/peer's client is one. */
+export interface LeaseForwarder {
+  /** The TTL in seconds, 0 for no such lease. Rejects with EtcdError when nobody answers in time. */
+  renew(lease: LeaseId): Promise<number>;
+  timeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse>;
+}
+
+export class NodeApi implements ApiMember {
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  private readonly member: Member;
+  private readonly forwarder: LeaseForwarder;
+
+  constructor(member: Member, forwarder: LeaseForwarder) {
+    this.member = member;
+    this.forwarder = forwarder;
+    this.clusterId = member.parts.clusterId;
+    this.memberId = member.parts.memberId;
+  }
+
+  header(revision: number): ResponseHeader {
+    return {
+      clusterId: this.clusterId,
+      memberId: this.memberId,
+      revision,
+      raftTerm: this.member.raftTerm,
+    };
+  }
+
+  currentRevision(): number {
+    return this.member.parts.store.currentRevision;
+  }
+
+  raftTerm(): number {
+    return this.member.raftTerm;
+  }
+
+  async propose<K extends keyof Proposals>(
+    kind: K,
+    request: Proposals[K][0],
+  ): Promise<Proposals[K][1]> {
+    const { parts, proposer } = this.member;
+    if (kind === "leaseGrant") {
+      const grant = request as LeaseGrantRequest;
+      if (grant.ID === 0n) grant.ID = parts.requestIds.nextLease();
+    }
+    const cost = commandCost({ kind, payload: request as never });
+    if (cost > 0 && parts.backend().sizeBytes() + cost >= parts.quotaBytes) {
+      this.member.raiseNoSpace();
+      throw etcdError("noSpace");
+    }
+    return (await proposer.propose(kind, request as never)) as Proposals[K][1];
+  }
+
+  linearize(): Promise<void> {
+    return this.member.linearize();
+  }
+
+  async range(request: RangeRequest): Promise<RangeResponse> {
+    return this.member.parts.store.range(request);
+  }
+
+  async readOnlyTxn(request: TxnRequest): Promise<TxnResponse> {
+    return readOnlyTxn(this.member.parts.store, request);
+  }
+
+  physicalCompaction(revision: number): Promise<void> {
+    return this.member.parts.store.compacted(revision);
+  }
+
+  openWatch(onReady: () => void): WatchSession {
+    return this.member.parts.hub.openWatch(onReady);
+  }
+
+  async leaseRenew(lease: LeaseId): Promise<number> {
+    const { clock, lessor } = this.member.parts;
+    for (;;) {
+      const renewal = lessor.renew(lease, clock.monotonicMs());
+      switch (renewal.kind) {
+        case "renewed":
+          if (renewal.clearCheckpoint) this.clearCheckpoint(lease);
+          return renewal.ttlSeconds;
+        case "not-found":
+          return lessor.isPrimary ? 0 : this.forwarder.renew(lease);
+        case "expired":
+          await new Promise<void>((resolve) => lessor.onSettled(lease, resolve));
+          break;
+        case "not-primary":
+          return this.forwarder.renew(lease);
+      }
+    }
+  }
+
+  private clearCheckpoint(lease: LeaseId): void {
+    const request = { checkpoints: [{ ID: lease, remainingTTL: 0 }] };
+    // A lost one costs a shorter lease after a change of leader, nothing more.
+    this.member.proposer.propose("leaseCheckpoint", request).catch(() => {});
+  }
+
+  async leaseTimeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse> {
+    const { lessor } = this.member.parts;
+    await this.linearize();
+    if (!lessor.isPrimary) return this.forwarder.timeToLive(request);
+    return this.localTimeToLive(request);
+  }
+
+  /** The answer of this member's own count; the caller has checked that it is primary. */
+  localTimeToLive(request: LeaseTimeToLiveRequest): LeaseTimeToLiveResponse {
+    const { clock, lessor, store } = this.member.parts;
+    const view = lessor.view(request.ID, clock.monotonicMs());
+    const header = this.header(store.currentRevision);
+    if (view === undefined || view.remainingSeconds === undefined) {
+      return { header, ID: request.ID, TTL: -1, grantedTTL: 0, keys: [] };
+    }
+    return {
+      header,
+      ID: request.ID,
+      TTL: view.remainingSeconds,
+      grantedTTL: view.grantedTtlSeconds,
+      keys: request.keys ? [...(lessor.keysOf(request.ID) ?? [])] : [],
+    };
+  }
+
+  leaseList(): LeaseLeasesResponse {
+    const { clock, lessor } = this.member.parts;
+    const leases = lessor.list(clock.monotonicMs()).map((one) => ({ ID: one.id as bigint }));
+    return { header: this.header(this.currentRevision()), leases };
+  }
+
+  members(): MemberInfo[] {
+    return this.member.parts.members.list().map(toMemberInfo);
+  }
+
+  isLearner(): boolean {
+    return this.member.parts.members.get(this.memberId)?.isLearner ?? false;
+  }
+
+  leader(): MemberId {
+    return this.member.leadership.leader;
+  }
+
+  isLeader(): boolean {
+    return this.member.leadership.isLeader;
+  }
+
+  onLeaderLost(run: () => void): () => void {
+    return this.member.leadership.onLost(run);
+  }
+
+  status(): StatusResponse {
+    const { alarms, members, memberId, quotaBytes } = this.member.parts;
+    const size = this.member.parts.backend().sizeBytes();
+    const errors: string[] = [];
+    if (!this.member.leadership.hasLeader) errors.push("etcdserver: no leader");
+    for (const { memberID, alarm } of alarms.list(AlarmType.NONE)) {
+      const name = alarm === AlarmType.NOSPACE ? "NOSPACE" : "CORRUPT";
+      errors.push(`memberID:${memberID} alarm:${name} `);
+    }
+    return {
+      header: this.header(this.currentRevision()),
+      version: serverVersion,
+      dbSize: size,
+      leader: this.leader(),
+      raftIndex: this.member.committedIndex,
+      raftTerm: this.member.raftTerm,
+      raftAppliedIndex: this.member.applyTurn.appliedIndex,
+      errors,
+      dbSizeInUse: size,
+      isLearner: members.get(memberId)?.isLearner ?? false,
+      storageVersion: this.storageVersion() ?? "",
+      dbSizeQuota: Number.isFinite(quotaBytes) ? quotaBytes : 0,
+      downgradeInfo: members.downgrade,
+    };
+  }
+
+  async hashKv(revision: number): Promise<HashKVResponse> {
+    const hash = await this.member.parts.store.hashKv(revision);
+    return {
+      header: this.header(hash.currentRevision),
+      hash: hash.hash,
+      compactRevision: hash.compactRevision,
+      hashRevision: hash.hashRevision,
+    };
+  }
+
+  alarms(): AlarmResponse["alarms"] {
+    return this.member.parts.alarms.list(AlarmType.NONE);
+  }
+
+  clusterVersion(): string | undefined {
+    return this.member.parts.members.clusterVersion;
+  }
+
+  storageVersion(): string | undefined {
+    return this.member.parts.members.clusterVersion === undefined
+      ? undefined
+      : `${serverVersion.slice(0, serverVersion.lastIndexOf("."))}.0`;
+  }
+}

@@ -1,0 +1,373 @@
+// One member: raft, log, state and peers tied together. Inputs come from the API, from peers and
+// from the clock; the Ready loop does the work; answers leave through pending proposals and read
+// rounds. Adapters are passed in; this file knows none.
+import type { Clock, Timer } from "#base/clock.ts";
+import type { ClusterId, MemberId } from "#base/ids.ts";
+import type { Log } from "#base/log.ts";
+import { type EtcdError, etcdError } from "#proto/errors.ts";
+import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from "#proto/gen/maintenance.ts";
+import { type ConfChange, type Message, MessageType, type Snapshot } from "#proto/gen/raft.ts";
+import type { Alarms } from "#server/apply/alarms.ts";
+import { Applier } from "#server/apply/applier.ts";
+import type { Lessor } from "#server/lease/lessor.ts";
+import { encodeConfState } from "#server/membership/conf-state-json.ts";
+import { type Members, membershipError, membershipFaults } from "#server/membership/members.ts";
+import type { Backend, WritableBatch } from "#server/mvcc/backend.ts";
+import type { MvccStore } from "#server/mvcc/store.ts";
+import type { WatchHub } from "#server/mvcc/watch-hub.ts";
+import { ApplyTurn, confStateKey } from "#server/node/apply-turn.ts";
+import { Leadership } from "#server/node/leadership.ts";
+import { LeaseExpiry } from "#server/node/lease-expiry.ts";
+import { PendingProposals } from "#server/node/pending-proposals.ts";
+import { Proposer } from "#server/node/proposer.ts";
+import { ReadRounds } from "#server/node/read-rounds.ts";
+import { type LogWriter, ReadyLoop } from "#server/node/ready-loop.ts";
+import type { RequestIds } from "#server/node/request-id.ts";
+import type { MemoryLog } from "#server/raft/memory-log.ts";
+import type { RawNode } from "#server/raft/raw-node.ts";
+import type { SoftState } from "#server/raft/ready.ts";
+
+/** The connections to peers; server/peer's transport is one. */
+export interface Peers {
+  send(messages: readonly Message[]): void;
+  addPeer(id: MemberId, urls: readonly string[]): void;
+  updatePeer(id: MemberId, urls: readonly string[]): void;
+  removePeer(id: MemberId): void;
+  activeSince(id: MemberId): number | undefined;
+}
+
+/** Sends and installs whole states; server/node/snapshots is one. */
+export interface Snapshots {
+  /** Takes a MsgSnap of raft: adds the state and sends both. */
+  send(message: Message): void;
+  install(snapshot: Snapshot): Promise<void>;
+  /** Called after entries were applied: time to truncate the log? */
+  applied(index: number): void;
+}
+
+/** Counted for metrics; all optional work. */
+export interface MemberMeters {
+  logSynced(durationMs: number): void;
+  applied(durationMs: number, entries: number): void;
+}
+
+export interface MemberTimings {
+  readonly heartbeatMs: number;
+  readonly electionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+export interface MemberParts {
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  readonly timings: MemberTimings;
+  readonly maxRequestBytes: number;
+  /** Infinite for none. */
+  readonly quotaBytes: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly requestIds: RequestIds;
+  readonly raft: RawNode;
+  readonly memoryLog: MemoryLog;
+  readonly wal: LogWriter;
+  backend(): Backend;
+  readonly store: MvccStore;
+  readonly hub: WatchHub;
+  readonly lessor: Lessor;
+  readonly alarms: Alarms;
+  readonly members: Members;
+  readonly peers: Peers;
+  snapshots(): Snapshots;
+  readonly appliedIndex: number;
+  readonly appliedTerm: number;
+  readonly meters: MemberMeters;
+  schedule(run: () => void): void;
+  fatal(error: unknown): void;
+  /** This member was removed from the cluster and has applied it. */
+  onRemoved(): void;
+}
+
+const leaseRoundMs = 500;
+
+export class Member {
+  readonly parts: MemberParts;
+  readonly pending: PendingProposals;
+  readonly proposer: Proposer;
+  readonly reads: ReadRounds;
+  readonly leadership: Leadership;
+  readonly applyTurn: ApplyTurn;
+  readonly leaseExpiry: LeaseExpiry;
+  /** Called on each term in which this member leads, once its first entry is applied. */
+  onLeading: () => void = () => {};
+  private readonly loop: ReadyLoop;
+  private readonly timers: Timer[] = [];
+  private term: number;
+  private committed: number;
+  private raisingNoSpace = false;
+  private stopped = false;
+
+  constructor(parts: MemberParts) {
+    this.parts = parts;
+    const { clock, raft, timings, requestIds } = parts;
+    const status = raft.status();
+    this.term = status.term;
+    this.committed = status.commit;
+    this.pending = new PendingProposals(timings.requestTimeoutMs);
+    this.leadership = new Leadership({
+      memberId: parts.memberId,
+      electionTimeoutMs: timings.electionTimeoutMs,
+      activeSince: (id) => parts.peers.activeSince(id),
+    });
+    this.reads = new ReadRounds(
+      {
+        readIndex: (context) => {
+          raft.readIndex(context);
+          this.loop.wake();
+        },
+        nextRequestId: () => requestIds.next(),
+        appliedIndex: () => this.applyTurn.appliedIndex,
+      },
+      timings.requestTimeoutMs,
+    );
+    this.proposer = new Proposer({
+      clock,
+      pending: this.pending,
+      maxRequestBytes: parts.maxRequestBytes,
+      nextRequestId: () => requestIds.next(),
+      hasLeader: () => this.leadership.hasLeader,
+      committedIndex: () => this.committed,
+      appliedIndex: () => this.applyTurn.appliedIndex,
+      propose: (data) => {
+        const result = raft.propose(data);
+        this.loop.wake();
+        return result === "ok" ? "ok" : { dropped: result };
+      },
+    });
+    const applier = new Applier({
+      store: parts.store,
+      leases: parts.lessor,
+      alarms: parts.alarms,
+      members: parts.members,
+      quotaBytes: parts.quotaBytes,
+      sizeBytes: () => parts.backend().sizeBytes(),
+      monotonicMs: () => clock.monotonicMs(),
+    });
+    applier.onOverQuota = () => this.raiseNoSpace();
+    this.applyTurn = new ApplyTurn(
+      {
+        applier,
+        store: parts.store,
+        hub: parts.hub,
+        pending: this.pending,
+        backend: () => parts.backend(),
+        applyConfChange: (change, batch) => this.applyConfChange(change, batch),
+        emptyEntry: (term) => this.emptyEntry(term),
+        applied: (index) => {
+          this.reads.applied();
+          parts.snapshots().applied(index);
+        },
+        fatal: (error) => parts.fatal(error),
+      },
+      parts.appliedIndex,
+      parts.appliedTerm,
+    );
+    this.leaseExpiry = new LeaseExpiry({
+      isLeader: () => this.leadership.isLeader,
+      linearize: () => this.linearize(),
+      expired: (nowMs, max) => parts.lessor.expired(nowMs, max),
+      revoke: (lease) => this.proposer.propose("leaseRevoke", { ID: lease }),
+    });
+    this.loop = new ReadyLoop({
+      raft,
+      log: parts.memoryLog,
+      wal: parts.wal,
+      clock,
+      send: (messages) => this.send(messages),
+      apply: (entries) => {
+        this.committed = Math.max(this.committed, entries.at(-1)!.index);
+        const start = clock.monotonicMs();
+        const applying = this.applyTurn.apply(entries);
+        if (applying === undefined) {
+          parts.meters.applied(clock.monotonicMs() - start, entries.length);
+        }
+        return applying;
+      },
+      install: (snapshot) => parts.snapshots().install(snapshot),
+      onSoftState: (state) => this.softState(state),
+      onReadState: (context, index) => {
+        this.reads.answer(context, index);
+        if (this.reads.wanted) this.beginReads();
+      },
+      onHardState: (hardState) => {
+        this.term = hardState.term;
+        this.committed = Math.max(this.committed, hardState.commit);
+      },
+      onSynced: (durationMs) => parts.meters.logSynced(durationMs),
+      schedule: (run) => parts.schedule(run),
+      fatal: (error) => parts.fatal(error),
+    });
+  }
+
+  /** Begins to tick. */
+  start(): void {
+    const { clock, timings } = this.parts;
+    this.timers.push(clock.every(timings.heartbeatMs, () => this.tick()));
+    this.timers.push(
+      clock.every(leaseRoundMs, () => void this.leaseExpiry.round(clock.monotonicMs())),
+    );
+    this.loop.wake();
+  }
+
+  /** Ends the loop after its turn; whoever waits is told that the server stopped. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    for (const timer of this.timers) timer.cancel();
+    await this.loop.stop();
+    const error = (): EtcdError => etcdError("stopped");
+    this.pending.rejectAll(error);
+    this.reads.rejectAll(error);
+    await this.applyTurn.flushed();
+  }
+
+  get raftTerm(): number {
+    return this.term;
+  }
+
+  get committedIndex(): number {
+    return this.committed;
+  }
+
+  /** A message from a peer, already checked to be from a member and for this one. */
+  step(message: Message): void {
+    if (this.stopped) return;
+    this.parts.raft.step(message);
+    this.loop.wake();
+  }
+
+  /** Wakes the loop after raft was given work from outside. */
+  wake(): void {
+    this.loop.wake();
+  }
+
+  /** Everything committed before the call is applied here when it resolves. */
+  linearize(): Promise<void> {
+    if (this.stopped) return Promise.reject(etcdError("stopped"));
+    const done = this.reads.read();
+    // Reads that arrive in the same turn share the round, so it begins when the turn ends.
+    if (this.reads.wanted && !this.readScheduled) {
+      this.readScheduled = true;
+      this.parts.schedule(this.beginReads);
+    }
+    return done;
+  }
+
+  private readScheduled = false;
+  private readonly beginReads = (): void => {
+    this.readScheduled = false;
+    this.reads.begin(this.parts.clock.monotonicMs());
+  };
+
+  private tick(): void {
+    const { clock, raft } = this.parts;
+    const nowMs = clock.monotonicMs();
+    // Ticks missed in a pause collapse into this one: a member that slept must not rush to elect.
+    raft.tick();
+    this.pending.sweep(nowMs, () => this.leadership.timeoutError(nowMs));
+    this.proposer.sweep();
+    this.leadership.tick(nowMs);
+    this.reads.tick(
+      nowMs,
+      () => this.leadership.timeoutError(nowMs),
+      () => etcdError("timeoutWaitAppliedIndex"),
+    );
+    this.loop.wake();
+  }
+
+  private softState(state: SoftState): void {
+    const { clock, lessor, log, memberId } = this.parts;
+    const led = this.leadership.isLeader;
+    const { newLeader, lost } = this.leadership.update(state, clock.monotonicMs());
+    if (lost || newLeader) this.reads.leaderChanged(() => etcdError("leaderChanged"));
+    if (led && !this.leadership.isLeader) lessor.demote();
+    if (newLeader) {
+      const term = this.parts.raft.status().term;
+      this.term = Math.max(this.term, term);
+      log.info(
+        { leader: state.leader.toString(16), term },
+        state.leader === memberId ? "became leader" : "follows a leader",
+      );
+      this.proposer.leaderKnown();
+    } else if (lost) {
+      log.warn({ term: this.term }, "lost the leader");
+    }
+    if (this.reads.wanted) this.beginReads();
+  }
+
+  /** The first entry of a term was applied: if it is this member's own, its leases count from now. */
+  private emptyEntry(term: number): void {
+    if (!this.leadership.isLeader || this.parts.raft.status().term !== term) return;
+    const { clock, lessor, timings } = this.parts;
+    lessor.promote(clock.monotonicMs(), timings.electionTimeoutMs);
+    this.onLeading();
+  }
+
+  private send(messages: readonly Message[]): void {
+    if (messages.length === 0) return;
+    const { peers } = this.parts;
+    if (!messages.some((message) => message.type === MessageType.MsgSnap)) {
+      peers.send(messages);
+      return;
+    }
+    const others: Message[] = [];
+    for (const message of messages) {
+      if (message.type === MessageType.MsgSnap) this.parts.snapshots().send(message);
+      else others.push(message);
+    }
+    peers.send(others);
+  }
+
+  private applyConfChange(change: ConfChange, batch: WritableBatch): object | EtcdError {
+    const { log, members, memberId, peers, raft } = this.parts;
+    const effect = members.apply(change, batch);
+    if (effect.kind === "refused") {
+      raft.applyConfChange({ ...change, nodeId: 0n });
+      log.warn({ fault: membershipFaults[effect.fault][0] }, "refused a change of membership");
+      return membershipError(effect.fault);
+    }
+    batch.put("meta", confStateKey, encodeConfState(raft.applyConfChange(change)));
+    switch (effect.kind) {
+      case "added":
+      case "promoted":
+        log.info({ member: effect.member.id.toString(16) }, "added member");
+        if (effect.member.id !== memberId) peers.addPeer(effect.member.id, effect.member.peerUrls);
+        break;
+      case "updated":
+        if (effect.member.id !== memberId) {
+          peers.updatePeer(effect.member.id, effect.member.peerUrls);
+        }
+        break;
+      case "removed":
+        log.info({ member: effect.id.toString(16) }, "removed member");
+        if (effect.id === memberId) this.parts.onRemoved();
+        else peers.removePeer(effect.id);
+        break;
+    }
+    return effect;
+  }
+
+  /** Any member whose state outgrew the quota raises the alarm, once. */
+  raiseNoSpace(): void {
+    if (this.raisingNoSpace) return;
+    this.raisingNoSpace = true;
+    const request = {
+      action: AlarmAction.ACTIVATE,
+      memberID: this.parts.memberId,
+      alarm: AlarmType.NOSPACE,
+    };
+    const done = (): void => {
+      this.raisingNoSpace = false;
+    };
+    this.proposer.propose("alarm", request).then(done, done);
+  }
+}

@@ -1,0 +1,116 @@
+// What peers get from this member: raft messages stepped, and answers to what they ask beside raft.
+
+import { OperatingError } from "#base/errors.ts";
+import type { LeaseId, MemberId } from "#base/ids.ts";
+import { etcdError } from "#proto/errors.ts";
+import type { LeaseTimeToLiveRequest, LeaseTimeToLiveResponse } from "#proto/gen/lease.ts";
+import type { HashKVResponse } from "#proto/gen/maintenance.ts";
+import type { Message } from "#proto/gen/raft.ts";
+import { serverVersion } from "#server/membership/cluster-version.ts";
+import { membersJson } from "#server/membership/member-json.ts";
+import type { NodeApi } from "#server/node/api-member.ts";
+import type { Member } from "#server/node/member.ts";
+import { notPrimaryLessorCode, type PeerApi, type PeerHandler } from "#server/peer/ports.ts";
+
+/** How long a forwarded keep-alive may wait for this member to apply what is committed. */
+const leaseCatchUpMs = 1000;
+
+/** Receives a state that the leader sends. */
+export interface SnapshotReceiver {
+  receive(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+export class PeerServices implements PeerHandler, PeerApi {
+  private readonly member: Member;
+  private readonly api: NodeApi;
+  private readonly snapshots: SnapshotReceiver;
+
+  constructor(member: Member, api: NodeApi, snapshots: SnapshotReceiver) {
+    this.member = member;
+    this.api = api;
+    this.snapshots = snapshots;
+  }
+
+  step(message: Message): void {
+    this.member.step(message);
+  }
+
+  reportUnreachable(id: MemberId): void {
+    this.member.parts.raft.reportUnreachable(id);
+    this.member.wake();
+  }
+
+  reportSnapshot(id: MemberId, ok: boolean): void {
+    this.member.parts.raft.reportSnapshot(id, ok ? "finish" : "failure");
+    this.member.wake();
+  }
+
+  isRemoved(id: MemberId): boolean {
+    return this.member.parts.members.isRemoved(id);
+  }
+
+  removedFromCluster(): void {
+    this.member.parts.onRemoved();
+  }
+
+  receiveSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
+    return this.snapshots.receive(message, body);
+  }
+
+  membersJson(): string {
+    return membersJson(this.member.parts.members.list());
+  }
+
+  async promote(): Promise<string> {
+    throw etcdError("notLeader");
+  }
+
+  hashKv(revision: number): Promise<HashKVResponse> {
+    return this.api.hashKv(revision);
+  }
+
+  async leaseRenew(lease: LeaseId): Promise<number> {
+    this.assertPrimary();
+    await this.caughtUp();
+    const ttl = await this.api.leaseRenew(lease);
+    if (ttl === 0) throw etcdError("leaseNotFound");
+    return ttl;
+  }
+
+  async leaseTimeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse> {
+    this.assertPrimary();
+    await this.caughtUp();
+    this.assertPrimary();
+    const answer = this.api.localTimeToLive(request);
+    return { ...answer, header: undefined };
+  }
+
+  async downgradeEnabled(): Promise<boolean> {
+    await this.member.linearize();
+    return this.member.parts.members.downgrade.enabled;
+  }
+
+  versionJson(): string {
+    return JSON.stringify({
+      etcdserver: serverVersion,
+      etcdcluster: this.api.clusterVersion() ?? "not_decided",
+      storage: this.api.storageVersion() ?? "unknown",
+    });
+  }
+
+  private assertPrimary(): void {
+    if (this.member.parts.lessor.isPrimary) return;
+    throw new OperatingError(notPrimaryLessorCode, "not a primary lessor");
+  }
+
+  /** Resolves once all that is committed now is applied; the lease may be among it. */
+  private async caughtUp(): Promise<void> {
+    const { clock } = this.member.parts;
+    const wanted = this.member.committedIndex;
+    const deadline = clock.monotonicMs() + leaseCatchUpMs;
+    while (this.member.applyTurn.appliedIndex < wanted) {
+      if (clock.monotonicMs() >= deadline) throw etcdError("timeoutWaitAppliedIndex");
+      await new Promise<void>((resolve) => clock.after(5, resolve));
+    }
+  }
+}
