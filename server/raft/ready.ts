@@ -3,6 +3,7 @@
 //   2. `snapshot`, `entries` and `hardState` go to the log in one batch, synced if `mustSync`;
 //   3. `committed` entries with an index that this member's own log holds synced are applied;
 //   4. RawNode.advance().
+// Whether a node is "a leader" in rule 1 is what status() says when ready() returns.
 import type { MemberId } from "#base/ids.ts";
 import type { Entry, HardState, Message, Snapshot } from "#proto/gen/raft.ts";
 
