@@ -1,135 +1,15 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
-import { createServer, request as httpRequest, type Server } from "node:http";
+import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { MemberId } from "#base/ids.ts";
-import { silentLog } from "#base/log.ts";
-import { systemClock } from "#base/system-clock.ts";
-import { EtcdError, etcdError } from "#proto/errors.ts";
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "#proto/gen/lease.ts";
 import { Message, MessageType } from "#proto/gen/raft.ts";
 import { BinaryWriter } from "#proto/wire.ts";
+import { FakeMember } from "#server/peer/fake-member.ts";
 import { writeMessageFrame } from "#server/peer/framing.ts";
-import { peerRequestHandler, peerServerOptions } from "#server/peer/peer-server.ts";
-import type { PeerApi, PeerHandler, PeerIdentity } from "#server/peer/ports.ts";
-import { PeerTransport } from "#server/peer/transport.ts";
-
-const clusterId = 0xcdf818194e3a8c32n;
-
-class FakeMember {
-  readonly id: MemberId;
-  readonly server: Server;
-  readonly transport: PeerTransport;
-  readonly received: Message[] = [];
-  readonly unreachable: MemberId[] = [];
-  readonly snapshots: (readonly [MemberId, boolean])[] = [];
-  readonly saved: Buffer[] = [];
-  readonly removed = new Set<MemberId>();
-  wasRemoved = false;
-  failSave = false;
-  url = "";
-  private waiting: (() => void)[] = [];
-
-  constructor(id: MemberId, cluster = clusterId) {
-    this.id = id;
-    const member = this;
-    const identity: PeerIdentity = {
-      memberId: id,
-      clusterId: cluster,
-      serverVersion: "3.7.3",
-      get peerUrls() {
-        return [member.url];
-      },
-    };
-    const handler: PeerHandler = {
-      step: (message) => this.note(() => this.received.push(message)),
-      reportUnreachable: (peer) => this.note(() => this.unreachable.push(peer)),
-      reportSnapshot: (peer, ok) => this.note(() => this.snapshots.push([peer, ok])),
-      isRemoved: (peer) => this.removed.has(peer),
-      removedFromCluster: () =>
-        this.note(() => {
-          this.wasRemoved = true;
-        }),
-      receiveSnapshot: async (_message, body) => {
-        const parts: Uint8Array[] = [];
-        for await (const part of body) parts.push(part);
-        if (this.failSave) throw new Error("disk full");
-        this.saved.push(Buffer.concat(parts));
-      },
-    };
-    const api: PeerApi = {
-      membersJson: () => '[{"id":1}]',
-      promote: async (learner) => {
-        if (learner === 7n) return "[]";
-        throw etcdError("memberNotFound");
-      },
-      hashKv: async (revision) => {
-        if (revision > 9) throw etcdError("futureRevision");
-        return {
-          header: { clusterId: 0n, memberId: 0n, revision: 9, raftTerm: 0 },
-          hash: 17,
-          compactRevision: -1,
-          hashRevision: 9,
-        };
-      },
-      leaseRenew: async (lease) => {
-        if (lease === 5n) return 60;
-        throw etcdError("leaseNotFound");
-      },
-      leaseTimeToLive: async () => {
-        throw new EtcdError(2, "unused");
-      },
-      downgradeEnabled: async () => false,
-      versionJson: () => '{"etcdserver":"3.7.3"}',
-    };
-    const log = silentLog;
-    this.transport = new PeerTransport({
-      clock: systemClock,
-      log,
-      identity,
-      handler,
-      dialTimeoutMs: 2000,
-    });
-    this.server = createServer(
-      peerServerOptions,
-      peerRequestHandler({
-        identity,
-        handler,
-        api,
-        transport: this.transport,
-        clock: systemClock,
-        log,
-      }),
-    );
-  }
-
-  private note(change: () => void): void {
-    change();
-    const { waiting } = this;
-    this.waiting = [];
-    for (const run of waiting) run();
-  }
-
-  /** Resolves once `condition` holds; looked at after everything that happens to this member. */
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.waiting.push(resolve));
-  }
-
-  async listen(): Promise<void> {
-    this.server.listen(0, "127.0.0.1");
-    await once(this.server, "listening");
-    this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    this.transport.stop();
-    this.server.close();
-    this.server.closeAllConnections();
-    if (this.server.listening) await once(this.server, "close");
-  }
-}
 
 async function members(t: TestContext, ...ids: MemberId[]): Promise<FakeMember[]> {
   const all = ids.map((id) => new FakeMember(id));
