@@ -4,8 +4,11 @@
 import { after, before, describe } from "node:test";
 import { startCluster } from "#test/cluster/cluster.ts";
 import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
+import { leaseSuite } from "./lease-cases.ts";
 import { rangeSuite } from "./range-cases.ts";
 import type { Setting } from "./setting.ts";
+import { txnSuite } from "./txn-cases.ts";
+import { watchSuite } from "./watch-cases.ts";
 import { Wire } from "./wire.ts";
 import { writeSuite } from "./write-cases.ts";
 
@@ -36,6 +39,9 @@ describe(`contract of three members (${runner})`, () => {
     describe(`through the ${role}`, () => {
       rangeSuite(settingVia(role));
       writeSuite(settingVia(role));
+      txnSuite(settingVia(role));
+      watchSuite(settingVia(role));
+      leaseSuite(settingVia(role));
     });
   }
 });
