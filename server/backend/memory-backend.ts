@@ -243,6 +243,11 @@ export class MemoryBackend implements Backend {
     return after;
   }
 
+  /** The state that a restart finds after a clean stop. */
+  reopen(): MemoryBackend {
+    return this.crash(this.unsynced.length);
+  }
+
   /** Makes the next write, and so all later ones, fail as a full or broken disk does. */
   breakDisk(): void {
     this.failure = new OperatingError("STATE_WRITE_FAILED", "the state could not be written");

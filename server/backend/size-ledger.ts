@@ -25,6 +25,12 @@ export class SizeLedger {
     if (bucket !== "key") this.bucket(bucket).set(name(key), valueBytes);
   }
 
+  /** Bytes that bucket `key` gained, or lost if negative. */
+  add(bytes: number): void {
+    this.bytes += bytes;
+    assert(this.bytes >= 0, "backend: more bytes deleted than were written");
+  }
+
   put(bucket: Bucket, key: Uint8Array, valueBytes: number): void {
     this.bytes += valueBytes;
     if (bucket === "key") {

@@ -1,0 +1,97 @@
+// Folders and small files on the disk: made, replaced and synced, with errors that say what to do.
+import type { Dirent } from "node:fs";
+import { mkdir, open, readdir, rename } from "node:fs/promises";
+import path from "node:path";
+import { errorText, OperatingError } from "#base/errors.ts";
+
+/** The `code` of an error of the operating system, such as ENOENT; undefined for others. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string"
+    ? error.code
+    : undefined;
+}
+
+/** An error of the operating system about `file`, as one line for the person who runs the server. */
+export function diskError(error: unknown, file: string): OperatingError {
+  if (error instanceof OperatingError) return error;
+  const options = { cause: error };
+  switch (systemCode(error)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new OperatingError(
+        "DISK_FULL",
+        `no space left on the disk of ${file}: free some`,
+        options,
+      );
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return new OperatingError(
+        "DIR_NOT_WRITABLE",
+        `${file} cannot be read or written by this user: check owner, mode and mount`,
+        options,
+      );
+    case "ENOTDIR":
+    case "EEXIST":
+      return new OperatingError(
+        "DIR_INVALID",
+        `${file} is not a folder: name another one`,
+        options,
+      );
+    case "ENOENT":
+      return new OperatingError("DIR_MISSING", `${file} does not exist`, options);
+    default:
+      return new OperatingError("DISK_FAILED", `${file}: ${errorText(error)}`, options);
+  }
+}
+
+/** Makes a folder for this user alone, with its parents, unless it is there. */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw diskError(error, folder);
+  }
+}
+
+/** Makes new and removed names of a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw diskError(error, folder);
+  }
+}
+
+/** What a folder holds; undefined if it does not exist. */
+export async function listFolder(folder: string): Promise<Dirent[] | undefined> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw diskError(error, folder);
+  }
+}
+
+/** Writes a small file so that after a crash the old or the new content is there, durably. */
+export async function replaceFile(file: string, content: string): Promise<void> {
+  const next = `${file}.next`;
+  try {
+    const handle = await open(next, "w", 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(next, file);
+  } catch (error) {
+    throw diskError(error, file);
+  }
+  await syncFolder(path.dirname(file));
+}

@@ -1,0 +1,373 @@
+// The state on RocksDB. One key space (buckets.ts); beside the buckets' records it holds its format
+// and the count of their bytes, which every batch carries, so that it is right after any crash.
+//
+// Two writes in the addon at a time could change places, so one is under way and the others wait in
+// line: a batch is filled natively as it is built, and costs nothing more while it waits.
+import { Buffer } from "node:buffer";
+import { assert } from "#base/assert.ts";
+import { OperatingError } from "#base/errors.ts";
+import type { Bucket } from "#base/state-batch.ts";
+import {
+  allBuckets,
+  bucketPrefix,
+  etcdBucketAt,
+  etcdPrefixEnd,
+  ownPrefix,
+} from "#server/backend/buckets.ts";
+import { Rocks, type RocksBatch, type RocksIterator } from "#server/backend/rocks.ts";
+import { SizeLedger } from "#server/backend/size-ledger.ts";
+import type {
+  AllBucketsView,
+  Backend,
+  StateRecord,
+  StateView,
+  WritableBatch,
+} from "#server/mvcc/backend.ts";
+
+/** The version of what this file writes; a folder of a newer one is refused. */
+export const stateFormat = 1;
+
+const formatKey = Buffer.from([ownPrefix, 1]);
+const sizeKey = Buffer.from([ownPrefix, 2]);
+
+/** Batches that may wait behind the one under way; a caller that does not wait for its writes ends here. */
+const maxWaitingWrites = 4096;
+
+const viewPageBytes = 256 * 1024;
+
+export interface RocksBackendOptions {
+  /** False: opening a folder that holds no state fails. */
+  readonly create: boolean;
+  readonly writeBufferBytes?: number;
+  readonly cacheBytes?: number;
+  /** Reads in the thread pool at a time; well below UV_THREADPOOL_SIZE. */
+  readonly maxParallelReads?: number;
+}
+
+/** Opens the state in `dir`, whose parent exists; fails with an OperatingError that names it. */
+export async function openRocksBackend(
+  dir: string,
+  options: RocksBackendOptions,
+): Promise<RocksBackend> {
+  const rocks = await Rocks.open(dir, {
+    create: options.create,
+    writeBufferBytes: options.writeBufferBytes ?? 16 * 1024 * 1024,
+    cacheBytes: options.cacheBytes ?? 16 * 1024 * 1024,
+    compression: true,
+    maxParallelReads: options.maxParallelReads ?? 8,
+  });
+  try {
+    await checkFormat(rocks, dir);
+    return new RocksBackend(rocks, dir, await readLedger(rocks, dir));
+  } catch (error) {
+    await rocks.close();
+    throw error;
+  }
+}
+
+async function checkFormat(rocks: Rocks, dir: string): Promise<void> {
+  const stored = await rocks.get(formatKey);
+  if (stored === undefined) {
+    const batch = rocks.newBatch();
+    batch.put(formatKey, Buffer.from([stateFormat]));
+    batch.put(sizeKey, sizeValue(0));
+    await rocks.write(batch, true);
+    return;
+  }
+  const format = stored[0] ?? 0;
+  if (format > stateFormat) {
+    throw new OperatingError(
+      "FORMAT_TOO_NEW",
+      `${dir} has format ${format}, this version knows up to ${stateFormat}: run the version that wrote it`,
+    );
+  }
+}
+
+/** Reads the count, and the sizes of all records that may be overwritten. */
+async function readLedger(rocks: Rocks, dir: string): Promise<SizeLedger> {
+  const stored = await rocks.get(sizeKey);
+  if (stored?.length !== 8) {
+    throw new OperatingError("DATA_DAMAGED", `${dir} is damaged: its count of bytes is missing`);
+  }
+  const ledger = new SizeLedger(Number(Buffer.from(stored).readBigUInt64BE()));
+  for (const [bucket, prefix] of allBuckets) {
+    if (bucket === "key") continue;
+    const rows = rocks.iterate({
+      from: Buffer.from([prefix]),
+      to: Buffer.from([prefix + 1]),
+      pageBytes: viewPageBytes,
+    });
+    for (let page = await rows.next(); page.length > 0; page = await rows.next()) {
+      for (let i = 0; i + 1 < page.length; i += 2) {
+        const key = page[i];
+        const value = page[i + 1];
+        assert(key !== undefined && value !== undefined, "backend: a page has keys and values");
+        ledger.know(bucket, key.subarray(1), value.length);
+      }
+    }
+    await rows.close();
+  }
+  return ledger;
+}
+
+interface Waiting {
+  readonly batch: RocksBatch;
+  readonly sync: boolean;
+  /** Bytes of all records after this write. */
+  readonly total: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+export class RocksBackend implements Backend {
+  readonly dir: string;
+  private readonly rocks: Rocks;
+  /** Counts what was handed to write, ahead of what has resolved. */
+  private readonly ledger: SizeLedger;
+  private resolvedBytes: number;
+  private waiting: Waiting[] = [];
+  private writing = false;
+  private failure: OperatingError | undefined;
+  private closing: Promise<void> | undefined;
+  private idle: (() => void) | undefined;
+
+  constructor(rocks: Rocks, dir: string, ledger: SizeLedger) {
+    this.rocks = rocks;
+    this.dir = dir;
+    this.ledger = ledger;
+    this.resolvedBytes = ledger.total;
+  }
+
+  newBatch(): WritableBatch {
+    return new PrefixedBatch(this.rocks.newBatch());
+  }
+
+  write(batch: WritableBatch, options: { readonly sync: boolean }): Promise<void> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    if (this.closing !== undefined) return Promise.reject(closedError(this.dir));
+    if (this.waiting.length >= maxWaitingWrites) {
+      return Promise.reject(
+        new OperatingError("STATE_OVERLOADED", `${maxWaitingWrites} writes wait for ${this.dir}`),
+      );
+    }
+    assert(batch instanceof PrefixedBatch, "backend: another store's batch");
+    const total = batch.finish(this.ledger);
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ batch: batch.native, sync: options.sync, total, resolve, reject });
+      if (!this.writing) this.writeNext();
+    });
+  }
+
+  sizeBytes(): number {
+    return this.resolvedBytes;
+  }
+
+  async getMany(
+    bucket: Bucket,
+    keys: readonly Uint8Array[],
+  ): Promise<readonly (Uint8Array | undefined)[]> {
+    const prefix = bucketPrefix(bucket);
+    return await this.rocks.getMany(keys.map((key) => prefixed(prefix, key)));
+  }
+
+  scan(bucket: Bucket, from: Uint8Array, to?: Uint8Array): StateView {
+    const prefix = bucketPrefix(bucket);
+    const rows = new RowReader(
+      this.rocks.iterate({
+        from: prefixed(prefix, from),
+        to: to === undefined ? Buffer.from([prefix + 1]) : prefixed(prefix, to),
+        pageBytes: viewPageBytes,
+      }),
+    );
+    return {
+      next: (maxRecords) =>
+        rows.take<StateRecord>(maxRecords, (key, value) => [key.subarray(1), value]),
+      close: () => rows.close(),
+    };
+  }
+
+  scanAll(): AllBucketsView {
+    const rows = new RowReader(
+      this.rocks.iterate({
+        from: Buffer.from([1]),
+        to: Buffer.from([etcdPrefixEnd]),
+        pageBytes: viewPageBytes,
+      }),
+    );
+    return {
+      next: (maxRecords) =>
+        rows.take<readonly [Bucket, Uint8Array, Uint8Array]>(maxRecords, (key, value) => [
+          etcdBucketAt(key[0] ?? 0),
+          key.subarray(1),
+          value,
+        ]),
+      close: () => rows.close(),
+    };
+  }
+
+  close(): Promise<void> {
+    this.closing ??= (async () => {
+      if (this.writing) {
+        await new Promise<void>((resolve) => {
+          this.idle = resolve;
+        });
+      }
+      await this.rocks.close();
+    })();
+    return this.closing;
+  }
+
+  private writeNext(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) {
+      this.writing = false;
+      this.idle?.();
+      return;
+    }
+    this.writing = true;
+    this.rocks.write(next.batch, next.sync).then(
+      () => {
+        this.resolvedBytes = next.total;
+        next.resolve();
+        this.writeNext();
+      },
+      (error: unknown) => this.fail(error, next),
+    );
+  }
+
+  private fail(error: unknown, first: Waiting): void {
+    this.failure =
+      error instanceof OperatingError
+        ? error
+        : new OperatingError("STATE_WRITE_FAILED", `${this.dir} could not be written`, {
+            cause: error,
+          });
+    this.writing = false;
+    for (const one of [first, ...this.waiting]) one.reject(this.failure);
+    this.waiting = [];
+    this.idle?.();
+  }
+}
+
+function closedError(dir: string): OperatingError {
+  return new OperatingError("STORE_CLOSED", `${dir} is closed`);
+}
+
+function sizeValue(bytes: number): Uint8Array {
+  const value = Buffer.allocUnsafe(8);
+  value.writeBigUInt64BE(BigInt(bytes));
+  return value;
+}
+
+function prefixed(prefix: number, key: Uint8Array): Uint8Array {
+  const out = Buffer.allocUnsafe(1 + key.length);
+  out[0] = prefix;
+  out.set(key, 1);
+  return out;
+}
+
+/** Rows of an iterator in slices of any length. */
+class RowReader {
+  private readonly rows: RocksIterator;
+  private page: Uint8Array[] = [];
+  private at = 0;
+
+  constructor(rows: RocksIterator) {
+    this.rows = rows;
+  }
+
+  async take<Row>(max: number, row: (key: Uint8Array, value: Uint8Array) => Row): Promise<Row[]> {
+    const out: Row[] = [];
+    while (out.length < max) {
+      const key = this.page[this.at];
+      const value = this.page[this.at + 1];
+      if (key === undefined || value === undefined) {
+        this.page = await this.rows.next();
+        this.at = 0;
+        if (this.page.length === 0) break;
+        continue;
+      }
+      this.at += 2;
+      out.push(row(key, value));
+    }
+    return out;
+  }
+
+  close(): Promise<void> {
+    return this.rows.close();
+  }
+}
+
+interface SizeChange {
+  readonly bucket: Bucket;
+  readonly key: Uint8Array;
+  /** Undefined in a deletion. */
+  readonly valueBytes: number | undefined;
+}
+
+/** Short keys are prefixed in one scratch buffer; the addon copies them before the call returns. */
+const scratch = Buffer.alloc(64);
+const scratchOfLength: readonly Uint8Array[] = Array.from({ length: 65 }, (_, n) =>
+  scratch.subarray(0, n),
+);
+
+function borrowPrefixed(prefix: number, key: Uint8Array): Uint8Array {
+  const view = scratchOfLength[key.length + 1];
+  if (view === undefined) return prefixed(prefix, key);
+  view[0] = prefix;
+  view.set(key, 1);
+  return view;
+}
+
+class PrefixedBatch implements WritableBatch {
+  readonly native: RocksBatch;
+  byteSize = 0;
+  opCount = 0;
+  /** Bytes that bucket `key` gains; its sizes need no look-up. */
+  private keyBytes = 0;
+  /** Sizes of the other buckets depend on what was written before: worked out by write. */
+  private changes: SizeChange[] = [];
+  private finished = false;
+
+  constructor(native: RocksBatch) {
+    this.native = native;
+  }
+
+  put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
+    this.count(key.length + value.length);
+    if (bucket === "key") this.keyBytes += key.length + value.length;
+    else this.changes.push({ bucket, key, valueBytes: value.length });
+    this.native.put(borrowPrefixed(bucketPrefix(bucket), key), value);
+  }
+
+  delete(bucket: Bucket, key: Uint8Array, valueBytes?: number): void {
+    this.count(key.length);
+    if (bucket === "key") {
+      assert(valueBytes !== undefined, "backend: a deletion needs its size");
+      this.keyBytes -= key.length + valueBytes;
+    } else {
+      this.changes.push({ bucket, key, valueBytes: undefined });
+    }
+    this.native.delete(borrowPrefixed(bucketPrefix(bucket), key));
+  }
+
+  /** Adds the count of bytes as it is after this batch, and returns it; the batch is then closed. */
+  finish(ledger: SizeLedger): number {
+    assert(!this.finished, "backend: a batch is written twice");
+    this.finished = true;
+    ledger.add(this.keyBytes);
+    for (const { bucket, key, valueBytes } of this.changes) {
+      if (valueBytes === undefined) ledger.delete(bucket, key, undefined);
+      else ledger.put(bucket, key, valueBytes);
+    }
+    this.changes = [];
+    this.native.put(sizeKey, sizeValue(ledger.total));
+    return ledger.total;
+  }
+
+  private count(bytes: number): void {
+    assert(!this.finished, "backend: a batch changes after it was written");
+    this.opCount++;
+    this.byteSize += bytes;
+  }
+}
