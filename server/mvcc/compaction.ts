@@ -1,0 +1,134 @@
+// Compaction: scheduled in apply (from then on older revisions are refused), carried out in steps
+// between turns, finished when the last step is in a written batch. Scheduled and finished revision
+// are both in the state, so that a restart resumes (facts: storage format §3).
+//
+// The index tells which records to drop, so nothing is scanned. A step is blocked while a read that
+// is under way has pinned an older revision.
+import { utf8 } from "#base/bytes.ts";
+import { OperatingError } from "#base/errors.ts";
+import type { StateBatch } from "#base/state-batch.ts";
+import { etcdError } from "#proto/errors.ts";
+import { none } from "#server/mvcc/key-table.ts";
+import { revisionKey } from "#server/mvcc/record.ts";
+import type { StoreState } from "#server/mvcc/store-state.ts";
+
+export const scheduledCompactKey = utf8("scheduledCompactRev");
+export const finishedCompactKey = utf8("finishedCompactRev");
+
+/** What a step did: nothing to do, more to do, waiting for a read, or the last deletions are in the batch. */
+export type CompactionProgress = "idle" | "more" | "blocked" | "finished";
+
+const successorOfEmpty = new Uint8Array(0);
+
+export class Compaction {
+  private readonly state: StoreState;
+  /** Revisions still to be compacted, ascending. */
+  private scheduled: number[] = [];
+  private from: Uint8Array = successorOfEmpty;
+  private finished = -1;
+  private waiting: { revision: number; resolve: () => void; reject: (error: Error) => void }[] = [];
+
+  constructor(state: StoreState) {
+    this.state = state;
+  }
+
+  get pending(): boolean {
+    return this.scheduled.length > 0;
+  }
+
+  /** Throws futureRevision or compacted; else reads below `revision` are refused from now on. */
+  schedule(revision: number, batch: StateBatch): void {
+    const { state } = this;
+    if (revision > state.currentRevision) throw etcdError("futureRevision");
+    if (revision <= state.compactRevision) throw etcdError("compacted");
+    state.compactRevision = revision;
+    this.scheduled.push(revision);
+    batch.put("meta", scheduledCompactKey, revisionKey(revision, 0, false));
+  }
+
+  /** Takes over what the state says at loading. */
+  resume(scheduled: number, finished: number): void {
+    const { state } = this;
+    this.scheduled = [];
+    this.from = successorOfEmpty;
+    this.finished = finished;
+    state.compactRevision = Math.max(finished, scheduled);
+    if (scheduled > finished) this.scheduled.push(scheduled);
+    this.settle();
+  }
+
+  /** One slice: at most `maxRecords` deletions, or as many keys visited. */
+  step(batch: StateBatch, maxRecords: number): CompactionProgress {
+    const revision = this.scheduled[0];
+    if (revision === undefined) return "idle";
+    const { state } = this;
+    if (state.oldestPin() < revision) return "blocked";
+    const { index } = state;
+    const { table } = index;
+    let dropped = 0;
+    const drop = (main: number, sub: number, tombstone: boolean): void => {
+      dropped++;
+      batch.delete("key", revisionKey(main, sub, tombstone));
+    };
+    const emptied: number[] = [];
+    const position = index.seek(this.from);
+    let last: number = none;
+    let visited = 0;
+    while (dropped < maxRecords && visited < maxVisited) {
+      const slot = index.next(position, undefined);
+      if (slot === none) {
+        for (const one of emptied) index.remove(one);
+        batch.put("meta", finishedCompactKey, revisionKey(revision, 0, false));
+        this.scheduled.shift();
+        this.from = successorOfEmpty;
+        this.finished = revision;
+        return "finished";
+      }
+      visited++;
+      last = slot;
+      table.evacuate(slot);
+      if (table.compact(slot, revision, drop)) emptied.push(slot);
+    }
+    if (last !== none) {
+      const key = index.key(last);
+      this.from = new Uint8Array(key.length + 1);
+      this.from.set(key);
+    }
+    for (const one of emptied) index.remove(one);
+    return "more";
+  }
+
+  /** For tests and status: the newest compaction whose deletions are all in a batch. */
+  get finishedRevision(): number {
+    return this.finished;
+  }
+
+  /** Resolves once the compaction at `revision` is finished and `settle` was called after it. */
+  whenFinished(revision: number): Promise<void> {
+    if (this.scheduled[0] === undefined || this.scheduled[0] > revision) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ revision, resolve, reject });
+    });
+  }
+
+  /** The batch of the last finishing step has been written. */
+  settle(): void {
+    if (this.waiting.length === 0) return;
+    const next = this.scheduled[0] ?? Number.POSITIVE_INFINITY;
+    this.waiting = this.waiting.filter((one) => {
+      if (one.revision >= next) return true;
+      one.resolve();
+      return false;
+    });
+  }
+
+  /** Rejects whoever waits, at the end of the process. */
+  close(): void {
+    for (const one of this.waiting) {
+      one.reject(new OperatingError("STOPPED", "the store was closed before the compaction ended"));
+    }
+    this.waiting = [];
+  }
+}
+
+const maxVisited = 8192;

@@ -1,0 +1,91 @@
+// Reads the state at start-up, slice by slice: index, revisions, lease attachments, and as many
+// current records as the cache holds (facts: storage format §3, Loading the key bucket).
+import { OperatingError } from "#base/errors.ts";
+import type { LeaseId } from "#base/ids.ts";
+import { finishedCompactKey, scheduledCompactKey } from "#server/mvcc/compaction.ts";
+import { none } from "#server/mvcc/key-table.ts";
+import { isTombstoneKey, mainOf, revisionKey, subOf } from "#server/mvcc/record.ts";
+import { decodeRecord, type StoreState, sliceKeys } from "#server/mvcc/store-state.ts";
+
+const sliceRecords = 1024;
+
+export interface LoadedCompactions {
+  readonly scheduled: number;
+  readonly finished: number;
+}
+
+/** Fills an empty `state` from its backend and attaches keys to the leases that exist. */
+export async function loadState(state: StoreState): Promise<LoadedCompactions> {
+  const { backend } = state;
+  const [scheduledKey, finishedKey] = await backend.getMany("meta", [
+    scheduledCompactKey,
+    finishedCompactKey,
+  ]);
+  const finished = finishedKey === undefined ? -1 : mainOf(finishedKey);
+  const scheduled = scheduledKey === undefined ? -1 : mainOf(scheduledKey);
+
+  let current = 1;
+  const view = backend.scan("key", revisionKey(0, 0, false));
+  try {
+    for (;;) {
+      const records = await view.next(sliceRecords);
+      if (records.length === 0) break;
+      for (const [key, record] of records) {
+        const main = mainOf(key);
+        if (main < current && current !== 1) {
+          throw new OperatingError("STATE_ORDER", `revision ${main} follows ${current} in the state`);
+        }
+        current = Math.max(current, main);
+        loadRecord(state, key, record);
+      }
+      await state.options.pause();
+    }
+  } finally {
+    await view.close();
+  }
+  state.currentRevision = Math.max(current, finished, scheduled);
+  await attachLeases(state);
+  return { scheduled, finished };
+}
+
+function loadRecord(state: StoreState, revision: Uint8Array, record: Uint8Array): void {
+  const { index, cache } = state;
+  const { table } = index;
+  const kv = decodeRecord(record);
+  const tombstone = isTombstoneKey(revision);
+  const slot = index.find(kv.key);
+  if (tombstone && slot !== none && !table.alive(slot)) return;
+  const changed = index.change(slot, kv.key, {
+    main: mainOf(revision),
+    sub: subOf(revision),
+    create: kv.createRevision,
+    version: kv.version,
+    tombstone,
+  });
+  table.setLease(changed, tombstone ? (0n as LeaseId) : (kv.lease as LeaseId));
+  if (tombstone) return;
+  cache.add(record);
+  table.setCached(changed, cache.position, record.length);
+}
+
+async function attachLeases(state: StoreState): Promise<void> {
+  const { index, leases } = state;
+  const { table } = index;
+  let from: Uint8Array = new Uint8Array(0);
+  for (;;) {
+    const position = index.seek(from);
+    let slot: number = none;
+    for (let i = 0; i < sliceKeys; i++) {
+      slot = index.next(position, undefined);
+      if (slot === none) return;
+      const lease = table.lease(slot);
+      if (lease === 0n || !table.alive(slot)) continue;
+      if (leases.exists(lease)) leases.attach(lease, table.key(slot));
+      else state.orphans.add(slot);
+    }
+    const last = table.key(slot);
+    from = new Uint8Array(last.length + 1);
+    from.set(last);
+    await state.options.pause();
+  }
+}
