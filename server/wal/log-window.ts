@@ -1,31 +1,57 @@
-// Which indexes a log on disk holds, and what a save may do to them. Both logs share these rules, so
-// that a driver that breaks one fails in the simulator as it would on a disk.
+// What a log holds, in numbers, and what a call may do to it. Both logs share these rules, so that a
+// driver that breaks one fails in the simulator as it would on a disk, and before anything is written.
 import { assert } from "#base/assert.ts";
-import type { Entry } from "#proto/gen/raft.ts";
+import type { Entry, HardState } from "#proto/gen/raft.ts";
+import type { SnapshotMark } from "#server/wal/wal.ts";
 
-/** Entries of (below, last] are held; `mark` is the index of the last snapshot mark. */
+/** Where a log stands when it is opened. */
+export interface WindowStart {
+  readonly below: number;
+  readonly last: number;
+  readonly mark: number;
+  readonly hardState: HardState;
+}
+
 export class LogWindow {
+  /** Entries of (below, last] are held. */
   below: number;
   last: number;
-  mark: number;
+  /** Index of the last snapshot mark; below ≤ mark ≤ last. */
+  private mark: number;
+  private term: number;
+  private commit: number;
 
-  constructor(below: number, last: number, mark: number) {
-    this.below = below;
-    this.last = last;
-    this.mark = mark;
+  constructor(start: WindowStart) {
+    this.below = start.below;
+    this.last = start.last;
+    this.mark = start.mark;
+    this.term = start.hardState.term;
+    this.commit = start.hardState.commit;
   }
 
-  /** Takes entries in; returns the last index held before. */
-  append(entries: readonly Entry[]): number {
+  /** Takes a save in; returns the last index held before. */
+  save(hardState: HardState | undefined, entries: readonly Entry[]): number {
     const before = this.last;
     const first = entries[0];
-    if (first === undefined) return before;
-    assert(first.index > this.mark, "log: an entry is below the snapshot mark");
-    assert(first.index <= before + 1, "log: entries leave a gap");
-    for (let i = 1; i < entries.length; i++) {
-      assert(entries[i]?.index === first.index + i, "log: entries do not follow each other");
+    if (first !== undefined) {
+      assert(first.index > this.commit, "log: a committed entry is replaced");
+      assert(first.index <= before + 1, "log: entries leave a gap");
+      for (let i = 1; i < entries.length; i++) {
+        assert(entries[i]?.index === first.index + i, "log: entries do not follow each other");
+      }
+      this.last = first.index + entries.length - 1;
     }
-    this.last = first.index + entries.length - 1;
+    if (hardState !== undefined) {
+      assert(hardState.term >= this.term, "log: the term goes back");
+      assert(hardState.commit >= this.commit, "log: the commit index goes back");
+      this.term = hardState.term;
+      this.commit = hardState.commit;
+      assert(this.commit <= this.last, "log: an entry is committed that the log does not hold");
+    }
+    const last = entries[entries.length - 1];
+    if (last !== undefined) {
+      assert(last.term <= this.term, "log: an entry's term is beyond the hard state's");
+    }
     return before;
   }
 
@@ -33,6 +59,7 @@ export class LogWindow {
     assert(index >= this.mark, "log: the snapshot mark moves back");
     assert(index <= this.last, "log: the snapshot mark is beyond the last entry");
     this.mark = index;
+    this.commit = Math.max(this.commit, index);
   }
 
   /** Drops up to `index`; returns the first index to drop. */
@@ -43,9 +70,12 @@ export class LogWindow {
     return from;
   }
 
-  reset(index: number): void {
-    this.below = index;
-    this.last = index;
-    this.mark = index;
+  reset(mark: SnapshotMark, hardState: HardState | undefined): void {
+    this.below = mark.index;
+    this.last = mark.index;
+    this.mark = mark.index;
+    this.term = Math.max(mark.term, hardState?.term ?? this.term);
+    this.commit = mark.index;
+    assert((hardState?.commit ?? 0) <= mark.index, "log: a commit index beyond an empty log");
   }
 }

@@ -38,7 +38,12 @@ export class MemoryWal implements Wal {
     this.identity = identity;
     this.durable = image;
     this.seen = { ...image, entries: [...image.entries] };
-    this.window = new LogWindow(image.below, image.below + image.entries.length, image.mark.index);
+    this.window = new LogWindow({
+      below: image.below,
+      last: image.below + image.entries.length,
+      mark: image.mark.index,
+      hardState: raiseHardState(image.hardState, image.mark),
+    });
   }
 
   /** A log that was just made. */
@@ -92,7 +97,7 @@ export class MemoryWal implements Wal {
     return this.change(sync, () => {
       const first = entries[0]?.index;
       const added = [...entries];
-      this.window.append(added);
+      this.window.save(hardState, added);
       return (image) => {
         if (hardState !== undefined) image.hardState = hardState;
         if (first === undefined) return;
@@ -124,7 +129,7 @@ export class MemoryWal implements Wal {
 
   reset(mark: SnapshotMark, hardState: HardState | undefined): Promise<void> {
     return this.change(true, () => {
-      this.window.reset(mark.index);
+      this.window.reset(mark, hardState);
       return (image) => {
         if (hardState !== undefined) image.hardState = hardState;
         image.mark = mark;

@@ -1,0 +1,3 @@
+export function checkLogFiles(_store: string): Promise<void> {
+  return Promise.resolve();
+}
