@@ -2,10 +2,8 @@
 import { noMember } from "#base/ids.ts";
 import type { Entry, Message } from "#proto/gen/raft.ts";
 import { EntryType, MessageType } from "#proto/gen/raft.ts";
-import { handleAppend, handleHeartbeat, handleSnapshot } from "#server/raft/follower.ts";
 import { campaignTransferContext } from "#server/raft/message.ts";
 import type { Raft } from "#server/raft/raft.ts";
-import type { StepResult } from "#server/raft/status.ts";
 
 /** "transfer": the leader asked for it, so that its lease does not count, nor is a pre-vote needed. */
 export type Campaign = "pre-election" | "election" | "transfer";
@@ -85,33 +83,4 @@ export function countVote(raft: Raft, from: bigint, granted: boolean): void {
     case "pending":
       break;
   }
-}
-
-/** What a candidate or pre-candidate does with a message of its own term. */
-export function stepCandidate(raft: Raft, message: Message): StepResult {
-  switch (message.type) {
-    case MessageType.MsgProp:
-      return "dropped-no-leader";
-    case MessageType.MsgApp:
-      raft.becomeFollower(message.term, message.from);
-      handleAppend(raft, message);
-      break;
-    case MessageType.MsgHeartbeat:
-      raft.becomeFollower(message.term, message.from);
-      handleHeartbeat(raft, message);
-      break;
-    case MessageType.MsgSnap:
-      raft.becomeFollower(message.term, message.from);
-      handleSnapshot(raft, message);
-      break;
-    case MessageType.MsgVoteResp:
-      if (raft.role === "candidate") countVote(raft, message.from, !message.reject);
-      break;
-    case MessageType.MsgPreVoteResp:
-      if (raft.role === "pre-candidate") countVote(raft, message.from, !message.reject);
-      break;
-    default:
-      break;
-  }
-  return "ok";
 }

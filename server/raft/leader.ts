@@ -8,6 +8,7 @@ import { newEntry } from "#server/raft/message.ts";
 import type { Progress } from "#server/raft/progress.ts";
 import type { Raft } from "#server/raft/raft.ts";
 import { maxPendingReads } from "#server/raft/read-index.ts";
+import { flush } from "#server/raft/replication.ts";
 import type { ProposeResult, ReadIndexResult, StepResult } from "#server/raft/status.ts";
 
 /** A message of this term, or one without a term. */
@@ -132,8 +133,14 @@ export function handleAcknowledgement(raft: Raft, member: Progress, index: numbe
   // A window that was full may have room now.
   raft.markAppend(member, "entries");
   if (member.id === raft.leadTransferee && member.match === raft.log.lastIndex()) {
-    raft.send(MessageType.MsgTimeoutNow, member.id);
+    sendTimeoutNow(raft, member);
   }
+}
+
+/** What the transferee may still learn from this leader, its commit index, goes out before. */
+function sendTimeoutNow(raft: Raft, member: Progress): void {
+  flush(raft);
+  raft.send(MessageType.MsgTimeoutNow, member.id);
 }
 
 /** Steps back to where the follower's log may match; see findConflictByTerm for the other side. */
@@ -181,6 +188,6 @@ function transferLeadership(raft: Raft, member: Progress): void {
   // It shall be done within an election timeout, or is given up.
   raft.electionElapsed = 0;
   raft.leadTransferee = member.id;
-  if (member.match === raft.log.lastIndex()) raft.send(MessageType.MsgTimeoutNow, member.id);
+  if (member.match === raft.log.lastIndex()) sendTimeoutNow(raft, member);
   else raft.markAppend(member, "message");
 }
