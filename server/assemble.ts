@@ -1,0 +1,339 @@
+// Wires one member from its parts: folders, log, state, raft, peers, API. Beside main.ts the only
+// file that knows adapters. Whatever was opened is closed again if a later step fails.
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { crc32c } from "@node-rs/crc32";
+import type { Clock } from "#base/clock.ts";
+import { OperatingError } from "#base/errors.ts";
+import { formatId, type MemberId } from "#base/ids.ts";
+import type { Log } from "#base/log.ts";
+import type { Random } from "#base/random.ts";
+import { registerV3Services } from "#server/api/v3-services.ts";
+import { Alarms } from "#server/apply/alarms.ts";
+import { makeFolder } from "#server/backend/folder.ts";
+import { openRocksBackend } from "#server/backend/rocks-backend.ts";
+import { bootstrapMembers } from "#server/config/bootstrap.ts";
+import type { ServerConfig } from "#server/config/server-config.ts";
+import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
+import { confStateOf, initialCluster, initialEntries } from "#server/membership/bootstrap-ids.ts";
+import { serverVersion } from "#server/membership/cluster-version.ts";
+import { Members } from "#server/membership/members.ts";
+import { MvccStore } from "#server/mvcc/store.ts";
+import { WatchHub } from "#server/mvcc/watch-hub.ts";
+import { NodeApi } from "#server/node/api-member.ts";
+import { loadSmallBuckets, readApplied } from "#server/node/boot-state.ts";
+import { Checkpoints } from "#server/node/checkpoints.ts";
+import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
+import { Member } from "#server/node/member.ts";
+import { PeerServices } from "#server/node/peer-services.ts";
+import { Publication } from "#server/node/publication.ts";
+import { RequestIds } from "#server/node/request-id.ts";
+import { PeerClient } from "#server/peer/peer-client.ts";
+import { peerRequestHandler } from "#server/peer/peer-server.ts";
+import type { PeerHandler } from "#server/peer/ports.ts";
+import { PeerTransport } from "#server/peer/transport.ts";
+import { startPeerListeners } from "#server/peer-listeners.ts";
+import { etcdLimits } from "#server/raft/config.ts";
+import { MemoryLog } from "#server/raft/memory-log.ts";
+import { RawNode } from "#server/raft/raw-node.ts";
+import { defaultLimits } from "#server/rpc/limits.ts";
+import { startClientListeners } from "#server/rpc/listeners.ts";
+import { ServiceRegistry } from "#server/rpc/service-registry.ts";
+import { openWal, walExists } from "#server/wal/rocks-wal.ts";
+import type { WalContents } from "#server/wal/wal.ts";
+
+/** What the process lends to a member. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  /** Runs in a later turn of the event loop. */
+  schedule(run: () => void): void;
+  /** The process cannot go on. */
+  fatal(error: unknown): void;
+  /** The cluster removed this member. */
+  removed(): void;
+}
+
+/** A started member. */
+export interface RunningMember {
+  /** Resolves once it serves clients. */
+  readonly ready: Promise<void>;
+  /** Stops serving, ends the loop, closes log and state. */
+  stop(): Promise<void>;
+}
+
+type Closers = (() => Promise<unknown>)[];
+
+const sha1 = (bytes: Uint8Array): Uint8Array => createHash("sha1").update(bytes).digest();
+const drainMs = 1000;
+const peerQuestionMs = 5000;
+
+/**
+ * Starts a member with its peer listeners; clients are served once it has joined its cluster.
+ * Rejects with OperatingError for what the person who runs it can mend.
+ */
+export async function startMember(
+  config: ServerConfig,
+  around: Surroundings,
+): Promise<RunningMember> {
+  const closers: Closers = [];
+  try {
+    return await start(config, around, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+async function closeAll(closers: Closers): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close();
+}
+
+/** Log and state as found or made, and who this member is. */
+async function openStorage(config: ServerConfig, around: Surroundings, closers: Closers) {
+  const first = firstMembers(config);
+  const walDir = config.walDir ?? join(config.dataDir, "member", "wal");
+  const known = await walExists(walDir);
+  const identity = known
+    ? undefined
+    : { memberId: first.self.id, clusterId: first.cluster.clusterId };
+  await makeFolder(join(config.dataDir, "member"));
+  const backend = await openRocksBackend(join(config.dataDir, "member", "state"), { create: true });
+  closers.push(() => backend.close());
+  const folder = { backend };
+  const { wal, contents } = await openWal({ dir: walDir, identity, log: around.log });
+  closers.push(() => wal.close());
+  const memoryLog = new MemoryLog();
+  if (contents === undefined || isUntouched(contents)) {
+    const entries = initialEntries(first.cluster.members);
+    const hardState = { term: 1, vote: 0n, commit: entries.length };
+    await wal.save(hardState, entries, true);
+    memoryLog.append(entries);
+    memoryLog.setHardState(hardState);
+  } else {
+    const { confState, index, term } = contents.snapshot;
+    if (index > 0) {
+      memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: { confState, index, term } });
+    }
+    memoryLog.append(contents.entries);
+    memoryLog.setHardState(contents.hardState);
+  }
+  const ids = contents ?? identity;
+  if (ids === undefined) throw new OperatingError("WAL_MISSING", `${walDir} holds no log`);
+  return { first, folder, wal, memoryLog, ids, markIndex: contents?.snapshot.index ?? 0 };
+}
+
+function isUntouched(contents: WalContents): boolean {
+  return contents.hardState.term === 0 && contents.entries.length === 0;
+}
+
+function firstMembers(config: ServerConfig) {
+  const parsed = bootstrapMembers(config);
+  if (!parsed.ok) throw new OperatingError("BAD_INITIAL_CLUSTER", parsed.reason);
+  const cluster = initialCluster(parsed.members, config.initialClusterToken, sha1);
+  const self = cluster.members.find((one) => one.name === config.name);
+  if (self === undefined) throw new OperatingError("BAD_INITIAL_CLUSTER", "no such member");
+  return { cluster, self };
+}
+
+async function start(
+  config: ServerConfig,
+  around: Surroundings,
+  closers: Closers,
+): Promise<RunningMember> {
+  const { clock, log } = around;
+  const storage = await openStorage(config, around, closers);
+  const { first, folder, wal, memoryLog } = storage;
+  const { clusterId, memberId } = storage.ids;
+  const pause = (): Promise<void> => new Promise((resolve) => around.schedule(resolve));
+
+  const members = new Members(config.maxLearners);
+  const alarms = new Alarms();
+  const lessor = new Lessor({
+    minTtlSeconds: minTtlSeconds(config.electionTicks, config.heartbeatMs),
+    expiredRetryMs: config.requestTimeoutMs,
+  });
+  const applied = await readApplied(folder.backend);
+  await loadSmallBuckets(folder.backend, { members, alarms, lessor });
+  const store = await MvccStore.load(folder.backend, lessor, { crc32c, pause });
+  const hub = new WatchHub(store, { pause, maxRequestBytes: config.maxRequestBytes });
+  if (members.list().length === 0) members.expect(first.cluster.members);
+  if (applied.index > memoryLog.lastIndex()) {
+    throw new OperatingError(
+      "STATE_AHEAD",
+      `the state in ${config.dataDir} holds entry ${applied.index}, the log ends at ${memoryLog.lastIndex()}: the log lost its end, so replace this member`,
+    );
+  }
+
+  const hardState = memoryLog.hardState;
+  const raft = new RawNode({
+    id: memberId,
+    electionTicks: config.electionTicks,
+    heartbeatTicks: 1,
+    storage: memoryLog,
+    applied: applied.index,
+    hardState: { ...hardState, commit: Math.max(hardState.commit, applied.index) },
+    confState: applied.index > 0 ? members.confState() : confStateOf([]),
+    ...etcdLimits,
+    checkQuorum: true,
+    preVote: config.preVote,
+    random: around.random,
+  });
+
+  let services: PeerServices | undefined;
+  const identity = {
+    memberId,
+    clusterId,
+    serverVersion,
+    peerUrls: config.advertisePeerUrls,
+  };
+  const handler: PeerHandler = {
+    step: (message) => services?.step(message),
+    reportUnreachable: (id) => services?.reportUnreachable(id),
+    reportSnapshot: (id, ok) => services?.reportSnapshot(id, ok),
+    isRemoved: (id) => members.isRemoved(id),
+    removedFromCluster: () => around.removed(),
+    receiveSnapshot: async (message, body) => services?.receiveSnapshot(message, body),
+  };
+  const transport = new PeerTransport({
+    clock,
+    log,
+    identity,
+    handler,
+    dialTimeoutMs: 1000 + config.electionTimeoutMs,
+  });
+  closers.push(async () => transport.stop());
+
+  let checkpoints: Checkpoints | undefined;
+  const member: Member = new Member({
+    clusterId,
+    memberId,
+    timings: config,
+    maxRequestBytes: config.maxRequestBytes,
+    quotaBytes: config.quotaBytes ?? Number.POSITIVE_INFINITY,
+    clock,
+    log,
+    requestIds: new RequestIds(memberId, clock.wallMs()),
+    raft,
+    memoryLog,
+    wal,
+    backend: () => folder.backend,
+    store,
+    hub,
+    lessor,
+    alarms,
+    members,
+    peers: transport,
+    snapshots: () => ({
+      send: (message) => {
+        raft.reportSnapshot(message.to as MemberId, "failure");
+      },
+      install: () => Promise.reject(new OperatingError("NO_INSTALL", "not yet")),
+      applied: (index) => checkpoints?.applied(index),
+    }),
+    appliedIndex: applied.index,
+    appliedTerm: applied.term,
+    meters: { logSynced() {}, applied() {} },
+    schedule: around.schedule,
+    fatal: around.fatal,
+    onRemoved: around.removed,
+  });
+  checkpoints = new Checkpoints(
+    {
+      memoryLog,
+      wal,
+      backend: () => folder.backend,
+      applied: () => ({
+        index: member.applyTurn.appliedIndex,
+        term: member.applyTurn.appliedTerm,
+        confState: members.confState(),
+      }),
+      every: config.snapshotCount,
+      catchUp: config.snapshotCatchupEntries,
+      holdLog: () => false,
+      saved: (index) => log.info({ index }, "saved snapshot to disk"),
+      fatal: around.fatal,
+    },
+    storage.markIndex,
+  );
+
+  const peerClient = new PeerClient({ clock });
+  const api = new NodeApi(
+    member,
+    new LeaseForwarding({
+      peers: peerClient,
+      clock,
+      requestTimeoutMs: config.requestTimeoutMs,
+      leaderUrls: () => {
+        const { leader, isLeader } = member.leadership;
+        return isLeader ? [] : (members.get(leader)?.peerUrls ?? []);
+      },
+    }),
+  );
+  services = new PeerServices(member, api, {
+    receive: () => Promise.reject(new OperatingError("NO_INSTALL", "not yet")),
+  });
+  const peerListeners = await startPeerListeners(
+    config.listenPeerUrls,
+    peerRequestHandler({ identity, handler, api: services, transport, clock, log }),
+  );
+  closers.push(() => peerListeners.close());
+  for (const one of members.list()) {
+    if (one.id !== memberId) transport.addPeer(one.id, one.peerUrls);
+  }
+  transport.start();
+  log.info(
+    { "local-member-id": formatId(memberId), "cluster-id": formatId(clusterId), name: config.name },
+    "starting etcd-ts member",
+  );
+  member.start();
+  closers.push(() => member.stop());
+  const publication = new Publication({
+    member,
+    clock,
+    log,
+    name: config.name,
+    clientUrls: config.advertiseClientUrls,
+    versionOf: (one) => askVersion(peerClient, one.peerUrls),
+  });
+  publication.start();
+  closers.push(async () => publication.stop());
+
+  const serve = async (): Promise<void> => {
+    await publication.publish();
+    const registry = new ServiceRegistry();
+    registerV3Services(registry, api, config);
+    const listeners = await startClientListeners({
+      urls: config.listenClientUrls.map((url) => url.text),
+      registry,
+      http: (_request, response) => {
+        response.statusCode = 404;
+        response.end("404 page not found\n");
+      },
+      limits: defaultLimits(config.maxRequestBytes),
+      clock,
+      log,
+    });
+    closers.push(() => listeners.close(drainMs));
+    for (const address of listeners.addresses) {
+      log.warn({ address }, "serving client traffic insecurely; this is strongly discouraged!");
+    }
+    log.info({}, "ready to serve client requests");
+  };
+  return { ready: serve(), stop: () => closeAll(closers) };
+}
+
+async function askVersion(
+  client: PeerClient,
+  urls: readonly string[],
+): Promise<string | undefined> {
+  for (const url of urls) {
+    try {
+      return (await client.versions(url, peerQuestionMs)).server;
+    } catch {
+      // The next URL may answer; a member that answers on none counts as silent.
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,56 @@
+// What a member finds in its state when it starts or has installed another one.
+import { emptyBytes } from "#base/bytes.ts";
+import type { Bucket } from "#base/state-batch.ts";
+import type { Alarms } from "#server/apply/alarms.ts";
+import type { Lessor } from "#server/lease/lessor.ts";
+import type { Members } from "#server/membership/members.ts";
+import type { StateReader, StateRecord } from "#server/mvcc/backend.ts";
+import { consistentIndexKey, termKey } from "#server/node/apply-turn.ts";
+
+const sliceRecords = 1000;
+
+/** The last entry whose effects the state holds; 0 for none. */
+export interface AppliedPosition {
+  readonly index: number;
+  readonly term: number;
+}
+
+async function readBucket(state: StateReader, bucket: Bucket): Promise<StateRecord[]> {
+  const view = state.scan(bucket, emptyBytes);
+  const records: StateRecord[] = [];
+  try {
+    for (;;) {
+      const slice = await view.next(sliceRecords);
+      if (slice.length === 0) return records;
+      records.push(...slice);
+    }
+  } finally {
+    await view.close();
+  }
+}
+
+function readNumber(bytes: Uint8Array | undefined): number {
+  if (bytes === undefined || bytes.length !== 8) return 0;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+  return Number(view.getBigUint64(0));
+}
+
+/** Index and term that the state's last batch carried. */
+export async function readApplied(state: StateReader): Promise<AppliedPosition> {
+  const [index, term] = await state.getMany("meta", [consistentIndexKey, termKey]);
+  return { index: readNumber(index), term: readNumber(term) };
+}
+
+/** Loads members, alarms and leases from the state; keys are the store's to load afterwards. */
+export async function loadSmallBuckets(
+  state: StateReader,
+  into: { readonly members: Members; readonly alarms: Alarms; readonly lessor: Lessor },
+): Promise<void> {
+  into.members.load({
+    members: await readBucket(state, "members"),
+    membersRemoved: await readBucket(state, "members_removed"),
+    cluster: await readBucket(state, "cluster"),
+  });
+  into.alarms.load((await readBucket(state, "alarm")).map(([key]) => key));
+  into.lessor.load(await readBucket(state, "lease"));
+}

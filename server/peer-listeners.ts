@@ -1,0 +1,51 @@
+// Listens on the peer URLs: HTTP/1.1, nothing else.
+import { createServer, type RequestListener, type Server } from "node:http";
+import { errorText, OperatingError } from "#base/errors.ts";
+import { systemCode } from "#server/backend/folder.ts";
+import type { Endpoint } from "#server/config/urls.ts";
+import { peerServerOptions } from "#server/peer/peer-server.ts";
+
+/** The open listeners; close ends them and all their connections. */
+export interface PeerListeners {
+  close(): Promise<void>;
+}
+
+/** Listens on all URLs or on none. Rejects with OperatingError naming the URL. */
+export async function startPeerListeners(
+  urls: readonly Endpoint[],
+  handler: RequestListener,
+): Promise<PeerListeners> {
+  const servers: Server[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(
+      servers.map((server) => {
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+        server.closeAllConnections();
+        return closed;
+      }),
+    );
+  };
+  try {
+    for (const url of urls) {
+      const server = createServer(peerServerOptions, handler);
+      await listen(server, url);
+      servers.push(server);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { close };
+}
+
+function listen(server: Server, url: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => {
+      const code = systemCode(error) ?? "LISTEN_FAILED";
+      const text = code === "EADDRINUSE" ? "the address is already in use" : errorText(error);
+      const message = `cannot listen for peers on ${url.text}: ${text}; change --listen-peer-urls or free it`;
+      reject(new OperatingError(code, message, { cause: error }));
+    });
+    server.listen(url.port, url.host === "" ? undefined : url.host, () => resolve());
+  });
+}
