@@ -5,11 +5,14 @@ import { after, before, describe } from "node:test";
 import { startCluster } from "#test/cluster/cluster.ts";
 import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
 import { leaseSuite } from "./lease-cases.ts";
+import { httpSuite, memberSuite } from "./member-cases.ts";
 import { rangeSuite } from "./range-cases.ts";
 import type { Setting } from "./setting.ts";
+import { limitSuite, majoritySuite, quotaSuite } from "./small-cases.ts";
 import { txnSuite } from "./txn-cases.ts";
 import { watchSuite } from "./watch-cases.ts";
 import { Wire } from "./wire.ts";
+import { followerSuite, wireSuite } from "./wire-cases.ts";
 import { writeSuite } from "./write-cases.ts";
 
 const runner = runnerFromEnvironment();
@@ -42,6 +45,16 @@ describe(`contract of three members (${runner})`, () => {
       txnSuite(settingVia(role));
       watchSuite(settingVia(role));
       leaseSuite(settingVia(role));
+      wireSuite(settingVia(role));
     });
   }
+  memberSuite(settingVia("leader"));
+  httpSuite(settingVia("leader"));
+  followerSuite(settingVia("leader"));
+});
+
+describe(`contract of limits and losses (${runner})`, () => {
+  limitSuite(runner);
+  quotaSuite(runner);
+  majoritySuite(runner);
 });

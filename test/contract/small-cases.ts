@@ -1,0 +1,238 @@
+// Cases that need flags of their own: one member with small limits and quick timers, one with a
+// small quota, and a cluster that has lost its majority.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
+import type { RunnerName } from "#test/cluster/launchers.ts";
+import {
+  b,
+  createWatch,
+  freshPrefix,
+  interval,
+  openWatch,
+  refuses,
+  revisionOf,
+} from "./setting.ts";
+import { Wire } from "./wire.ts";
+
+const NO_SPACE = "etcdserver: mvcc: database space exceeded";
+
+function withOneMember(
+  runner: RunnerName,
+  flags: readonly string[],
+  cases: (wire: () => Wire, cluster: () => Cluster) => void,
+): void {
+  let cluster: Cluster | undefined;
+  let wire: Wire | undefined;
+  before(async () => {
+    cluster = await startCluster({ runner, size: 1, flags });
+    wire = new Wire(cluster.endpoints()[0]!);
+  });
+  after(async () => {
+    wire?.close();
+    await cluster?.stop();
+  });
+  cases(
+    () => wire!,
+    () => cluster!,
+  );
+}
+
+/** The cases of --max-txn-ops, --max-request-bytes and --watch-progress-notify-interval. */
+export function limitSuite(runner: RunnerName): void {
+  describe("one member with small limits", () => {
+    const flags = [
+      "--max-txn-ops=3",
+      "--max-request-bytes=65536",
+      "--watch-progress-notify-interval=100ms",
+    ];
+    withOneMember(runner, flags, (wire) => {
+      test("--max-txn-ops", async () => {
+        const p = freshPrefix();
+        const puts = (count: number): unknown[] =>
+          Array.from({ length: count }, (_, i) => ({
+            request: { $case: "requestPut", value: { key: b(`${p}${i}`), value: b("1") } },
+          }));
+        await wire().kv.txn({ success: puts(3) as never[] });
+        await refuses(
+          wire().kv.txn({ success: puts(4) as never[] }),
+          3,
+          "etcdserver: too many operations in txn request",
+        );
+      });
+      test("--max-request-bytes", async () => {
+        const p = freshPrefix();
+        await wire().kv.put({ key: b(`${p}a`), value: Buffer.alloc(65_000) });
+        await refuses(
+          wire().kv.put({ key: b(`${p}a`), value: Buffer.alloc(65_536) }),
+          3,
+          "etcdserver: request is too large",
+        );
+        await refuses(
+          wire().kv.put({ key: b(`${p}a`), value: Buffer.alloc(65_536 + 512 * 1024) }),
+          8,
+          /received message larger than max/,
+        );
+        assert.equal((await wire().kv.range({ key: b(`${p}a`) })).kvs[0]?.value.length, 65_000);
+      });
+      test("progress_notify sends an empty answer with the current revision", async () => {
+        const p = freshPrefix();
+        const { stream, created } = await openWatch(wire(), {
+          key: b(`${p}a`),
+          progressNotify: true,
+        });
+        const first = await stream.next();
+        assert.equal(first.watchId, created.watchId);
+        assert.deepEqual(first.events, []);
+        assert.equal(revisionOf(first), revisionOf(created));
+        const r = revisionOf(await wire().kv.put({ key: b(`${p}other`), value: b("1") }));
+        let answer = await stream.next();
+        while (revisionOf(answer) < r) answer = await stream.next();
+        assert.equal(revisionOf(answer), r);
+        assert.deepEqual(answer.events, []);
+        stream.cancel();
+      });
+      test("without progress_notify nothing is sent", async () => {
+        const p = freshPrefix();
+        const { stream } = await openWatch(wire(), { key: b(`${p}a`) });
+        const noisy = await createWatch(stream, { key: b(`${p}b`), progressNotify: true });
+        for (let i = 0; i < 4; i++) assert.equal((await stream.next()).watchId, noisy.watchId);
+        stream.cancel();
+      });
+    });
+  });
+}
+
+/** The cases of --quota-backend-bytes and the NOSPACE alarm. */
+export function quotaSuite(runner: RunnerName): void {
+  describe("one member with a small quota", () => {
+    withOneMember(runner, ["--quota-backend-bytes=8388608"], (wire, cluster) => {
+      test("it fills up, refuses what takes space, and recovers by disarming", async () => {
+        const p = freshPrefix();
+        const { kv, lease, maintenance } = wire();
+        const value = Buffer.alloc(1_000_000, "v");
+        const { ID } = await lease.leaseGrant({ TTL: 600 });
+        await kv.put({ key: b(`${p}0`), value, lease: ID });
+        let refused = 0;
+        for (let i = 0; i < 20 && refused === 0; i++) {
+          await kv.put({ key: b(`${p}${i}`), value }).catch(async (error: unknown) => {
+            refused = i;
+            await refuses(Promise.reject(error), 8, NO_SPACE);
+          });
+        }
+        assert.ok(refused > 2, `refused after ${refused} megabytes`);
+        const raised = await maintenance.alarm({});
+        assert.deepEqual(
+          raised.alarms.map(({ alarm }) => alarm),
+          [1],
+        );
+        assert.equal(raised.alarms[0]?.memberID, raised.header?.memberId);
+        const status = await maintenance.status({});
+        assert.equal(status.dbSizeQuota, 8_388_608);
+        assert.equal(status.errors.length, 1);
+        assert.match(status.errors[0]!, /alarm:NOSPACE/);
+
+        await refuses(kv.put({ key: b(`${p}small`), value: b("1") }), 8, NO_SPACE);
+        await refuses(
+          kv.txn({
+            success: [
+              { request: { $case: "requestPut", value: { key: b(`${p}t`), value: b("1") } } },
+            ],
+          }),
+          8,
+          NO_SPACE,
+        );
+        await refuses(lease.leaseGrant({ TTL: 600 }), 8, NO_SPACE);
+        const health = async (query: string): Promise<[number, string]> => {
+          const answer = await fetch(`${cluster().members[0]!.clientUrl}/health${query}`);
+          return [answer.status, (await answer.text()).trim()];
+        };
+        assert.deepEqual(await health(""), [503, '{"health":"false","reason":"ALARM NOSPACE"}']);
+        assert.deepEqual(await health("?exclude=NOSPACE"), [200, '{"health":"true","reason":""}']);
+
+        const read = await kv.range({ ...interval(p), keysOnly: true });
+        assert.ok(read.count > 2, "reads go on");
+        await kv.txn({
+          success: [{ request: { $case: "requestRange", value: { key: b(`${p}0`) } } }],
+        });
+        const gone = await kv.deleteRange(interval(p));
+        assert.equal(gone.deleted, read.count, "deletes go on");
+        await lease.leaseRevoke({ ID });
+        await kv.compact({ revision: revisionOf(gone), physical: true });
+        await maintenance.defragment({});
+        const disarmed = await maintenance.alarm({
+          action: 2,
+          alarm: 1,
+          memberID: raised.alarms[0]!.memberID,
+        });
+        assert.deepEqual(
+          disarmed.alarms.map(({ alarm }) => alarm),
+          [1],
+          "the answer names what was disarmed",
+        );
+        assert.deepEqual((await maintenance.alarm({})).alarms, []);
+        await kv.put({ key: b(`${p}again`), value: b("1") });
+        assert.deepEqual(await health(""), [200, '{"health":"true","reason":""}']);
+      });
+    });
+  });
+}
+
+/** The cases of a member that has lost its majority and of one that comes back. */
+export function majoritySuite(runner: RunnerName): void {
+  describe("three members, two of them down", () => {
+    let cluster: Cluster | undefined;
+    const wires: Wire[] = [];
+    before(async () => {
+      cluster = await startCluster({ runner, size: 3 });
+      for (const endpoint of cluster.endpoints()) wires.push(new Wire(endpoint));
+      await wires[0]!.kv.put({ key: b("kept"), value: b("1") });
+      for (const wire of wires) await wire.kv.range({ key: b("kept") });
+      await Promise.all([cluster.members[1]!.kill(), cluster.members[2]!.kill()]);
+    });
+    after(async () => {
+      for (const wire of wires) wire.close();
+      await cluster?.stop();
+    });
+
+    test("a serializable read is answered", async () => {
+      const answer = await wires[0]!.kv.range({ key: b("kept"), serializable: true });
+      assert.equal(answer.count, 1);
+    });
+    test("a write and a linearizable read end at the caller's deadline", async () => {
+      await refuses(
+        wires[0]!.kv.put({ key: b("lost"), value: b("1") }, { deadlineMs: 500 }),
+        4,
+        /./,
+      );
+      await refuses(wires[0]!.kv.range({ key: b("kept") }, { deadlineMs: 500 }), 4, /./);
+    });
+    test("a call that needs a leader is refused once it is known to be gone", async () => {
+      const { wire } = { wire: wires[0]! };
+      for (;;) {
+        const { leader } = await wire.maintenance.status({});
+        if (leader === 0n) break;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await refuses(
+        wire.kv.put({ key: b("lost"), value: b("1") }, { metadata: { hasleader: "true" } }),
+        14,
+        "etcdserver: no leader",
+      );
+      const status = await wire.maintenance.status({});
+      assert.deepEqual(status.errors, ["etcdserver: no leader"]);
+      const health = await fetch(`${cluster!.members[0]!.clientUrl}/health`);
+      assert.equal(health.status, 503);
+      assert.equal((await health.text()).trim(), '{"health":"false","reason":"RAFT NO LEADER"}');
+      const local = await fetch(`${cluster!.members[0]!.clientUrl}/health?serializable=true`);
+      assert.equal(local.status, 200);
+    });
+    test("with one back, writes go on, and nothing acknowledged is lost", async () => {
+      await cluster!.members[1]!.start();
+      await wires[0]!.kv.put({ key: b("after"), value: b("1") });
+      const read = await wires[1]!.kv.range({ key: b("kept") });
+      assert.equal(read.count, 1);
+      assert.equal((await wires[1]!.kv.range({ key: b("after") })).count, 1);
+    });
+  });
+}
