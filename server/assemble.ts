@@ -23,6 +23,7 @@ import { WatchHub } from "#server/mvcc/watch-hub.ts";
 import { NodeApi } from "#server/node/api-member.ts";
 import { loadSmallBuckets, readApplied } from "#server/node/boot-state.ts";
 import { Checkpoints } from "#server/node/checkpoints.ts";
+import { CompactionDriver } from "#server/node/compaction-driver.ts";
 import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
 import { Member } from "#server/node/member.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
@@ -205,6 +206,15 @@ async function start(
   });
   closers.push(async () => transport.stop());
 
+  const compaction = new CompactionDriver({
+    clock,
+    store,
+    backend: () => folder.backend,
+    sliceRecords: config.compactionBatchLimit,
+    pauseMs: config.compactionSleepMs,
+    fatal: around.fatal,
+  });
+  closers.push(async () => compaction.stop());
   let checkpoints: Checkpoints | undefined;
   const member: Member = new Member({
     clusterId,
@@ -230,7 +240,10 @@ async function start(
         raft.reportSnapshot(message.to as MemberId, "failure");
       },
       install: () => Promise.reject(new OperatingError("NO_INSTALL", "not yet")),
-      applied: (index) => checkpoints?.applied(index),
+      applied: (index) => {
+        checkpoints?.applied(index);
+        compaction.wake();
+      },
     }),
     appliedIndex: applied.index,
     appliedTerm: applied.term,
@@ -289,6 +302,9 @@ async function start(
   );
   member.start();
   closers.push(() => member.stop());
+  compaction.wake();
+  const progress = clock.every(config.watchProgressNotifyMs, () => hub.progressTick());
+  closers.push(async () => progress.cancel());
   const publication = new Publication({
     member,
     clock,

@@ -1,0 +1,63 @@
+// Carries out scheduled compactions in the background: slices of deletions between turns, with a
+// pause after each, so that nobody waits for them. The same work is resumed after a restart.
+import type { Clock } from "#base/clock.ts";
+import type { Backend } from "#server/mvcc/backend.ts";
+import type { MvccStore } from "#server/mvcc/store.ts";
+
+/** How long to wait for reads that still use what is to be deleted. */
+const blockedPauseMs = 10;
+
+export interface CompactionDriverPorts {
+  readonly clock: Clock;
+  readonly store: MvccStore;
+  backend(): Backend;
+  /** --compaction-batch-limit: records a slice. */
+  readonly sliceRecords: number;
+  /** --compaction-sleep-interval. */
+  readonly pauseMs: number;
+  fatal(error: unknown): void;
+}
+
+export class CompactionDriver {
+  private readonly ports: CompactionDriverPorts;
+  private running = false;
+  private stopped = false;
+
+  constructor(ports: CompactionDriverPorts) {
+    this.ports = ports;
+  }
+
+  /** Begins the scheduled work if there is any; call it after entries were applied. */
+  wake(): void {
+    if (this.running || this.stopped || !this.ports.store.compacting) return;
+    this.running = true;
+    this.run().then(
+      () => {
+        this.running = false;
+        this.wake();
+      },
+      (error: unknown) => {
+        if (!this.stopped) this.ports.fatal(error);
+      },
+    );
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async run(): Promise<void> {
+    const { clock, store, sliceRecords, pauseMs } = this.ports;
+    while (store.compacting && !this.stopped) {
+      const backend = this.ports.backend();
+      const batch = backend.newBatch();
+      const progress = store.compactStep(batch, sliceRecords);
+      const revision = store.currentRevision;
+      if (batch.opCount > 0) await backend.write(batch, { sync: false });
+      store.written(revision);
+      if (progress === "finished" || progress === "idle") return;
+      const waitMs = progress === "blocked" ? blockedPauseMs : pauseMs;
+      await new Promise<void>((resolve) => clock.after(waitMs, resolve));
+    }
+  }
+}
