@@ -27,6 +27,7 @@ import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
 import type { HeaderEncoder } from "./header-encoder.ts";
 import type { ApiMember } from "./member.ts";
 import { type MethodGate, singleRequest } from "./method-gate.ts";
+import { rangeStream } from "./range-stream.ts";
 
 const service = "/etcdserverpb.KV/";
 
@@ -77,6 +78,16 @@ export function kvMethods(context: ServiceContext): SingleRequestMethod[] {
       async run(request) {
         const response = await range(request);
         return encodeAnswer(headers, RangeResponse, response, revisionOf(response));
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}RangeStream`,
+      responseStream: true,
+      decode: (bytes) => RangeRequest.decode(bytes),
+      async run(request, responder) {
+        refuseIf(checkRange(request));
+        await rangeStream(context, request, responder);
+        return undefined;
       },
     }),
     singleRequest(gate, {

@@ -3,7 +3,6 @@
 import { InvariantError } from "#base/assert.ts";
 import { errorText } from "#base/errors.ts";
 import { EtcdError, type EtcdErrorName, errorTable, grpcCode } from "#proto/errors.ts";
-import { WireError } from "#proto/wire.ts";
 import type {
   RequestSink,
   RequestStreamMethod,
@@ -12,8 +11,6 @@ import type {
 } from "#server/rpc/service-registry.ts";
 import type { ApiMember } from "./member.ts";
 
-const malformedText =
-  "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data";
 const maxVersions = 64;
 
 /** Checks calls, and counts them by the version that the client says it speaks. */
@@ -87,17 +84,21 @@ export function failWith(responder: Responder, thrown: unknown): void {
   else responder.fail(grpcCode.unknown, errorText(thrown));
 }
 
-/** Ends the call because its request could not be decoded. */
-export function failMalformed(responder: Responder, thrown: unknown): void {
-  if (thrown instanceof InvariantError) throw thrown;
-  const detail =
-    thrown instanceof WireError && thrown.message === invalidUtf8
-      ? `grpc: error unmarshalling request: ${invalidUtf8}`
-      : malformedText;
-  responder.fail(grpcCode.internal, detail);
-}
+const malformed = "proto: cannot parse invalid wire-format data";
 
-const invalidUtf8 = "string field contains invalid UTF-8";
+/** Ends the call because a message could not be decoded; streams and unary calls word it differently. */
+export function failMalformed(
+  responder: Responder,
+  kind: "unary" | "stream",
+  thrown: unknown,
+): void {
+  if (thrown instanceof InvariantError) throw thrown;
+  const doing =
+    kind === "unary"
+      ? "grpc: error unmarshalling request"
+      : "grpc: failed to unmarshal the received message";
+  responder.fail(grpcCode.internal, `${doing}: ${malformed}`);
+}
 
 /** A unary method, or one with a stream of answers: how to read its request and serve it. */
 export interface SingleRequestService<Request> {
@@ -125,7 +126,7 @@ export function singleRequest<Request>(
       try {
         request = service.decode(bytes);
       } catch (error) {
-        failMalformed(responder, error);
+        failMalformed(responder, responseStream ? "stream" : "unary", error);
         return;
       }
       const learnerMay = service.learnerMay?.(request) ?? false;

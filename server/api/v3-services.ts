@@ -1,7 +1,11 @@
 // All v3 services of a member, registered in one call.
 import type { ServiceRegistry } from "#server/rpc/service-registry.ts";
+import { clusterMethods } from "./cluster.ts";
 import { HeaderEncoder } from "./header-encoder.ts";
+import { healthMethods } from "./health.ts";
 import { kvMethods, type ServiceContext } from "./kv.ts";
+import { leaseMethods } from "./lease.ts";
+import { maintenanceMethods } from "./maintenance.ts";
 import type { ApiMember } from "./member.ts";
 import { MethodGate } from "./method-gate.ts";
 import { watchMethods } from "./watch.ts";
@@ -27,6 +31,14 @@ export function registerV3Services(
     maxTxnOps: options.maxTxnOps,
     maxRequestBytes: options.maxRequestBytes,
   };
-  for (const method of [...kvMethods(context), ...watchMethods(context)]) registry.add(method);
+  const services = [
+    kvMethods,
+    watchMethods,
+    leaseMethods,
+    clusterMethods,
+    maintenanceMethods,
+    healthMethods,
+  ];
+  for (const methods of services) for (const method of methods(context)) registry.add(method);
   return { gate };
 }

@@ -41,7 +41,7 @@ class WatchStream implements RequestSink {
       request = WatchRequest.decode(bytes);
     } catch (error) {
       this.session.close();
-      failMalformed(this.responder, error);
+      failMalformed(this.responder, "stream", error);
       return;
     }
     this.session.request(request);

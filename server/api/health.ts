@@ -1,0 +1,38 @@
+// grpc.health.v1.Health. Only the server as a whole, the empty name, is known.
+import { EtcdError, grpcCode } from "#proto/errors.ts";
+import {
+  HealthCheckRequest,
+  HealthCheckResponse,
+  HealthCheckResponse_ServingStatus,
+} from "#proto/gen/health.ts";
+import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
+import type { ServiceContext } from "./kv.ts";
+import { singleRequest } from "./method-gate.ts";
+
+const service = "/grpc.health.v1.Health/";
+
+/** The methods of the health service. */
+export function healthMethods(context: ServiceContext): SingleRequestMethod[] {
+  const { SERVING, SERVICE_UNKNOWN } = HealthCheckResponse_ServingStatus;
+  return [
+    singleRequest(context.gate, {
+      path: `${service}Check`,
+      decode: (bytes) => HealthCheckRequest.decode(bytes),
+      async run(request) {
+        if (request.service !== "") throw new EtcdError(grpcCode.notFound, "unknown service");
+        return HealthCheckResponse.encode({ status: SERVING }).finish();
+      },
+    }),
+    singleRequest(context.gate, {
+      path: `${service}Watch`,
+      responseStream: true,
+      decode: (bytes) => HealthCheckRequest.decode(bytes),
+      async run(request, responder) {
+        // The status never changes while the process lives: the stream stays open, silent.
+        const status = request.service === "" ? SERVING : SERVICE_UNKNOWN;
+        responder.write(HealthCheckResponse.encode({ status }).finish());
+        return undefined;
+      },
+    }),
+  ];
+}

@@ -1,0 +1,208 @@
+// Plain HTTP on client URLs: health, liveness, readiness, version and metrics, with etcd's CORS
+// headers on every answer (facts: server config §4).
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { errorText } from "#base/errors.ts";
+import { RangeRequest } from "#proto/gen/kv.ts";
+import { AlarmType } from "#proto/gen/maintenance.ts";
+import type { HttpHandler } from "#server/rpc/limits.ts";
+import type { ApiMember } from "./member.ts";
+
+export interface HttpEndpoints {
+  readonly member: ApiMember;
+  /** The API level, such as `3.7.3`. */
+  readonly serverVersion: string;
+  /** `--cors`; undefined or `*` allows every origin. */
+  readonly allowedOrigins?: readonly string[];
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  /** Counted as etcd_server_health_success and _failures. */
+  readonly onHealth?: (healthy: boolean) => void;
+}
+
+type Request = IncomingMessage | Http2ServerRequest;
+type Response = ServerResponse | Http2ServerResponse;
+
+interface Answer {
+  readonly status: number;
+  readonly type?: string;
+  readonly body: string;
+  /** A method that was refused names the one allowed. */
+  readonly allow?: string;
+  readonly nosniff?: boolean;
+}
+
+const plainText = "text/plain; charset=utf-8";
+
+/** The handler for requests that are not gRPC. */
+export function httpEndpoints(options: HttpEndpoints): HttpHandler {
+  return (request, response) => {
+    writeCors(options, request, response);
+    if (request.method === "OPTIONS") {
+      send(request, response, { status: 200, body: "" });
+      return;
+    }
+    route(options, request).then(
+      (answer) => send(request, response, answer),
+      (error: unknown) => send(request, response, failure(500, errorText(error))),
+    );
+  };
+}
+
+function writeCors(options: HttpEndpoints, request: Request, response: Response): void {
+  const allowed = options.allowedOrigins ?? ["*"];
+  const { origin } = request.headers;
+  const any = allowed.length === 0 || allowed.includes("*");
+  if (!any && (origin === undefined || !allowed.includes(origin))) return;
+  response.setHeader("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE");
+  response.setHeader("Access-Control-Allow-Origin", any ? "*" : origin!);
+  response.setHeader("Access-Control-Allow-Headers", "accept, content-type, authorization");
+}
+
+function send(request: Request, response: Response, answer: Answer): void {
+  response.statusCode = answer.status;
+  if (answer.type !== undefined) response.setHeader("Content-Type", answer.type);
+  if (answer.nosniff === true) response.setHeader("X-Content-Type-Options", "nosniff");
+  if (answer.allow !== undefined) response.setHeader("Allow", answer.allow);
+  response.setHeader("Content-Length", Buffer.byteLength(answer.body));
+  response.end(request.method === "HEAD" ? "" : answer.body);
+}
+
+function failure(status: number, text: string): Answer {
+  return { status, type: plainText, body: `${text}\n`, nosniff: true };
+}
+
+const notFound = failure(404, "404 page not found");
+
+async function route(options: HttpEndpoints, request: Request): Promise<Answer> {
+  const target = request.url ?? "/";
+  const mark = target.indexOf("?");
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const query = new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1));
+  if (path === "/metrics") {
+    const { contentType } = options.metrics;
+    return { status: 200, type: contentType, body: await options.metrics.text() };
+  }
+  const handler = getHandler(options, path, query);
+  if (handler === undefined) return notFound;
+  if (request.method !== "GET") return { ...failure(405, "Method Not Allowed"), allow: "GET" };
+  return handler();
+}
+
+function getHandler(
+  options: HttpEndpoints,
+  path: string,
+  query: URLSearchParams,
+): (() => Promise<Answer>) | undefined {
+  if (path === "/health") return () => health(options, query);
+  if (path === "/version") return async () => version(options);
+  const probe = /^\/(livez|readyz)(?:\/([a-z_]+))?$/.exec(path);
+  if (probe === null) return undefined;
+  const all = probe[1] === "livez" ? livenessChecks : readinessChecks;
+  const name = probe[2];
+  if (name === undefined) return () => runChecks(options.member, all, query);
+  if (!all.includes(name as CheckName)) return undefined;
+  return () => runChecks(options.member, [name as CheckName], query);
+}
+
+function version(options: HttpEndpoints): Answer {
+  const { member } = options;
+  const body = JSON.stringify({
+    etcdserver: options.serverVersion,
+    etcdcluster: member.clusterVersion() ?? "not_decided",
+    storage: member.storageVersion() ?? "unknown",
+  });
+  return { status: 200, type: "application/json", body };
+}
+
+/** The probe's read: keys only, at most one. */
+const probeRange: RangeRequest = {
+  ...RangeRequest.decode(new Uint8Array(0)),
+  key: Buffer.of(0),
+  rangeEnd: Buffer.of(0),
+  limit: 1,
+  keysOnly: true,
+};
+
+async function readProbe(member: ApiMember, serializable: boolean): Promise<void> {
+  if (!serializable) await member.linearize();
+  await member.range({ ...probeRange, serializable });
+}
+
+async function health(options: HttpEndpoints, query: URLSearchParams): Promise<Answer> {
+  const { member } = options;
+  const serializable = query.get("serializable") === "true";
+  const reason = await unhealthyReason(member, new Set(query.getAll("exclude")), serializable);
+  options.onHealth?.(reason === "");
+  const body = JSON.stringify({ health: String(reason === ""), reason });
+  if (reason !== "") return failure(503, body);
+  return { status: 200, type: plainText, body };
+}
+
+async function unhealthyReason(
+  member: ApiMember,
+  excluded: ReadonlySet<string>,
+  serializable: boolean,
+): Promise<string> {
+  for (const { alarm } of member.alarms()) {
+    const name = alarmName(alarm);
+    if (!excluded.has(name)) return `ALARM ${name}`;
+  }
+  if (!serializable && member.leader() === 0n) return "RAFT NO LEADER";
+  try {
+    await readProbe(member, serializable);
+    return "";
+  } catch (error) {
+    return `RANGE ERROR:${errorText(error)}`;
+  }
+}
+
+function alarmName(alarm: AlarmType): string {
+  if (alarm === AlarmType.NOSPACE) return "NOSPACE";
+  return alarm === AlarmType.CORRUPT ? "CORRUPT" : "UNKNOWN";
+}
+
+type CheckName = "data_corruption" | "serializable_read" | "linearizable_read" | "non_learner";
+
+const livenessChecks: readonly CheckName[] = ["serializable_read"];
+const readinessChecks: readonly CheckName[] = [
+  "data_corruption",
+  "serializable_read",
+  "linearizable_read",
+  "non_learner",
+];
+
+/** Each throws what makes the member not alive or not ready. */
+const checks: Readonly<Record<CheckName, (member: ApiMember) => Promise<void>>> = {
+  async data_corruption(member) {
+    if (member.alarms().some(({ alarm }) => alarm === AlarmType.CORRUPT))
+      throw new Error("alarm activated: CORRUPT");
+  },
+  serializable_read: (member) => readProbe(member, true),
+  linearizable_read: (member) => readProbe(member, false),
+  async non_learner(member) {
+    if (member.isLearner()) throw new Error("not supported for learner");
+  },
+};
+
+async function runChecks(
+  member: ApiMember,
+  names: readonly CheckName[],
+  query: URLSearchParams,
+): Promise<Answer> {
+  const excluded = new Set(query.getAll("exclude"));
+  let lines = "";
+  let failed = false;
+  for (const name of names) {
+    if (excluded.has(name)) continue;
+    try {
+      await checks[name](member);
+      lines += `[+]${name} ok\n`;
+    } catch (error) {
+      failed = true;
+      lines += `[-]${name} failed: ${errorText(error)}\n`;
+    }
+  }
+  if (failed) return { status: 503, type: plainText, body: lines, nosniff: true };
+  const body = query.has("verbose") ? `${lines}ok\n` : "ok\n";
+  return { status: 200, type: plainText, body, nosniff: true };
+}

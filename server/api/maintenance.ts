@@ -1,0 +1,50 @@
+// etcdserverpb.Maintenance. Alarms go through Raft, reading them too, as in etcd.
+import {
+  AlarmRequest,
+  AlarmResponse,
+  HashKVRequest,
+  HashKVResponse,
+  StatusRequest,
+  StatusResponse,
+} from "#proto/gen/maintenance.ts";
+import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
+import { notYet } from "./cluster.ts";
+import { encodeAnswer, type ServiceContext } from "./kv.ts";
+import { singleRequest } from "./method-gate.ts";
+
+const service = "/etcdserverpb.Maintenance/";
+
+/** The methods of the Maintenance service. */
+export function maintenanceMethods(context: ServiceContext): SingleRequestMethod[] {
+  const { member, gate, headers } = context;
+  return [
+    singleRequest(gate, {
+      path: `${service}Status`,
+      decode: (bytes) => StatusRequest.decode(bytes),
+      learnerMay: () => true,
+      async run() {
+        const response = member.status();
+        return encodeAnswer(headers, StatusResponse, response, member.currentRevision());
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}HashKV`,
+      decode: (bytes) => HashKVRequest.decode(bytes),
+      async run(request) {
+        const response = await member.hashKv(request.revision);
+        return encodeAnswer(headers, HashKVResponse, response, member.currentRevision());
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}Alarm`,
+      decode: (bytes) => AlarmRequest.decode(bytes),
+      async run(request) {
+        const response = await member.propose("alarm", request);
+        return encodeAnswer(headers, AlarmResponse, response, member.currentRevision());
+      },
+    }),
+    ...["Defragment", "Hash", "Snapshot", "MoveLeader", "Downgrade"].map((name) =>
+      notYet(gate, service, name),
+    ),
+  ];
+}

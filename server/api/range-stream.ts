@@ -1,0 +1,99 @@
+// KV.RangeStream: one range in chunks, all read at the revision of the first; header, `more` and
+// `count` come with the last. Chunks begin with 10 keys, then grow and shrink towards the request
+// size limit. The next chunk is read only when the connection takes it.
+import { Buffer } from "node:buffer";
+import { EtcdError, grpcCode } from "#proto/errors.ts";
+import { type RangeRequest, RangeRequest_SortOrder, RangeResponse } from "#proto/gen/kv.ts";
+import { BinaryWriter } from "#proto/wire.ts";
+import type { Responder } from "#server/rpc/service-registry.ts";
+import type { ServiceContext } from "./kv.ts";
+
+const firstChunkKeys = 10;
+const maxChunkKeys = 10_000;
+
+/** Answers `request` in chunks and ends the call. Rejects with EtcdError before the first chunk. */
+export async function rangeStream(
+  context: ServiceContext,
+  request: RangeRequest,
+  responder: Responder,
+): Promise<void> {
+  refuseUnsupported(request);
+  const { member } = context;
+  if (!request.serializable) await member.linearize();
+  const room = new Room(responder);
+  let revision = request.revision;
+  let left = request.limit > 0 ? request.limit : Number.MAX_SAFE_INTEGER;
+  let chunkKeys = firstChunkKeys;
+  let key = request.key;
+  let count: number | undefined;
+  for (;;) {
+    const limit = request.countOnly ? request.limit : Math.min(chunkKeys, left);
+    const response = await member.range({ ...request, key, limit, revision });
+    if (responder.ended) return;
+    const current = response.header?.revision ?? 0;
+    if (revision <= 0) revision = current;
+    count ??= response.count;
+    left -= response.kvs.length;
+    const last = !response.more || left <= 0 || response.kvs.length === 0;
+    const message = last
+      ? encodeLast(context, response, { revision: current, count })
+      : encodeChunk(response);
+    const mayGoOn = responder.write(message);
+    if (last) break;
+    const lastKey = response.kvs[response.kvs.length - 1]!.key;
+    key = Buffer.concat([lastKey, Buffer.of(0)]);
+    if (message.length > context.maxRequestBytes) chunkKeys = Math.max(1, chunkKeys >> 1);
+    else if (message.length * 2 <= context.maxRequestBytes)
+      chunkKeys = Math.min(maxChunkKeys, chunkKeys * 2);
+    if (!mayGoOn) await room.wait();
+    if (responder.ended) return;
+  }
+  responder.end();
+}
+
+/** Waits until the connection takes more, or the call is over. */
+class Room {
+  private wake: (() => void) | undefined;
+
+  constructor(responder: Responder) {
+    const run = (): void => this.wake?.();
+    responder.onDrain(run);
+    responder.onCancel(run);
+  }
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+}
+
+function refuseUnsupported(request: RangeRequest): void {
+  const { NONE, ASCEND } = RangeRequest_SortOrder;
+  const keyAscending = request.sortOrder === ASCEND && request.sortTarget === 0;
+  if (request.sortOrder !== NONE && !keyAscending)
+    throw new EtcdError(grpcCode.unimplemented, "RangeStream does not support custom sort orders");
+  if (
+    request.minModRevision !== 0 ||
+    request.maxModRevision !== 0 ||
+    request.minCreateRevision !== 0 ||
+    request.maxCreateRevision !== 0
+  )
+    throw new EtcdError(grpcCode.unimplemented, "RangeStream does not support revision filters");
+}
+
+function encodeChunk(response: RangeResponse): Uint8Array {
+  const chunk = { header: undefined, kvs: response.kvs, more: false, count: 0 };
+  const writer = new BinaryWriter().uint32(10).fork();
+  return RangeResponse.encode(chunk, writer).join().finish();
+}
+
+function encodeLast(
+  context: ServiceContext,
+  response: RangeResponse,
+  totals: { readonly revision: number; readonly count: number },
+): Uint8Array {
+  const rest = { header: undefined, kvs: response.kvs, more: response.more, count: totals.count };
+  const writer = context.headers.write(new BinaryWriter().uint32(10).fork(), totals.revision);
+  return RangeResponse.encode(rest, writer).join().finish();
+}
