@@ -287,7 +287,6 @@ class PeerServer {
 
   private async hashKv(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { identity, api } = this.ports;
-    this.nameCluster(response);
     if (!allow(request, response, "GET")) return;
     const cluster = header(request, "x-etcd-cluster-id");
     if (cluster !== undefined && cluster !== "" && cluster !== formatId(identity.clusterId)) {
@@ -302,7 +301,9 @@ class PeerServer {
     const revision = parseRevision(body);
     if (revision === undefined) return plain(response, 400, "error unmarshalling request");
     try {
-      json(response, 200, hashKvJson(await api.hashKv(revision)));
+      const answer = await api.hashKv(revision);
+      this.nameCluster(response);
+      json(response, 200, hashKvJson(answer));
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       plain(response, 400, errorText(error).replace(/^etcdserver: /, ""));
@@ -437,7 +438,7 @@ function decoded<T>(decode: () => T): T | undefined {
 /** The revision of a HashKV request in JSON; undefined if it is malformed. */
 function parseRevision(body: Buffer): number | undefined {
   const parsed: unknown = decoded(() => JSON.parse(body.toString()));
-  if (typeof parsed !== "object" || parsed === null) return undefined;
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return undefined;
   const { revision = 0 } = parsed as { readonly revision?: unknown };
   return Number.isSafeInteger(revision) ? (revision as number) : undefined;
 }

@@ -4,11 +4,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type TestContext, test } from "node:test";
-import type { MemberId } from "#base/ids.ts";
+import { formatId, type MemberId } from "#base/ids.ts";
 import { type Entry, Message, MessageType } from "#proto/gen/raft.ts";
 import { initialEntries } from "#server/membership/bootstrap-ids.ts";
 import type { PeerTransport } from "#server/peer/transport.ts";
 import { startOwnMember } from "#test/peer/own-member.ts";
+import { startRaftMember } from "#test/peer/raft-member.ts";
 import { type ReferencePair, referencePair } from "#test/peer/reference-pair.ts";
 import { referenceOrSkip } from "#test/reference/reference.ts";
 
@@ -67,10 +68,13 @@ class YesSayer {
   }
 }
 
-async function pairFor(t: TestContext): Promise<ReferencePair | undefined> {
+async function pairFor(
+  t: TestContext,
+  flags: readonly string[] = [],
+): Promise<ReferencePair | undefined> {
   const reference = await referenceOrSkip(t);
   if (reference === undefined) return undefined;
-  const pair = await referencePair(reference);
+  const pair = await referencePair(reference, flags);
   t.after(() => pair.stop());
   return pair;
 }
@@ -81,7 +85,7 @@ test("the reference elects, replicates and commits with our transport as its onl
   const pair = await pairFor(t);
   if (pair === undefined) return;
   const follower = new YesSayer(pair);
-  const own = await startOwnMember(pair, follower.step);
+  const own = await startOwnMember(pair, follower);
   t.after(() => own.stop());
 
   pair.start(0);
@@ -122,4 +126,94 @@ test("the reference elects, replicates and commits with our transport as its onl
     indexes,
     Array.from(indexes, (_, i) => i + 1),
   );
+});
+
+test("our raft follows a reference leader, takes over, and serves reference followers", {
+  timeout: 60_000,
+}, async (t) => {
+  const pair = await pairFor(t);
+  if (pair === undefined) return;
+  const own = await startRaftMember(pair, 7);
+  t.after(() => own.stop());
+  const holds = (text: string): boolean =>
+    own.committed.some((entry) => Buffer.from(entry.data).includes(text));
+  const leaderIs = (id: MemberId): boolean => own.raft.status().leader === id;
+
+  pair.start(0);
+  pair.start(1);
+  assert.equal(await pair.ctl("put", "followed", "1"), "OK\n");
+  await own.until(() => holds("followed"));
+
+  // Leadership is handed to us; proposals and reads of the others come to us from now on.
+  if (!leaderIs(pair.own.id)) await pair.ctl("move-leader", formatId(pair.own.id));
+  await own.until(() => own.raft.status().role === "leader");
+  for (let i = 0; i < 20; i++) {
+    const endpoint: string = pair.clientUrls[i % 2]!;
+    assert.equal(await pair.ctl("--endpoints", endpoint, "put", "led", String(i)), "OK\n");
+  }
+  assert.ok(holds("led"));
+  for (const endpoint of pair.clientUrls) {
+    assert.equal(
+      await pair.ctl("--endpoints", endpoint, "get", "led", "--print-value-only"),
+      "19\n",
+    );
+  }
+
+  // One of them dies and misses writes, which it then gets from our log.
+  await pair.kill(0);
+  const big = "y".repeat(400_000);
+  for (let i = 0; i < 5; i++) await pair.put(`missed-${i}`, big);
+  pair.start(0);
+  const got = await pair.ctl(
+    ...["--endpoints", pair.clientUrls[0]!, "--dial-timeout", "10s", "--command-timeout", "20s"],
+    ...["get", "missed-", "--prefix", "--keys-only"],
+  );
+  assert.equal(got.trim().split(/\n+/).length, 5);
+  assert.equal(own.raft.status().role, "leader");
+  const hashes = await pair.ctl("endpoint", "hashkv");
+  const [one, two] = hashes
+    .trim()
+    .split("\n")
+    .map((line) => line.split(", ").slice(1).join());
+  assert.equal(one, two);
+});
+
+test("snapshots cross in both directions: from a reference leader, and from us to a reference follower", {
+  timeout: 60_000,
+}, async (t) => {
+  const pair = await pairFor(t, ["--snapshot-count", "10", "--snapshot-catchup-entries", "5"]);
+  if (pair === undefined) return;
+  pair.start(0);
+  pair.start(1);
+  for (let i = 0; i < 30; i++) await pair.ctl("put", `early-${i}`, "e".repeat(20_000));
+
+  // The leader's log no longer reaches back to our first entry.
+  const own = await startRaftMember(pair, 11);
+  t.after(() => own.stop());
+  await own.until(() => own.raft.status().applied > 30);
+  const snapshot = own.snapshot!;
+  const metadata = snapshot.message.snapshot!.metadata!;
+  assert.equal(own.log.firstIndex(), metadata.index + 1);
+  assert.equal(snapshot.database.readUInt32LE(16), 0xed0cdaed, "the body is no bbolt file");
+  assert.ok(snapshot.database.includes("early-7"));
+  assert.deepEqual(
+    metadata.confState?.voters,
+    pair.cluster.members.map((one) => one.id),
+  );
+
+  // We lead and forget our log; a reference member that missed writes gets the database from us.
+  await pair.ctl("move-leader", formatId(pair.own.id));
+  await own.until(() => own.raft.status().role === "leader");
+  await pair.kill(0);
+  for (let i = 0; i < 10; i++) await pair.ctl("put", `early-${i + 30}`, "f");
+  own.compact(await pair.database(1));
+  pair.start(0);
+  await own.until(() => own.sent.length > 0);
+  assert.deepEqual(own.sent, [true]);
+  assert.equal(await pair.ctl("put", "late", "1"), "OK\n");
+  const endpoint = pair.clientUrls[0]!;
+  const slow = ["--dial-timeout", "10s", "--command-timeout", "20s", "--endpoints", endpoint];
+  const early = await pair.ctl(...slow, "get", "early-", "--prefix", "--keys-only");
+  assert.equal(early.trim().split(/\n+/).length, 40);
+  assert.equal(await pair.ctl(...slow, "get", "late", "--print-value-only"), "1\n");
 });

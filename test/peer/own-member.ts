@@ -1,4 +1,5 @@
 // A member made of our transport and peer server, for tests: whoever steps messages is passed in.
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { MemberId } from "#base/ids.ts";
@@ -21,10 +22,17 @@ export interface OwnMember {
   stop(): Promise<void>;
 }
 
+export interface OwnMemberPorts {
+  step(message: Message, transport: PeerTransport): void;
+  /** Takes a snapshot's database; without it, databases are dropped. */
+  database?(message: Message, bytes: Buffer): void;
+  reportSnapshot?(id: MemberId, ok: boolean): void;
+}
+
 /** Listens and dials as the third member of the pair's cluster. */
 export async function startOwnMember(
   pair: ReferencePair,
-  step: (message: Message, transport: PeerTransport) => void,
+  ports: OwnMemberPorts,
 ): Promise<OwnMember> {
   const received: Message[] = [];
   const unreachable: MemberId[] = [];
@@ -43,18 +51,23 @@ export async function startOwnMember(
   const handler: PeerHandler = {
     step(message) {
       received.push(message);
-      step(message, transport);
+      ports.step(message, transport);
       wake();
     },
     reportUnreachable(id) {
       unreachable.push(id);
       wake();
     },
-    reportSnapshot() {},
+    reportSnapshot(id, ok) {
+      ports.reportSnapshot?.(id, ok);
+      wake();
+    },
     isRemoved: () => false,
     removedFromCluster() {},
-    async receiveSnapshot(_message, body) {
-      for await (const _part of body);
+    async receiveSnapshot(message, body) {
+      const parts: Uint8Array[] = [];
+      for await (const part of body) parts.push(part);
+      ports.database?.(message, Buffer.concat(parts));
     },
   };
   const unused = async (): Promise<never> => {

@@ -1,9 +1,11 @@
 // Two reference members of a static cluster of three; the third is the test's own. Nobody but the
 // reference decides what is right here.
+
+import type { Buffer } from "node:buffer";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -23,6 +25,8 @@ export interface ReferencePair {
   readonly others: readonly Member[];
   start(which: number): void;
   kill(which: number): Promise<void>;
+  /** A member's database, as a snapshot would carry it. */
+  database(which: number): Promise<Buffer>;
   /** Runs the reference's etcdctl against both members; resolves with what it prints. */
   ctl(...args: string[]): Promise<string>;
   /** Puts a value too large for a command line. */
@@ -32,7 +36,10 @@ export interface ReferencePair {
 }
 
 /** Reserves ports and folders; starts nothing yet. */
-export async function referencePair(reference: Reference): Promise<ReferencePair> {
+export async function referencePair(
+  reference: Reference,
+  flags: readonly string[] = [],
+): Promise<ReferencePair> {
   const folder = await mkdtemp(join(tmpdir(), "etcd-ts-peer-"));
   const ports = await freePorts(5);
   const peerUrls = ports.slice(0, 3).map((port) => `http://127.0.0.1:${port}`);
@@ -58,7 +65,7 @@ export async function referencePair(reference: Reference): Promise<ReferencePair
         ...["--initial-advertise-peer-urls", peerUrls[which]!],
         ...["--initial-cluster", names.map((name, i) => `${name}=${peerUrls[i]}`).join(",")],
         ...["--initial-cluster-token", token, "--heartbeat-interval", "50"],
-        ...["--election-timeout", "500"],
+        ...["--election-timeout", "500", ...flags],
       ],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
@@ -84,6 +91,13 @@ export async function referencePair(reference: Reference): Promise<ReferencePair
     others: [byName("ref0"), byName("ref1")],
     start,
     kill,
+    database: async (which) => {
+      const file = join(folder, "saved.db");
+      await run(reference.etcdctl, ["--endpoints", clientUrls[which]!, "snapshot", "save", file]);
+      const saved = await readFile(file);
+      // Behind the database lies its SHA-256.
+      return saved.subarray(0, saved.length - 32);
+    },
     ctl: async (...args) =>
       (await run(reference.etcdctl, ["--endpoints", clientUrls.join(","), ...args])).stdout,
     put: async (key, value) => {
