@@ -1,7 +1,5 @@
-// The documents that are made from tables in the code. `npm run gen` writes them; a test beside
-// each table, and the clean tree that CI requires, keep them equal.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+// The documents that are made from tables in the code. `npm run gen` writes them; a test and
+// `npm run check` keep them equal.
 import { errorTable } from "#proto/errors.ts";
 import { flagsDocument } from "#server/config/help.ts";
 
@@ -31,14 +29,3 @@ export function documents(): ReadonlyMap<string, string> {
     ["docs/errors.md", errorsDocument()],
   ]);
 }
-
-/** Writes all of them below `root`. */
-export function writeDocuments(root: string): void {
-  for (const [path, content] of documents()) {
-    const file = join(root, path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, content);
-  }
-}
-
-if (import.meta.main) writeDocuments(join(import.meta.dirname, ".."));

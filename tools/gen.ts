@@ -1,11 +1,12 @@
 // Makes proto/gen from proto/etcd: ts-proto writes the codecs, then each file is pointed at
 // proto/wire.ts, whose reader and writer speak plain numbers, saturate instead of failing and
-// bound the depth of nesting. Then the documents that come from tables. Run by `npm run gen`; CI
-// requires a clean tree afterwards.
+// bound the depth of nesting. Then the documents that come from tables. Run by `npm run gen`;
+// with --check it only says what is not as it would make it.
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeDocuments } from "#tools/documents.ts";
+import { documents } from "#tools/documents.ts";
 
 const root = join(import.meta.dirname, "..");
 const gen = join(root, "proto", "gen");
@@ -28,21 +29,53 @@ export function retarget(source: string): string {
     .replace(/\nfunction longToNumber[\s\S]*?\n\}\n/, "");
 }
 
-function main(): void {
+/** The generated codecs by file name, made in a folder of their own. */
+function generate(): ReadonlyMap<string, string> {
   const buf = join(root, "node_modules", ".bin", "buf");
-  rmSync(gen, { recursive: true, force: true });
-  execFileSync(buf, ["generate", "--template", "buf.gen.yaml"], {
-    cwd: join(root, "proto"),
-    stdio: "inherit",
-    env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env["PATH"]}` },
-  });
-  for (const name of readdirSync(join(gen, "etcd"))) {
-    const from = join(gen, "etcd", name);
-    writeFileSync(from, retarget(readFileSync(from, "utf8")));
-    renameSync(from, join(gen, name));
+  const folder = mkdtempSync(join(tmpdir(), "gen-"));
+  try {
+    execFileSync(buf, ["generate", "--template", "buf.gen.yaml", "--output", folder], {
+      cwd: join(root, "proto"),
+      stdio: "inherit",
+      env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env["PATH"]}` },
+    });
+    const made = join(folder, "gen", "etcd");
+    const read = (name: string) => retarget(readFileSync(join(made, name), "utf8"));
+    return new Map(readdirSync(made).map((name) => [join("proto", "gen", name), read(name)]));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  rmdirSync(join(gen, "etcd"));
-  writeDocuments(root);
+}
+
+/** Files below the root that are not what the sources and tables say. */
+function staleFiles(wanted: ReadonlyMap<string, string>): readonly string[] {
+  const stale = [...wanted]
+    .filter(([path, content]) => {
+      const file = join(root, path);
+      return !existsSync(file) || readFileSync(file, "utf8") !== content;
+    })
+    .map(([path]) => path);
+  const extra = readdirSync(gen)
+    .map((name) => join("proto", "gen", name))
+    .filter((path) => !wanted.has(path));
+  return [...stale, ...extra];
+}
+
+function main(): void {
+  const wanted = new Map([...generate(), ...documents()]);
+  const stale = staleFiles(wanted);
+  if (process.argv.includes("--check")) {
+    if (stale.length === 0) return;
+    console.log(`run npm run gen; these are not what it makes:\n  ${stale.join("\n  ")}`);
+    process.exitCode = 1;
+    return;
+  }
+  for (const path of stale) {
+    const content = wanted.get(path);
+    if (content === undefined) rmSync(join(root, path));
+    else writeFileSync(join(root, path), content);
+    console.log(`${content === undefined ? "removed" : "wrote"} ${path}`);
+  }
 }
 
 if (import.meta.main) main();

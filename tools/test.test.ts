@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { test } from "node:test";
+import { isGood, summary, type Tally, testFiles } from "#tools/test.ts";
+
+test("the last line counts, and skips fail under CI", () => {
+  const good: Tally = { passed: 3, failures: [], skips: new Map() };
+  assert.deepEqual(summary(good, false), ["3 passed, 0 failed"]);
+  assert.equal(isGood(good, true), true);
+  const skipping: Tally = { ...good, skips: new Map([["needs go", 2]]) };
+  assert.deepEqual(summary(skipping, false), [
+    "skipped 2: needs go",
+    "3 passed, 0 failed, 2 skipped",
+  ]);
+  assert.equal(summary(skipping, true).at(-1), "3 passed, 2 failed");
+  assert.deepEqual([isGood(skipping, false), isGood(skipping, true)], [true, false]);
+  const failing: Tally = { ...good, failures: [{ name: "n", file: "f.ts", error: "a\nb" }] };
+  assert.deepEqual(summary(failing, false), [
+    "FAILED f.ts: n",
+    "    a",
+    "    b",
+    "",
+    "3 passed, 1 failed",
+  ]);
+  assert.equal(isGood(failing, false), false);
+  assert.equal(isGood({ ...good, passed: 0 }, false), false, "nothing ran");
+});
+
+test("files are found below the root, and can be narrowed down", () => {
+  assert.ok(testFiles(["tools/*.test.ts"], []).includes("tools/test.test.ts"));
+  assert.deepEqual(testFiles(["tools/*.test.ts"], ["base"]), []);
+});
+
+test("passes, failures, skips and crashes are told apart", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tests-"));
+  const root = join(import.meta.dirname, "..");
+  try {
+    const file = (name: string, body: string) => {
+      const path = join(folder, name);
+      writeFileSync(path, body);
+      return relative(root, path);
+    };
+    const begin = 'import { describe, test } from "node:test";\n';
+    const files = [
+      file(
+        "mixed.mjs",
+        `${begin}describe("s", () => { test("ok", () => {}); test("bad", () => { throw new Error("broken here"); }); });
+        test("later", (t) => t.skip("needs a tool"));`,
+      ),
+      file("crash.mjs", "throw new Error('at load');"),
+      file("exit.mjs", `${begin}test("ok", () => {}); process.exitCode = 0;`),
+    ];
+    const script = join(folder, "run.mjs");
+    const runner = new URL("test.ts", import.meta.url).href;
+    writeFileSync(
+      script,
+      `import { runFiles } from ${JSON.stringify(runner)};
+      const tally = { passed: 0, failures: [], skips: new Map() };
+      await runFiles(${JSON.stringify(files)}, 2, tally, () => {});
+      console.log(JSON.stringify({ ...tally, skips: [...tally.skips] }));`,
+    );
+    const env = { ...process.env };
+    delete env["NODE_TEST_CONTEXT"];
+    const done = spawnSync(process.execPath, [script], { cwd: root, env, encoding: "utf8" });
+    assert.equal(done.status, 0, done.stderr);
+    const tally = JSON.parse(done.stdout) as {
+      passed: number;
+      failures: { name: string; error: string }[];
+      skips: [string, number][];
+    };
+    assert.equal(tally.passed, 2, done.stdout);
+    assert.deepEqual(tally.skips, [["needs a tool", 1]]);
+    assert.equal(tally.failures.length, 2, JSON.stringify(tally.failures));
+    assert.ok(tally.failures.some((one) => one.name === "bad" && /broken here/.test(one.error)));
+    assert.ok(tally.failures.some((one) => one.name.endsWith("crash.mjs")));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

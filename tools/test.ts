@@ -1,0 +1,139 @@
+// `npm test`: the unit tests, then the suites in test/, each file in a process of its own. Prints a
+// line a file, every failure whole, every skip with its reason (which names the tool that is
+// missing), and ends with "N passed, N failed". Under CI a skip is a failure.
+// Usage: node tools/test.ts [unit|suites] [FILE or folder ...]
+import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { run } from "node:test";
+
+const root = join(import.meta.dirname, "..");
+
+/** Tests beside the code they test; they start no cluster and need no tool. */
+const unitGlobs = ["{base,proto,server,client,ctl,operator,tools}/**/*.test.ts", "bin/*.test.js"];
+/** Tests of whole processes. What takes minutes is not named .test.ts, but has its own npm script. */
+const suiteGlobs = ["test/**/*.test.ts"];
+
+/** The longest that one test may take. */
+const testTimeoutMs = 180_000;
+
+export interface Failure {
+  readonly name: string;
+  readonly file: string;
+  readonly error: string;
+}
+
+/** What a run of tests came to. */
+export interface Tally {
+  passed: number;
+  readonly failures: Failure[];
+  /** Reasons of skips, with how many tests each had. */
+  readonly skips: Map<string, number>;
+}
+
+/** The lines that a run ends with; the last is for machines. */
+export function summary(tally: Tally, isCi: boolean): readonly string[] {
+  const lines: string[] = [];
+  for (const { name, file, error } of tally.failures) {
+    lines.push(`FAILED ${file}: ${name}`, ...error.split("\n").map((line) => `    ${line}`), "");
+  }
+  let skipped = 0;
+  for (const [reason, count] of tally.skips) {
+    lines.push(`skipped ${count}: ${reason}`);
+    skipped += count;
+  }
+  if (isCi && skipped > 0) lines.push("a skipped test is a failure under CI=true");
+  const failed = tally.failures.length + (isCi ? skipped : 0);
+  const other = skipped > 0 && !isCi ? `, ${skipped} skipped` : "";
+  lines.push(`${tally.passed} passed, ${failed} failed${other}`);
+  return lines;
+}
+
+/** True if the run is to count as good. An empty run is not. */
+export function isGood(tally: Tally, isCi: boolean): boolean {
+  return tally.failures.length === 0 && tally.passed > 0 && !(isCi && tally.skips.size > 0);
+}
+
+/** The test files of these globs below the root, sorted; `only` keeps what begins with one of it. */
+export function testFiles(globs: readonly string[], only: readonly string[]): readonly string[] {
+  return globSync([...globs], { cwd: root })
+    .filter((file) => only.length === 0 || only.some((one) => file.startsWith(one)))
+    .sort();
+}
+
+interface TestEvent {
+  readonly name: string;
+  readonly file?: string | undefined;
+  readonly skip?: string | boolean;
+  readonly todo?: string | boolean;
+  readonly details: {
+    readonly type?: string | undefined;
+    readonly duration_ms: number;
+    readonly error?: Error & { readonly cause?: unknown };
+  };
+}
+
+function errorOf(event: TestEvent): string {
+  const cause = event.details.error?.cause ?? event.details.error;
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+}
+
+/** Runs `files`, at most `concurrency` at once, and adds to `tally`. */
+export async function runFiles(
+  files: readonly string[],
+  concurrency: number,
+  tally: Tally,
+  write: (line: string) => void,
+): Promise<void> {
+  if (files.length === 0) return;
+  const stream = run({
+    files: files.map((file) => join(root, file)),
+    concurrency,
+    timeout: testTimeoutMs,
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+  });
+  const fileOf = (event: { readonly file?: string | undefined }) =>
+    event.file === undefined ? "?" : relative(root, event.file);
+  stream.on("test:pass", (event: TestEvent) => {
+    if (event.skip !== undefined) {
+      const reason = event.skip === true || event.skip === "" ? event.name : String(event.skip);
+      tally.skips.set(reason, (tally.skips.get(reason) ?? 0) + 1);
+    } else if (event.details.type !== "suite") tally.passed++;
+  });
+  stream.on("test:fail", (event: TestEvent) => {
+    // A suite or file fails because of a test in it, which is counted already.
+    const error = event.details.error as { readonly failureType?: string } | undefined;
+    if (error?.failureType === "subtestsFailed") return;
+    const failure = { name: event.name, file: fileOf(event), error: errorOf(event) };
+    tally.failures.push(failure);
+    write(`FAILED ${failure.file}: ${failure.name}`);
+  });
+  stream.on("test:summary", (event) => {
+    if (event.file === undefined) return;
+    const { passed, skipped } = event.counts;
+    const seconds = (event.duration_ms / 1000).toFixed(1);
+    const extra = skipped > 0 ? `, ${skipped} skipped` : "";
+    const verdict = event.success ? "ok    " : "failed";
+    write(`${verdict} ${fileOf(event)} (${passed} passed${extra}, ${seconds} s)`);
+  });
+  for await (const _ of stream);
+}
+
+async function main(): Promise<void> {
+  const args = process.argv.slice(2);
+  const sets = args[0] === "unit" || args[0] === "suites" ? [args.shift()] : ["unit", "suites"];
+  const isCi = process.env["CI"] === "true";
+  const tally: Tally = { passed: 0, failures: [], skips: new Map() };
+  const write = (line: string) => console.log(line);
+  if (sets.includes("unit")) {
+    const cores = Math.max(2, availableParallelism());
+    await runFiles(testFiles(unitGlobs, args), cores, tally, write);
+  }
+  // One at a time: clusters of processes need the machine for themselves.
+  if (sets.includes("suites")) await runFiles(testFiles(suiteGlobs, args), 1, tally, write);
+  console.log("");
+  for (const line of summary(tally, isCi)) console.log(line);
+  process.exitCode = isGood(tally, isCi) ? 0 : 1;
+}
+
+if (import.meta.main) await main();
