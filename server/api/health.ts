@@ -1,4 +1,5 @@
 // grpc.health.v1.Health. Only the server as a whole, the empty name, is known.
+import { Buffer } from "node:buffer";
 import { EtcdError, grpcCode } from "#proto/errors.ts";
 import {
   HealthCheckRequest,
@@ -11,6 +12,9 @@ import { singleRequest } from "./method-gate.ts";
 
 const service = "/grpc.health.v1.Health/";
 
+/** The one entry of the map from name to status: the empty name serves. */
+const everyService = Uint8Array.of(0x0a, 6, 0x0a, 0, 0x12, 2, 0x08, 1);
+
 /** The methods of the health service. */
 export function healthMethods(context: ServiceContext): SingleRequestMethod[] {
   const { SERVING, SERVICE_UNKNOWN } = HealthCheckResponse_ServingStatus;
@@ -21,6 +25,13 @@ export function healthMethods(context: ServiceContext): SingleRequestMethod[] {
       async run(request) {
         if (request.service !== "") throw new EtcdError(grpcCode.notFound, "unknown service");
         return HealthCheckResponse.encode({ status: SERVING }).finish();
+      },
+    }),
+    singleRequest(context.gate, {
+      path: `${service}List`,
+      decode: () => undefined,
+      async run() {
+        return Buffer.from(everyService);
       },
     }),
     singleRequest(context.gate, {

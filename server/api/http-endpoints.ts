@@ -1,5 +1,6 @@
 // Plain HTTP on client URLs: health, liveness, readiness, version and metrics, with etcd's CORS
 // headers on every answer (facts: server config §4).
+import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { errorText } from "#base/errors.ts";

@@ -24,7 +24,8 @@ type CallStream = ServerHttp2Stream & { [callOf]?: GrpcCall };
 
 const responseOptions = { waitForTrailers: true, sendDate: false } as const;
 const trailersOnly = { endStream: true, sendDate: false } as const;
-const plainHeaders = { ":status": 200, "content-type": "application/grpc" };
+const plainType = "application/grpc";
+const plainHeaders = { ":status": 200, "content-type": plainType };
 const okTrailers = { "grpc-status": "0", "grpc-message": "" };
 
 export interface CallLimits {
@@ -248,7 +249,12 @@ export class GrpcCall implements Responder, MessageTarget {
     const { stream } = this;
     if (stream.headersSent || stream.destroyed || stream.closed) return;
     stream.on("wantTrailers", onWantTrailers);
-    stream.respond(plainHeaders, responseOptions);
+    const contentType = this.headers["content-type"];
+    const headers =
+      contentType === undefined || contentType === plainType
+        ? plainHeaders
+        : { ...plainHeaders, "content-type": contentType };
+    stream.respond(headers, responseOptions);
   }
 
   private cancel(code: GrpcCode, message: string): void {
@@ -282,7 +288,7 @@ export function refuse(
   stream.respond(
     {
       ":status": httpStatus,
-      "content-type": "application/grpc",
+      "content-type": plainType,
       "grpc-status": String(code),
       "grpc-message": encodeStatusMessage(message),
     },

@@ -45,9 +45,9 @@ export class MessageReader {
     this.maxBytes = maxBytes;
   }
 
-  /** Bytes of an unfinished message are waiting. */
+  /** A message has begun and is not complete. */
   get partial(): boolean {
-    return this.have > 0;
+    return this.have >= prefixLength;
   }
 
   push(chunk: Buffer): void {
@@ -112,11 +112,17 @@ const timeoutUnitMs: Readonly<Record<string, number>> = {
   n: 0.000001,
 };
 
-/** Reads a grpc-timeout header (up to 8 digits and a unit) into ms; undefined if malformed. */
-export function parseTimeoutMs(header: string): number | undefined {
-  const match = /^(\d{1,8})([HMSmun])$/.exec(header);
-  if (match === null) return undefined;
-  return Number(match[1]) * timeoutUnitMs[match[2]!]!;
+/** Reads a grpc-timeout header (up to 8 digits and a unit) into ms, or says why it cannot. */
+export function parseTimeoutMs(header: string): number | string {
+  const quoted = JSON.stringify(header);
+  if (header.length < 2) return `transport: timeout string is too short: ${quoted}`;
+  if (header.length > 9) return `transport: timeout string is too long: ${quoted}`;
+  const unitMs = timeoutUnitMs[header.slice(-1)];
+  if (unitMs === undefined) return `transport: timeout unit is not recognized: ${quoted}`;
+  const digits = header.slice(0, -1);
+  if (!/^\d+$/.test(digits))
+    return `strconv.ParseUint: parsing ${JSON.stringify(digits)}: invalid syntax`;
+  return Number(digits) * unitMs;
 }
 
 const needsEncoding = /[^ -$&-~]/;

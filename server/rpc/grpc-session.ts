@@ -112,9 +112,8 @@ export class GrpcServer {
     }
     const timeout = headers["grpc-timeout"];
     const timeoutMs = typeof timeout === "string" ? parseTimeoutMs(timeout) : undefined;
-    if (timeout !== undefined && timeoutMs === undefined) {
-      const text = `malformed grpc-timeout: ${JSON.stringify(timeout)}`;
-      refuse(stream, grpcCode.internal, text, 400);
+    if (typeof timeoutMs === "string") {
+      refuse(stream, grpcCode.internal, `malformed grpc-timeout: ${timeoutMs}`, 400);
       return;
     }
     const path = headers[":path"] ?? "";

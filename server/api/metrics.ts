@@ -1,0 +1,226 @@
+// What /metrics shows. Everything but durations is pulled when scraped, so that serving a request
+// only ever increments plain numbers.
+import { readdirSync, readFileSync } from "node:fs";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { formatId } from "#base/ids.ts";
+import { grpcCode } from "#proto/errors.ts";
+import { AlarmType } from "#proto/gen/maintenance.ts";
+import type { Method, ServiceRegistry } from "#server/rpc/service-registry.ts";
+import type { ApiMember } from "./member.ts";
+import type { MethodGate } from "./method-gate.ts";
+import {
+  type DurationName,
+  durationMetrics,
+  type MetricSource,
+  type ScalarName,
+  scalarMetrics,
+} from "./metric-table.ts";
+
+export interface MetricsOptions {
+  readonly member: ApiMember;
+  readonly registry: ServiceRegistry;
+  readonly gate: MethodGate;
+  /** The API level, such as `3.7.3`. */
+  readonly serverVersion: string;
+}
+
+/** Something measured now and then. */
+export interface DurationObserver {
+  observe(value: number): void;
+}
+
+type LabelName =
+  | "server_id"
+  | "server_version"
+  | "cluster_version"
+  | "alarm_type"
+  | "type"
+  | "client_api_version"
+  | "grpc_type"
+  | "grpc_service"
+  | "grpc_method"
+  | "grpc_code";
+
+/** The metrics of one member. */
+export class Metrics {
+  private readonly options: MetricsOptions;
+  private readonly prometheus = new Registry();
+  private readonly sources: MetricSource[] = [];
+  private readonly scalars = new Map<ScalarName, Gauge | Counter>();
+  private readonly durations = new Map<DurationName, Histogram>();
+  private readonly labelled: (() => void)[] = [];
+  private healthy = 0;
+  private unhealthy = 0;
+
+  constructor(options: MetricsOptions) {
+    this.options = options;
+    const registers = [this.prometheus];
+    for (const name of Object.keys(scalarMetrics) as ScalarName[]) {
+      const [kind, help] = scalarMetrics[name];
+      const Metric = kind === "gauge" ? Gauge : Counter;
+      this.scalars.set(name, new Metric({ name, help, registers }));
+    }
+    for (const name of Object.keys(durationMetrics) as DurationName[]) {
+      const [help, start, factor, count] = durationMetrics[name];
+      const buckets = Array.from({ length: count }, (_, index) => start * factor ** index);
+      this.durations.set(name, new Histogram({ name, help, buckets, registers }));
+    }
+    this.addLabelled();
+    this.addSource(() => this.ofMember());
+    this.addSource(() => fileDescriptors());
+    collectDefaultMetrics({ register: this.prometheus });
+  }
+
+  get contentType(): string {
+    return this.prometheus.contentType;
+  }
+
+  /** Adds a component's numbers; a later source wins over an earlier one. */
+  addSource(source: MetricSource): void {
+    this.sources.push(source);
+  }
+
+  duration(name: DurationName): DurationObserver {
+    return this.durations.get(name)!;
+  }
+
+  /** Counts one answer of /health. */
+  countHealth(healthy: boolean): void {
+    if (healthy) this.healthy++;
+    else this.unhealthy++;
+  }
+
+  /** Asks every source and prints all in Prometheus' text format. */
+  async text(): Promise<string> {
+    for (const source of this.sources) {
+      for (const [name, value] of Object.entries(source()))
+        setTo(this.scalars.get(name as ScalarName)!, value);
+    }
+    for (const refresh of this.labelled) refresh();
+    return this.prometheus.metrics();
+  }
+
+  private ofMember(): ReturnType<MetricSource> {
+    const { member, registry } = this.options;
+    const status = member.status();
+    return {
+      etcd_server_has_leader: member.leader() === 0n ? 0 : 1,
+      etcd_server_is_leader: member.isLeader() ? 1 : 0,
+      etcd_server_is_learner: member.isLearner() ? 1 : 0,
+      etcd_server_proposals_committed_total: status.raftIndex,
+      etcd_server_proposals_applied_total: status.raftAppliedIndex,
+      etcd_server_quota_backend_bytes: status.dbSizeQuota,
+      etcd_server_health_success: this.healthy,
+      etcd_server_health_failures: this.unhealthy,
+      etcd_mvcc_db_total_size_in_bytes: status.dbSize,
+      etcd_mvcc_db_total_size_in_use_in_bytes: status.dbSizeInUse,
+      etcd_debugging_mvcc_current_revision: member.currentRevision(),
+      etcd_network_client_grpc_received_bytes_total: registry.receivedBytes,
+      etcd_network_client_grpc_sent_bytes_total: registry.sentBytes,
+    };
+  }
+
+  private gauge(name: string, help: string, labelNames: LabelName[]): Gauge<LabelName> {
+    return new Gauge({ name, help, labelNames, registers: [this.prometheus] });
+  }
+
+  private counter(name: string, help: string, labelNames: LabelName[]): Counter<LabelName> {
+    return new Counter({ name, help, labelNames, registers: [this.prometheus] });
+  }
+
+  private addLabelled(): void {
+    const { member, gate, serverVersion } = this.options;
+    const server_id = formatId(member.memberId);
+    this.gauge("etcd_server_id", "ID of this member.", ["server_id"]).set({ server_id }, 1);
+    this.gauge("etcd_server_version", "Version of this server.", ["server_version"]).set(
+      { server_version: serverVersion },
+      1,
+    );
+    const cluster = this.gauge("etcd_cluster_version", "Version of the cluster.", [
+      "cluster_version",
+    ]);
+    const alarms = this.gauge("etcd_debugging_server_alarms", "Alarms that are active.", [
+      "server_id",
+      "alarm_type",
+    ]);
+    const clients = this.counter("etcd_server_client_requests_total", "Requests by version.", [
+      "type",
+      "client_api_version",
+    ]);
+    this.labelled.push(() => {
+      cluster.reset();
+      const version = member.clusterVersion();
+      if (version !== undefined)
+        cluster.set({ cluster_version: version.split(".").slice(0, 2).join(".") }, 1);
+      alarms.reset();
+      for (const { memberID, alarm } of member.alarms()) {
+        const alarm_type = alarm === AlarmType.NOSPACE ? "NOSPACE" : "CORRUPT";
+        alarms.set({ server_id: formatId(memberID), alarm_type }, 1);
+      }
+      clients.reset();
+      for (const [key, count] of gate.clientRequests) {
+        const [type, client_api_version] = key.split("|", 2);
+        clients.inc({ type: type!, client_api_version: client_api_version! }, count);
+      }
+    });
+    this.addGrpc();
+  }
+
+  private addGrpc(): void {
+    const names: LabelName[] = ["grpc_type", "grpc_service", "grpc_method"];
+    const started = this.counter("grpc_server_started_total", "Calls begun.", names);
+    const received = this.counter("grpc_server_msg_received_total", "Messages received.", names);
+    const sent = this.counter("grpc_server_msg_sent_total", "Messages sent.", names);
+    const handled = this.counter("grpc_server_handled_total", "Calls ended, by code.", [
+      ...names,
+      "grpc_code",
+    ]);
+    this.labelled.push(() => {
+      for (const counter of [started, received, sent, handled]) counter.reset();
+      for (const { method, service, name, counters } of this.options.registry.all()) {
+        const labels = {
+          grpc_type: grpcType(method),
+          grpc_service: service,
+          grpc_method: name,
+        };
+        started.inc(labels, counters.started);
+        received.inc(labels, counters.received);
+        sent.inc(labels, counters.sent);
+        for (let code = 0; code < codeNames.length; code++)
+          handled.inc({ ...labels, grpc_code: codeNames[code]! }, counters.handled[code]!);
+      }
+    });
+  }
+}
+
+function setTo(metric: Gauge | Counter, value: number): void {
+  if (metric instanceof Gauge) metric.set(value);
+  else {
+    metric.reset();
+    metric.inc(value);
+  }
+}
+
+function grpcType(method: Method): string {
+  if (method.requestStream) return method.responseStream ? "bidi_stream" : "client_stream";
+  return method.responseStream ? "server_stream" : "unary";
+}
+
+/** `OK`, `Canceled`, …: the code names as etcd's metrics spell them. */
+const codeNames: readonly string[] = Object.keys(grpcCode).map((name) =>
+  name === "ok" ? "OK" : name.charAt(0).toUpperCase() + name.slice(1),
+);
+
+function fileDescriptors(): ReturnType<MetricSource> {
+  try {
+    const limits = readFileSync("/proc/self/limits", "utf8");
+    const limit = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+    return {
+      os_fd_used: readdirSync("/proc/self/fd").length,
+      os_fd_limit: limit === undefined ? 0 : Number(limit),
+    };
+  } catch {
+    // Only Linux has /proc; elsewhere both stay 0.
+    return {};
+  }
+}
