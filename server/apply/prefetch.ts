@@ -1,7 +1,12 @@
 // What committed commands will read: cold records are fetched and pinned before, so that apply never
 // waits. Both branches of a transaction are looked at, since which one is taken depends on commands
 // that are applied before it.
-import { Compare_CompareTarget, type PutRequest, type RequestOp, type TxnRequest } from "#proto/gen/kv.ts";
+import {
+  Compare_CompareTarget,
+  type PutRequest,
+  type RequestOp,
+  type TxnRequest,
+} from "#proto/gen/kv.ts";
 import type { Command } from "#server/apply/command.ts";
 import type { MvccStore, Pins } from "#server/mvcc/store.ts";
 

@@ -8,7 +8,7 @@ import { utf8 } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import type { StateBatch } from "#base/state-batch.ts";
 import { etcdError } from "#proto/errors.ts";
-import { none } from "#server/mvcc/key-table.ts";
+import { type DroppedChange, none } from "#server/mvcc/key-table.ts";
 import { revisionKey } from "#server/mvcc/record.ts";
 import type { StoreState } from "#server/mvcc/store-state.ts";
 
@@ -66,9 +66,9 @@ export class Compaction {
     const { index } = state;
     const { table } = index;
     let dropped = 0;
-    const drop = (main: number, sub: number, tombstone: boolean): void => {
+    const drop: DroppedChange = (main, sub, tombstone, size) => {
       dropped++;
-      batch.delete("key", revisionKey(main, sub, tombstone));
+      batch.delete("key", revisionKey(main, sub, tombstone), size);
     };
     const emptied: number[] = [];
     const position = index.seek(this.from);

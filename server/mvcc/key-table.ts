@@ -29,15 +29,16 @@ const SLOT_WORDS = 16;
 const SUB = 12;
 const KEY_LENGTH = 13;
 const HISTORY = 14;
-const CACHE_LENGTH = 15;
+const SIZE = 15;
 
-// A history entry: 40 bytes.
-const ENTRY_DOUBLES = 5;
-const ENTRY_WORDS = 10;
+// A history entry: 48 bytes, of which 4 are spare.
+const ENTRY_DOUBLES = 6;
+const ENTRY_WORDS = 12;
 const ENTRY_SUB = 6;
 const ENTRY_NEXT = 7;
 const ENTRY_JUMP = 8;
 const ENTRY_DEPTH = 9;
+const ENTRY_SIZE = 10;
 
 interface Arena {
   bytes: Buffer;
@@ -153,6 +154,7 @@ export class KeyTable {
     this.entries.doubles[ed + 1] = doubles[d + CREATE]!;
     this.entries.doubles[ed + 2] = doubles[d + VERSION]!;
     this.entries.words[ew + ENTRY_SUB] = words[w + SUB]!;
+    this.entries.words[ew + ENTRY_SIZE] = words[w + SIZE]!;
     this.link(entry, older);
     words[w + HISTORY] = entry;
     this.setHead(d, w, revision);
@@ -164,6 +166,7 @@ export class KeyTable {
     doubles[d + CREATE] = revision.create;
     doubles[d + VERSION] = revision.version;
     words[w + SUB] = revision.tombstone ? revision.sub | TOMBSTONE_BIT : revision.sub;
+    words[w + SIZE] = revision.size;
     doubles[d + CACHE_POSITION] = -1;
   }
 
@@ -264,13 +267,13 @@ export class KeyTable {
     return this.slots.doubles[slot * SLOT_DOUBLES + CACHE_POSITION]!;
   }
 
-  cacheLength(slot: number): number {
-    return this.slots.words[slot * SLOT_WORDS + CACHE_LENGTH]!;
+  /** Bytes of the current record. */
+  size(slot: number): number {
+    return this.slots.words[slot * SLOT_WORDS + SIZE]!;
   }
 
-  setCached(slot: number, position: number, length: number): void {
+  setCached(slot: number, position: number): void {
     this.slots.doubles[slot * SLOT_DOUBLES + CACHE_POSITION] = position;
-    this.slots.words[slot * SLOT_WORDS + CACHE_LENGTH] = length;
   }
 
   /** The key's bytes; valid until the slot is removed, not to be written to. */
@@ -298,7 +301,11 @@ export class KeyTable {
   private storeKey(key: Uint8Array): number {
     let arena = this.open >= 0 ? this.arenas[this.open] : undefined;
     if (arena === undefined || arena.used + key.length > arena.bytes.length) {
-      arena = { bytes: Buffer.allocUnsafeSlow(Math.max(ARENA_BYTES, key.length)), used: 0, live: 0 };
+      arena = {
+        bytes: Buffer.allocUnsafeSlow(Math.max(ARENA_BYTES, key.length)),
+        used: 0,
+        live: 0,
+      };
       const reusable = this.arenas.indexOf(undefined);
       this.open = reusable >= 0 ? reusable : this.arenas.length;
       this.arenas[this.open] = arena;
@@ -334,11 +341,7 @@ export class KeyTable {
    * one too if it is a deletion older than `revision` itself. Calls `dropped` with each. True if
    * nothing is left of the key: the caller takes it out of its tree and calls remove.
    */
-  compact(
-    slot: number,
-    revision: number,
-    dropped: (main: number, sub: number, tombstone: boolean) => void,
-  ): boolean {
+  compact(slot: number, revision: number, dropped: DroppedChange): boolean {
     const { doubles, words } = this.slots;
     const d = slot * SLOT_DOUBLES;
     const w = slot * SLOT_WORDS;
@@ -372,14 +375,11 @@ export class KeyTable {
     words[w + HISTORY] = none;
     const sub = words[w + SUB]!;
     if (sub < TOMBSTONE_BIT || head === revision) return false;
-    dropped(head, sub & ~TOMBSTONE_BIT, true);
+    dropped(head, sub & ~TOMBSTONE_BIT, true, words[w + SIZE]!);
     return true;
   }
 
-  private dropEntries(
-    from: number,
-    dropped: (main: number, sub: number, tombstone: boolean) => void,
-  ): void {
+  private dropEntries(from: number, dropped: DroppedChange): void {
     const { entries } = this;
     let entry = from;
     while (entry !== none) {
@@ -388,6 +388,7 @@ export class KeyTable {
         entries.doubles[entry * ENTRY_DOUBLES]!,
         (sub & ~TOMBSTONE_BIT) >>> 0,
         sub >= TOMBSTONE_BIT,
+        entries.words[entry * ENTRY_WORDS + ENTRY_SIZE]!,
       );
       const next = entries.words[entry * ENTRY_WORDS + ENTRY_NEXT]!;
       entries.free(entry);
@@ -410,4 +411,9 @@ export interface Revision {
   readonly create: number;
   readonly version: number;
   readonly tombstone: boolean;
+  /** Bytes of its record. */
+  readonly size: number;
 }
+
+/** Told of each change that a compaction drops; `size` is that of its record. */
+export type DroppedChange = (main: number, sub: number, tombstone: boolean, size: number) => void;

@@ -4,8 +4,8 @@ import { compareBytes, emptyBytes } from "#base/bytes.ts";
 import type { LeaseId } from "#base/ids.ts";
 import { etcdError } from "#proto/errors.ts";
 import {
-  type RangeRequest,
   RangeRequest_SortOrder as Order,
+  type RangeRequest,
   type RangeResponse,
   RangeRequest_SortTarget as Target,
 } from "#proto/gen/kv.ts";

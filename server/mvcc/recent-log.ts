@@ -48,7 +48,10 @@ export class RecentLog {
   markWritten(revision: number): void {
     assert(revision >= this.written, "a batch was written out of order");
     this.written = revision;
-    while (this.firstUnwritten < this.mains.length && this.mains[this.firstUnwritten]! <= revision) {
+    while (
+      this.firstUnwritten < this.mains.length &&
+      this.mains[this.firstUnwritten]! <= revision
+    ) {
       this.writtenBytes += this.records[this.firstUnwritten]!.length + entryOverheadBytes;
       this.firstUnwritten++;
     }

@@ -4,6 +4,7 @@ import { OperatingError } from "#base/errors.ts";
 import type { LeaseId } from "#base/ids.ts";
 import { finishedCompactKey, scheduledCompactKey } from "#server/mvcc/compaction.ts";
 import { none } from "#server/mvcc/key-table.ts";
+import { RecentLog } from "#server/mvcc/recent-log.ts";
 import { isTombstoneKey, mainOf, revisionKey, subOf } from "#server/mvcc/record.ts";
 import { decodeRecord, type StoreState, sliceKeys } from "#server/mvcc/store-state.ts";
 
@@ -33,7 +34,10 @@ export async function loadState(state: StoreState): Promise<LoadedCompactions> {
       for (const [key, record] of records) {
         const main = mainOf(key);
         if (main < current && current !== 1) {
-          throw new OperatingError("STATE_ORDER", `revision ${main} follows ${current} in the state`);
+          throw new OperatingError(
+            "STATE_ORDER",
+            `revision ${main} follows ${current} in the state`,
+          );
         }
         current = Math.max(current, main);
         loadRecord(state, key, record);
@@ -44,6 +48,7 @@ export async function loadState(state: StoreState): Promise<LoadedCompactions> {
     await view.close();
   }
   state.currentRevision = Math.max(current, finished, scheduled);
+  state.recent = new RecentLog(state.recentBytes, state.currentRevision);
   await attachLeases(state);
   return { scheduled, finished };
 }
@@ -61,11 +66,12 @@ function loadRecord(state: StoreState, revision: Uint8Array, record: Uint8Array)
     create: kv.createRevision,
     version: kv.version,
     tombstone,
+    size: record.length,
   });
   table.setLease(changed, tombstone ? (0n as LeaseId) : (kv.lease as LeaseId));
   if (tombstone) return;
   cache.add(record);
-  table.setCached(changed, cache.position, record.length);
+  table.setCached(changed, cache.position);
 }
 
 async function attachLeases(state: StoreState): Promise<void> {

@@ -52,6 +52,7 @@ export class StoreState {
   index = new KeyIndex();
   cache: RecordCache;
   recent: RecentLog;
+  readonly recentBytes: number;
   currentRevision = 1;
   /** The last compaction, physically finished or not; -1 if there was none. */
   compactRevision = -1;
@@ -62,7 +63,7 @@ export class StoreState {
   private readonly pinned = new Map<string, { record: Uint8Array; references: number }>();
   private readonly pins: number[] = [];
   /** Slots whose lease did not exist when the state was loaded, so that they hang on none. */
-  readonly orphans = new Set<number>();
+  orphans = new Set<number>();
   /** Counts reloads: what began before one must not touch the new state. */
   epoch = 0;
 
@@ -71,7 +72,8 @@ export class StoreState {
     this.leases = leases;
     this.options = options;
     this.cache = new RecordCache(options.cacheBytes ?? 256 * 1024 * 1024);
-    this.recent = new RecentLog(options.recentBytes ?? 4 * 1024 * 1024, 1);
+    this.recentBytes = options.recentBytes ?? 4 * 1024 * 1024;
+    this.recent = new RecentLog(this.recentBytes, 1);
   }
 
   /** The record of the slot's change `main`, `sub` if it is in memory. */
@@ -80,7 +82,7 @@ export class StoreState {
     if (table.headMain(slot) === main && table.headSub(slot) === sub) {
       const position = table.cachePosition(slot);
       if (position >= 0) {
-        const found = this.cache.get(position, table.cacheLength(slot));
+        const found = this.cache.get(position, table.size(slot));
         if (found !== undefined) return found;
       }
     }
@@ -125,7 +127,7 @@ export class StoreState {
     const { table } = this.index;
     if (slot === none || table.headMain(slot) !== main || table.headSub(slot) !== sub) return;
     this.cache.add(record);
-    table.setCached(slot, this.cache.position, record.length);
+    table.setCached(slot, this.cache.position);
   }
 
   /** Keeps a fetched record readable until unpinRecord. */
@@ -161,16 +163,17 @@ export class StoreState {
     return oldest;
   }
 
-  /** Forgets everything read from the former backend. */
-  reset(backend: Backend, leases: LeaseAttachments): void {
+  /** Becomes what `fresh` is, in one turn. Reads under way on the former state fail. */
+  adopt(fresh: StoreState): void {
     this.epoch++;
-    this.backend = backend;
-    this.leases = leases;
-    this.index = new KeyIndex();
-    this.cache = new RecordCache(this.options.cacheBytes ?? 256 * 1024 * 1024);
-    this.currentRevision = 1;
-    this.compactRevision = -1;
-    this.orphans.clear();
+    this.backend = fresh.backend;
+    this.leases = fresh.leases;
+    this.index = fresh.index;
+    this.cache = fresh.cache;
+    this.recent = fresh.recent;
+    this.currentRevision = fresh.currentRevision;
+    this.compactRevision = fresh.compactRevision;
+    this.orphans = fresh.orphans;
     this.pinned.clear();
     this.pins.length = 0;
   }

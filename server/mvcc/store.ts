@@ -16,7 +16,6 @@ import { none } from "#server/mvcc/key-table.ts";
 import { hashKv, type KvHash } from "#server/mvcc/kv-hash.ts";
 import type { LeaseAttachments } from "#server/mvcc/leases.ts";
 import { collectLimit, RangeRead } from "#server/mvcc/range-read.ts";
-import { RecentLog } from "#server/mvcc/recent-log.ts";
 import { loadState } from "#server/mvcc/store-loading.ts";
 import {
   type ChangeObserver,
@@ -72,22 +71,23 @@ export class MvccStore {
     leases: LeaseAttachments,
     options: StoreOptions,
   ): Promise<MvccStore> {
-    const store = new MvccStore(new StoreState(backend, leases, options));
-    await store.fill();
+    const state = new StoreState(backend, leases, options);
+    const store = new MvccStore(state);
+    const { scheduled, finished } = await loadState(state);
+    store.compaction.resume(scheduled, finished);
     return store;
   }
 
-  /** Takes over another state (an installed snapshot); afterwards call the hub's `restore`. */
+  /**
+   * Takes over another state (an installed snapshot), in one turn once it has been read; until then
+   * the former one answers. No transaction may begin meanwhile. Afterwards call the hub's `restore`.
+   */
   async reload(backend: Backend, leases: LeaseAttachments): Promise<void> {
+    const fresh = new StoreState(backend, leases, this.state.options);
+    const { scheduled, finished } = await loadState(fresh);
     assert(!this.inTxn, "the state is replaced within a transaction");
-    this.state.reset(backend, leases);
-    await this.fill();
-  }
-
-  private async fill(): Promise<void> {
-    const { state } = this;
-    const { scheduled, finished } = await loadState(state);
-    state.recent = new RecentLog(state.options.recentBytes ?? 4 * 1024 * 1024, state.currentRevision);
+    this.state.adopt(fresh);
+    this.wanted = [];
     this.compaction.resume(scheduled, finished);
   }
 
@@ -218,7 +218,11 @@ export class MvccStore {
    */
   wantRangeRequest(request: RangeRequest, deletedBefore: number): void {
     const { state } = this;
-    if (request.countOnly || (request.keysOnly && request.sortTarget !== RangeRequest_SortTarget.VALUE)) return;
+    if (
+      request.countOnly ||
+      (request.keysOnly && request.sortTarget !== RangeRequest_SortTarget.VALUE)
+    )
+      return;
     const { revision } = request;
     if (revision > state.currentRevision) return;
     if (revision > 0 && revision < state.compactRevision) return;

@@ -36,7 +36,7 @@ export class WriteTxn implements Changes {
     value: new Uint8Array(0) as Uint8Array,
     lease: noLease as LeaseId,
   };
-  private readonly change = { main: 0, sub: 0, create: 0, version: 0, tombstone: false };
+  private readonly change = { main: 0, sub: 0, create: 0, version: 0, tombstone: false, size: 0 };
 
   constructor(state: StoreState, ended: () => void) {
     this.state = state;
@@ -90,8 +90,9 @@ export class WriteTxn implements Changes {
     change.create = fields.createRevision;
     change.version = fields.version;
     change.tombstone = false;
+    change.size = size;
     slot = index.change(slot, key, change);
-    table.setCached(slot, cache.position, size);
+    table.setCached(slot, cache.position);
     this.store(slot, key, record, false);
     if (oldLease === lease) {
       if (lease === noLease || state.orphans.size === 0 || !state.leases.exists(lease)) return;
@@ -147,6 +148,7 @@ export class WriteTxn implements Changes {
     change.create = 0;
     change.version = 0;
     change.tombstone = true;
+    change.size = record.length;
     index.change(slot, key, change);
     table.setLease(slot, noLease);
     this.store(slot, key, record, true);
