@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { assert } from "#base/assert.ts";
 import { OperatingError } from "#base/errors.ts";
+import type { Log } from "#base/log.ts";
 import type { Bucket } from "#base/state-batch.ts";
 import {
   allBuckets,
@@ -14,6 +15,7 @@ import {
   etcdPrefixEnd,
   ownPrefix,
 } from "#server/backend/buckets.ts";
+import { cutLogFiles } from "#server/backend/log-files.ts";
 import { Rocks, type RocksBatch, type RocksIterator } from "#server/backend/rocks.ts";
 import { SizeLedger } from "#server/backend/size-ledger.ts";
 import type {
@@ -38,17 +40,25 @@ const viewPageBytes = 256 * 1024;
 export interface RocksBackendOptions {
   /** False: opening a folder that holds no state fails. */
   readonly create: boolean;
+  readonly log?: Log;
   readonly writeBufferBytes?: number;
   readonly cacheBytes?: number;
   /** Reads in the thread pool at a time; well below UV_THREADPOOL_SIZE. */
   readonly maxParallelReads?: number;
 }
 
-/** Opens the state in `dir`, whose parent exists; fails with an OperatingError that names it. */
+/**
+ * Opens the state in `dir`, whose parent exists; fails with an OperatingError that names it.
+ * Writes that no sync covered may be missing after a crash, from one of them on.
+ */
 export async function openRocksBackend(
   dir: string,
   options: RocksBackendOptions,
 ): Promise<RocksBackend> {
+  const cut = await cutLogFiles(dir);
+  if (cut !== undefined) {
+    options.log?.warn({ dir, ...cut }, "cut writes off the state that had not reached the disk");
+  }
   const rocks = await Rocks.open(dir, {
     create: options.create,
     writeBufferBytes: options.writeBufferBytes ?? 16 * 1024 * 1024,

@@ -9,8 +9,8 @@ import { formatId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Entry, HardState } from "#proto/gen/raft.ts";
 import { diskError, makeFolder, syncFolder, systemCode } from "#server/backend/folder.ts";
+import { checkLogFiles } from "#server/backend/log-files.ts";
 import { Rocks, type RocksBatch } from "#server/backend/rocks.ts";
-import { checkLogFiles } from "#server/wal/log-scan.ts";
 import { LogWindow } from "#server/wal/log-window.ts";
 import {
   decodeEntry,

@@ -1,3 +1,0 @@
-export function checkLogFiles(_store: string): Promise<void> {
-  return Promise.resolve();
-}

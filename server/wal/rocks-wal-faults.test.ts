@@ -1,0 +1,310 @@
+// Logs that must not be opened, and disks that fail.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import type { ClusterId, MemberId } from "#base/ids.ts";
+import { silentLog } from "#base/log.ts";
+import { Rocks } from "#server/backend/rocks.ts";
+import { hardState, mark, testEntries, testIdentity } from "#server/wal/contract.ts";
+import { entryKey, metaKeys, sealMeta, walFormat } from "#server/wal/record.ts";
+import { openWal } from "#server/wal/rocks-wal.ts";
+import type { Wal } from "#server/wal/wal.ts";
+
+const root = await mkdtemp(path.join(tmpdir(), "etcd-ts-wal-faults-"));
+after(() => rm(root, { recursive: true, force: true }));
+
+let made = 0;
+const fresh = (): string => path.join(root, `dir-${made++}`);
+const rocksOptions = {
+  create: false,
+  writeBufferBytes: 1 << 20,
+  cacheBytes: 0,
+  compression: false,
+  maxParallelReads: 1,
+};
+
+/** A log of entries 1 to 20, closed. */
+async function twenty(): Promise<string> {
+  const dir = fresh();
+  const { wal } = await openWal({ dir, identity: testIdentity, log: silentLog });
+  await wal.save(hardState(1, 9), testEntries(1, 20, 1), true);
+  await wal.close();
+  return dir;
+}
+
+async function edit(dir: string, change: (rocks: Rocks) => Promise<void>): Promise<void> {
+  const rocks = await Rocks.open(path.join(dir, "log"), rocksOptions);
+  await change(rocks);
+  await rocks.close();
+}
+
+async function putRaw(rocks: Rocks, key: Uint8Array, value: Uint8Array): Promise<void> {
+  const batch = rocks.newBatch();
+  batch.put(key, value);
+  await rocks.write(batch, true);
+}
+
+async function deleteRaw(rocks: Rocks, ...keys: Uint8Array[]): Promise<void> {
+  const batch = rocks.newBatch();
+  for (const key of keys) batch.delete(key);
+  await rocks.write(batch, true);
+}
+
+function oneLine(code: string, message: RegExp) {
+  return (error: Error & { code: string }): boolean => {
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    assert(!error.message.includes("\n"));
+    return true;
+  };
+}
+
+const tampered: [string, RegExp, (rocks: Rocks) => Promise<void>][] = [
+  ["an entry is gone", /entry 5 is missing/, (rocks) => deleteRaw(rocks, entryKey(5))],
+  ["the first entry is gone", /entry 1 is missing/, (rocks) => deleteRaw(rocks, entryKey(1))],
+  [
+    "the tail is gone, committed entries with it",
+    /entry 9 was committed, but the last one is 8/,
+    (rocks) => deleteRaw(rocks, ...Array.from({ length: 12 }, (_, i) => entryKey(9 + i))),
+  ],
+  [
+    "an entry lies under another's key",
+    /entry 5: another index/,
+    async (rocks) => putRaw(rocks, entryKey(5), (await rocks.get(entryKey(6))) ?? Buffer.alloc(0)),
+  ],
+  [
+    "a byte of an entry differs",
+    /entry 7: checksum mismatch/,
+    async (rocks) => {
+      const value = Buffer.from((await rocks.get(entryKey(7))) ?? "");
+      value[25] = (value[25] ?? 0) ^ 1;
+      await putRaw(rocks, entryKey(7), value);
+    },
+  ],
+  ["an entry is cut", /entry 3: too short/, (rocks) => putRaw(rocks, entryKey(3), Buffer.alloc(9))],
+  [
+    "a record that is no entry stands among them",
+    /record behind entry 5 is none/,
+    (rocks) => putRaw(rocks, Buffer.concat([entryKey(5), Buffer.alloc(1)]), Buffer.alloc(9)),
+  ],
+  [
+    "the hard state is gone",
+    /hard-state is missing/,
+    (rocks) => deleteRaw(rocks, metaKeys.hardState),
+  ],
+  [
+    "the hard state is damaged",
+    /hard-state has a wrong checksum/,
+    (rocks) => putRaw(rocks, metaKeys.hardState, Buffer.alloc(28)),
+  ],
+  ["the mark is gone", /snapshot is missing/, (rocks) => deleteRaw(rocks, metaKeys.snapshot)],
+  [
+    "the identity is damaged",
+    /identity has a wrong checksum/,
+    (rocks) => putRaw(rocks, metaKeys.identity, Buffer.alloc(20)),
+  ],
+];
+
+for (const [title, message, tamper] of tampered) {
+  test(`damaged: ${title}`, async () => {
+    const dir = await twenty();
+    await edit(dir, tamper);
+    await assert.rejects(
+      openWal({ dir, identity: undefined, log: silentLog }),
+      oneLine("WAL_DAMAGED", message),
+    );
+  });
+}
+
+test("damaged: a byte of an entry in a table file", async () => {
+  const dir = await twenty();
+  // Entries larger than a table's block, so that the damaged block is read by nothing else.
+  const { wal } = await openWal({ dir, identity: testIdentity, log: silentLog });
+  const wide = testEntries(21, 30, 1).map((entry) => ({
+    ...entry,
+    data: Buffer.concat([entry.data, Buffer.alloc(9000)]),
+  }));
+  await wal.save(undefined, wide, true);
+  await wal.close();
+  // Opening moves what the log files held into tables.
+  await edit(dir, () => Promise.resolve());
+  const store = path.join(dir, "log");
+  let found = 0;
+  for (const name of (await readdir(store)).filter((one) => one.endsWith(".sst"))) {
+    const bytes = await readFile(path.join(store, name));
+    const at = bytes.indexOf("entry 25 of term 1");
+    if (at < 0) continue;
+    found++;
+    bytes[at + 3] = 0x20;
+    await writeFile(path.join(store, name), bytes);
+  }
+  assert.equal(found, 1);
+  await assert.rejects(
+    openWal({ dir, identity: testIdentity, log: silentLog }),
+    oneLine("WAL_DAMAGED", /entry 25: checksum mismatch/),
+  );
+});
+
+test("damaged: a table file is gone", async () => {
+  const dir = await twenty();
+  await edit(dir, () => Promise.resolve());
+  const store = path.join(dir, "log");
+  for (const name of await readdir(store)) {
+    if (name.endsWith(".sst")) await rm(path.join(store, name));
+  }
+  await assert.rejects(
+    openWal({ dir, identity: testIdentity, log: silentLog }),
+    oneLine("DATA_DAMAGED", /is damaged: .*No such file/),
+  );
+});
+
+test("another cluster's and another member's log are refused, by name", async () => {
+  const dir = await twenty();
+  const other = { ...testIdentity, clusterId: 0xabcn as ClusterId };
+  await assert.rejects(
+    openWal({ dir, identity: other, log: silentLog }),
+    oneLine("WAL_OTHER_CLUSTER", /belongs to cluster 8000000000000001, not abc: check/),
+  );
+  const member = { ...testIdentity, memberId: 0x1n as MemberId };
+  await assert.rejects(
+    openWal({ dir, identity: member, log: silentLog }),
+    oneLine("WAL_OTHER_MEMBER", /belongs to member fedcba9876543210, not 1: check/),
+  );
+});
+
+test("a newer format is refused", async () => {
+  const dir = await twenty();
+  await edit(dir, (rocks) =>
+    putRaw(rocks, metaKeys.format, sealMeta(metaKeys.format, Buffer.from([walFormat + 1]))),
+  );
+  await assert.rejects(
+    openWal({ dir, identity: testIdentity, log: silentLog }),
+    oneLine("FORMAT_TOO_NEW", /has format 2, this version knows up to 1/),
+  );
+});
+
+test("a missing log is not made unless an identity is given", async () => {
+  const dir = fresh();
+  await assert.rejects(
+    openWal({ dir, identity: undefined, log: silentLog }),
+    oneLine("WAL_MISSING", /holds no log/),
+  );
+  await assert.rejects(readdir(dir), { code: "ENOENT" });
+});
+
+test("a log whose making was cut short is made again", async () => {
+  const dir = fresh();
+  await mkdir(path.join(dir, "log.new"), { recursive: true });
+  await writeFile(path.join(dir, "log.new", "CURRENT"), "MANIFEST-");
+  const { wal, contents } = await openWal({ dir, identity: testIdentity, log: silentLog });
+  assert.equal(contents, undefined);
+  await wal.close();
+  assert.deepEqual(await readdir(dir), ["log"]);
+});
+
+test("a folder that is in use, is a file or cannot be made", async () => {
+  const dir = await twenty();
+  const { wal } = await openWal({ dir, identity: testIdentity, log: silentLog });
+  await assert.rejects(
+    openWal({ dir, identity: testIdentity, log: silentLog }),
+    oneLine("DIR_LOCKED", /is in use by another process/),
+  );
+  await wal.save(hardState(1, 20), [], true);
+  await wal.close();
+
+  const file = path.join(root, "a-file");
+  await writeFile(file, "");
+  for (const [where, code] of [
+    [file, "DIR_INVALID"],
+    [path.join(file, "below"), "DIR_INVALID"],
+  ] as const) {
+    await assert.rejects(
+      openWal({ dir: where, identity: testIdentity, log: silentLog }),
+      oneLine(code, /is not a folder/),
+    );
+  }
+});
+
+test("a read-only folder", { skip: process.getuid?.() === 0 ? needsUser() : false }, async () => {
+  const dir = fresh();
+  await mkdir(dir, { mode: 0o500 });
+  await assert.rejects(
+    openWal({ dir: path.join(dir, "wal"), identity: testIdentity, log: silentLog }),
+    oneLine("DIR_NOT_WRITABLE", /cannot be read or written/),
+  );
+});
+
+function needsUser(): string {
+  return "needs a user other than root, whom modes do not stop";
+}
+
+/** A small file system in memory; undefined if this user may not mount one. */
+async function smallDisk(megabytes: number): Promise<string | undefined> {
+  const dir = fresh();
+  await mkdir(dir, { recursive: true });
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", dir]);
+  if (mounted.status !== 0) return undefined;
+  after(() => {
+    spawnSync("umount", ["-l", dir]);
+  });
+  return dir;
+}
+
+test("a full disk: the save rejects, so does everything later, and nothing acknowledged is lost", async (t) => {
+  const disk = await smallDisk(8);
+  if (disk === undefined) {
+    t.skip("needs the right to mount a small tmpfs");
+    return;
+  }
+  const dir = path.join(disk, "wal");
+  const { wal } = await openWal({ dir, identity: testIdentity, log: silentLog });
+  const data = Buffer.alloc(64 * 1024, 1);
+  let acknowledged = 0;
+  await assert.rejects(
+    async () => {
+      for (let index = 1; index < 1000; index++) {
+        await wal.save(hardState(1, 0), [{ type: 0, term: 1, index, data }], true);
+        acknowledged = index;
+      }
+    },
+    oneLine("DISK_FULL", /no space left on the disk of/),
+  );
+  assert(acknowledged > 50);
+  const next = acknowledged + 2;
+  await assert.rejects(wal.save(undefined, testEntries(next, next, 1), true), {
+    code: "DISK_FULL",
+  });
+  await assert.rejects(wal.saveSnapshot(mark(1, 1)), { code: "DISK_FULL" });
+  await wal.close();
+  // Space for what opening writes.
+  spawnSync("mount", ["-o", "remount,size=64m", disk]);
+  const again = await openWal({ dir, identity: testIdentity, log: silentLog });
+  const found = again.contents?.entries.length ?? 0;
+  assert(found === acknowledged || found === acknowledged + 1, `${found} of ${acknowledged}`);
+  await again.wal.close();
+});
+
+test("a disk that is full from the start", async (t) => {
+  const disk = await smallDisk(1);
+  if (disk === undefined) {
+    t.skip("needs the right to mount a small tmpfs");
+    return;
+  }
+  await writeFile(path.join(disk, "filler"), Buffer.alloc(1024 * 1024 - 4096)).catch(
+    () => undefined,
+  );
+  await assert.rejects(
+    async () => {
+      const opened: { wal: Wal } = await openWal({
+        dir: path.join(disk, "wal"),
+        identity: testIdentity,
+        log: silentLog,
+      });
+      await opened.wal.close();
+    },
+    oneLine("DISK_FULL", /no space left on the disk of/),
+  );
+});
