@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { seededRandom } from "#base/random.ts";
 import { type Entry, Message, MessageType } from "#proto/gen/raft.ts";
@@ -182,4 +183,69 @@ test("a snapshot's envelope ends where its database begins", async () => {
   })();
   await assert.rejects(readSnapshotEnvelope(cut), FrameError);
   assert.equal(isLinkHeartbeat(message), false);
+});
+
+/** Recorded between members of etcd 3.7.3 by test/peer/capture.ts. */
+const recorded = (name: string): Buffer =>
+  readFileSync(new URL(`./testdata/${name}-3.7.3.bin`, import.meta.url));
+
+test("a recorded msgappv2 stream is understood, and written again byte for byte", () => {
+  const bytes = recorded("msgapp");
+  const messages: Message[] = [];
+  const encoder = new AppendEncoder();
+  const writer = new BinaryWriter();
+  const seen = { message: 0, entries: 0, heartbeat: 0 };
+  let from = 0n;
+  let to = 0n;
+  // The connection implies who speaks to whom; a full message says it.
+  new AppendDecoder(0n, 0n, (message) => {
+    if (from === 0n) ({ from, to } = message);
+  }).push(bytes);
+  let at = 0;
+  const decoder = new AppendDecoder(to, from, (message) => messages.push(message));
+  // Byte by byte, so that each record is written again at the place where it was read.
+  for (let end = 1; end <= bytes.length; end++) {
+    const before = messages.length;
+    const starts = at === end - 1;
+    decoder.push(Buffer.from(bytes.subarray(end - 1, end)));
+    if (starts && bytes[at] === 0) {
+      encoder.heartbeat(writer);
+      seen.heartbeat++;
+      at = end;
+    } else if (messages.length > before) {
+      encoder.write(writer, messages.at(-1)!);
+      seen[bytes[at] === 1 ? "entries" : "message"]++;
+      at = end;
+    }
+  }
+  assert.equal(at, bytes.length, "the recording does not end with a whole record");
+  assert.deepEqual(writer.finish(), bytes);
+  assert.ok(seen.message > 0 && seen.entries > 20 && seen.heartbeat > 0, JSON.stringify(seen));
+  const data = Buffer.concat(messages.flatMap((one) => one.entries.map((entry) => entry.data)));
+  for (let i = 0; i < 20; i++) assert.ok(data.includes(`value-${i}`), `value-${i} is missing`);
+});
+
+test("a recorded message stream is understood", () => {
+  const bytes = recorded("message");
+  const messages: Message[] = [];
+  new MessageDecoder((message) => messages.push(message)).push(bytes);
+  const types = new Set(messages.map((one) => one.type));
+  for (const type of [MessageType.MsgProp, MessageType.MsgAppResp, MessageType.MsgHeartbeatResp]) {
+    assert.ok(types.has(type), `no message of type ${type}`);
+  }
+  assert.equal(new Set(messages.map((one) => `${one.from} ${one.to}`)).size, 1);
+});
+
+test("a recorded snapshot is a message and the beginning of a bbolt file", async () => {
+  const { message, body } = await readSnapshotEnvelope(
+    (async function* () {
+      yield recorded("snapshot");
+    })(),
+  );
+  assert.equal(message.type, MessageType.MsgSnap);
+  assert.equal(message.snapshot?.metadata?.confState?.voters.length, 3);
+  assert.equal(JSON.parse(Buffer.from(message.snapshot.data).toString()).CurrentVersion, 2);
+  const parts: Buffer[] = [];
+  for await (const part of body) parts.push(part);
+  assert.equal(Buffer.concat(parts).readUInt32LE(16), 0xed0cdaed);
 });
