@@ -31,15 +31,21 @@ export interface PeerServerPorts {
   readonly log: Log;
 }
 
-/** How an http or https server of peer URLs is to be made: etcd's idle and request time-outs. */
+/**
+ * How an http or https server of peer URLs is to be made. A request may take as long as it likes, a
+ * database of many gigabytes for one, but not stand still: see `stalledMs`.
+ */
 export const peerServerOptions: ServerOptions = {
   keepAliveTimeout: 5000,
-  requestTimeout: 300_000,
+  requestTimeout: 0,
   headersTimeout: 10_000,
   noDelay: true,
 };
 
+/** A stream whose connection takes nothing for so long is given up. */
 const idleMs = 5000;
+/** Any other request on whose connection nothing moves for so long. */
+const stalledMs = 60_000;
 const leaseBodyLimit = 64 * 1024;
 
 /** A request handler for node:http servers, over listeners that the caller makes. */
@@ -51,6 +57,7 @@ export function peerRequestHandler(
     // A connection that ends early is the peer's affair.
     request.on("error", () => {});
     response.on("error", () => {});
+    request.socket.setTimeout(stalledMs);
     server.handle(request, response).catch((error: unknown) => {
       if (error instanceof InvariantError) throw error;
       ports.log.warn({ path: request.url, error: errorText(error) }, "a peer request failed");
@@ -244,7 +251,7 @@ class PeerServer {
     if (header(request, "x-raft-to") !== formatId(identity.memberId)) {
       return plain(response, 412, "to field mismatch");
     }
-    request.socket.setTimeout(idleMs, () => request.socket.destroy());
+    request.socket.setTimeout(idleMs);
     response.writeHead(200);
     response.flushHeaders();
     transport.attach(kind, from, response);

@@ -19,6 +19,8 @@ import type { PeerIdentity } from "#server/peer/ports.ts";
 export const pipelineQueueLimit = 64;
 const concurrentPosts = 4;
 const postIdleMs = 10_000;
+/** The peer syncs a database before it answers, and takes none of it meanwhile. */
+const snapshotIdleMs = 60_000;
 const answerBodyLimit = 64 * 1024;
 
 export interface PipelinePorts {
@@ -31,6 +33,17 @@ export interface PipelinePorts {
   readonly dialTimeoutMs: number;
   removedFromCluster(): void;
   unreachable(): void;
+}
+
+interface Post {
+  readonly action: string;
+  readonly path: string;
+  readonly contentType: string;
+  readonly idleTimeoutMs: number;
+  /** Not one that other POSTs use. */
+  readonly ownConnection: boolean;
+  /** Writes the body and ends the request. */
+  send(request: ClientRequest): Promise<void>;
 }
 
 export class Pipeline {
@@ -61,17 +74,19 @@ export class Pipeline {
   }
 
   /** Posts a MsgSnap and the database behind it; resolves with whether the peer took it. */
-  async snapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<boolean> {
-    const head = new BinaryWriter();
-    writeMessageFrame(head, message);
-    return this.attempt(
-      "send snapshot",
-      "/raft/snapshot",
-      "application/octet-stream",
-      0,
-      (request) =>
-        pipeStreams(Readable.from(concat(head.finish(), body), { objectMode: false }), request),
-    );
+  snapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<boolean> {
+    const writer = new BinaryWriter();
+    writeMessageFrame(writer, message);
+    const head = writer.finish();
+    return this.attempt({
+      action: "send snapshot",
+      path: "/raft/snapshot",
+      contentType: "application/octet-stream",
+      idleTimeoutMs: snapshotIdleMs,
+      ownConnection: true,
+      send: (request) =>
+        pipeStreams(Readable.from(concat(head, body), { objectMode: false }), request),
+    });
   }
 
   private next(): void {
@@ -80,8 +95,16 @@ export class Pipeline {
       if (message === undefined) return;
       this.running++;
       const bytes = Message.encode(message).finish();
-      this.attempt("post", "/raft", "application/protobuf", postIdleMs, async (request) => {
-        request.end(bytes);
+      this.ports.status.counters.sentBytes += bytes.length;
+      this.attempt({
+        action: "post",
+        path: "/raft",
+        contentType: "application/protobuf",
+        idleTimeoutMs: postIdleMs,
+        ownConnection: false,
+        send: async (request) => {
+          request.end(bytes);
+        },
       }).finally(() => {
         this.running--;
         this.next();
@@ -90,25 +113,25 @@ export class Pipeline {
   }
 
   /** One POST, with all that follows from how it went. Never rejects. */
-  private async attempt(
-    action: string,
-    path: string,
-    contentType: string,
-    idleTimeoutMs: number,
-    send: (request: ClientRequest) => Promise<void>,
-  ): Promise<boolean> {
+  private async attempt(post: Post): Promise<boolean> {
     const { urls, status, log } = this.ports;
     const url = urls.pick();
     try {
-      await this.post(url, path, contentType, idleTimeoutMs, send);
+      await this.post(url, post);
       status.activate();
       return true;
     } catch (error) {
       if (this.stopped) return false;
       urls.failed(url);
-      status.deactivate(action, errorText(error));
+      status.counters.sentFailures++;
+      status.deactivate(post.action, errorText(error));
       log.debug(
-        { "remote-peer-id": formatId(this.peer), action, url, error: errorText(error) },
+        {
+          "remote-peer-id": formatId(this.peer),
+          action: post.action,
+          url,
+          error: errorText(error),
+        },
         "a POST to the peer failed",
       );
       this.ports.unreachable();
@@ -116,32 +139,26 @@ export class Pipeline {
     }
   }
 
-  private async post(
-    url: string,
-    path: string,
-    contentType: string,
-    idleTimeoutMs: number,
-    send: (request: ClientRequest) => Promise<void>,
-  ): Promise<void> {
+  private async post(url: string, post: Post): Promise<void> {
     if (this.stopped) throw new Error("stopped");
     const { identity, tls, dialTimeoutMs, agent } = this.ports;
     const request = openRequest(url, {
       method: "POST",
-      path,
-      headers: { ...raftHeaders(identity), "Content-Type": contentType },
-      agent: agent(url),
+      path: post.path,
+      headers: { ...raftHeaders(identity), "Content-Type": post.contentType },
+      agent: post.ownConnection ? false : agent(url),
       dialTimeoutMs,
-      idleTimeoutMs,
+      idleTimeoutMs: post.idleTimeoutMs,
       tls,
     });
     this.open.add(request);
     try {
       const answered = new Promise<IncomingMessage>((resolve, reject) => {
         request.once("response", resolve);
-        request.once("error", reject);
+        request.on("error", reject);
       });
       // An answer may come before all is sent, a refusal for one; the answer counts.
-      const sent = send(request);
+      const sent = post.send(request);
       sent.catch(() => {});
       const response = await answered;
       const body = (await readBody(response, answerBodyLimit)).toString().replace(/\n$/, "");

@@ -111,16 +111,19 @@ export class StreamReader {
 
   private decode(request: ClientRequest, response: IncomingMessage): void {
     const receive = (message: Message): void => this.ports.receive(message);
+    const { counters } = this.ports.status;
     const decoder =
       this.kind === "msgapp"
         ? new AppendDecoder(this.ports.identity.memberId, this.peer, receive)
         : new MessageDecoder(receive);
     response.on("data", (chunk: Buffer) => {
       if (this.request !== request || this.stopped) return;
+      counters.receivedBytes += chunk.length;
       try {
         decoder.push(chunk);
       } catch (error) {
         if (!(error instanceof FrameError || error instanceof WireError)) throw error;
+        counters.receivedFailures++;
         request.destroy(error);
       }
     });

@@ -1,11 +1,13 @@
 // The writing end of a stream: the peer dialled, this member answers without end. Messages queue
 // here, unencoded, while the connection takes no more; everything that one turn queued leaves in
 // one write. The entries of a queued message are shared with the log and never changed.
+import type { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
 import type { Clock, Timer } from "#base/clock.ts";
 import type { Message } from "#proto/gen/raft.ts";
 import { BinaryWriter } from "#proto/wire.ts";
 import { AppendEncoder, writeMessageFrame, writeMessageHeartbeat } from "#server/peer/framing.ts";
+import type { PeerCounters } from "#server/peer/peer-status.ts";
 
 export type StreamKind = "message" | "msgapp";
 
@@ -26,6 +28,7 @@ const messageEncoder: Encoder = { write: writeMessageFrame, heartbeat: writeMess
 
 export interface StreamWriterPorts {
   readonly clock: Clock;
+  readonly counters: PeerCounters;
   /** A stream was attached. */
   opened(): void;
   /** The attached stream ended by itself; `dropped` messages were still queued. */
@@ -100,7 +103,7 @@ export class StreamWriter {
       while (next < queue.length && writer.length < writeBytes) {
         connection.encoder.write(writer, queue[next++]!);
       }
-      this.blocked = !connection.response.write(writer.finish());
+      this.write(connection, writer.finish());
     }
     if (next === queue.length) queue.length = 0;
     else queue.splice(0, next);
@@ -122,7 +125,12 @@ export class StreamWriter {
     if (connection === undefined || this.blocked) return;
     const writer = new BinaryWriter(16);
     connection.encoder.heartbeat(writer);
-    this.blocked = !connection.response.write(writer.finish());
+    this.write(connection, writer.finish());
+  }
+
+  private write(connection: Connection, frames: Buffer): void {
+    this.ports.counters.sentBytes += frames.length;
+    this.blocked = !connection.response.write(frames);
   }
 }
 

@@ -10,15 +10,19 @@ import { errorText } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import { type Message, MessageType } from "#proto/gen/raft.ts";
-import { PeerStatus } from "#server/peer/peer-status.ts";
+import { type PeerCounters, PeerStatus } from "#server/peer/peer-status.ts";
 import { PeerUrls } from "#server/peer/peer-urls.ts";
 import { Pipeline } from "#server/peer/pipeline.ts";
 import type { PeerHandler, PeerIdentity } from "#server/peer/ports.ts";
+import { Prober } from "#server/peer/prober.ts";
 import { StreamReader } from "#server/peer/stream-reader.ts";
 import { type StreamKind, StreamWriter } from "#server/peer/stream-writer.ts";
 
 /** Idle connections of the pipeline close before the peer's 5 s do it. */
 const idleConnectionMs = 4000;
+
+/** Peers and remotes; senders that are no members are not remembered beyond it. */
+const peerLimit = 256;
 
 export interface PeerTransportPorts {
   readonly clock: Clock;
@@ -29,6 +33,8 @@ export interface PeerTransportPorts {
   readonly dialTimeoutMs: number;
   /** Certificates for https URLs. */
   readonly tls?: SecureContextOptions;
+  /** Called with each answered probe of a peer; for metrics. */
+  readonly onRoundTrip?: (id: MemberId, seconds: number) => void;
 }
 
 interface Peer {
@@ -44,6 +50,7 @@ interface PeerStreams {
   readonly message: StreamWriter;
   readonly msgapp: StreamWriter;
   readonly readers: readonly StreamReader[];
+  readonly prober: Prober;
 }
 
 /** What raft says to itself; from the wire it is ignored. MsgSnap comes on a path of its own. */
@@ -131,7 +138,13 @@ export class PeerTransport {
     const known = this.peers.get(id);
     if (known?.streams !== undefined) return;
     if (known !== undefined) stopPeer(known);
-    const peer = this.makePeer(id, urls, true);
+    const dialled = usable(urls);
+    if (dialled.length === 0) {
+      const fields = { "remote-peer-id": formatId(id), urls };
+      this.ports.log.error(fields, "a peer has no URL that can be used: update the member");
+      return;
+    }
+    const peer = this.makePeer(id, dialled, true);
     this.peers.set(id, peer);
     if (this.state === "started") startReaders(peer);
   }
@@ -139,13 +152,15 @@ export class PeerTransport {
   /** A sender that is not known as a member yet: a pipeline only. Nothing for a known one. */
   addRemote(id: MemberId, urls: readonly string[]): void {
     if (this.state === "stopped" || id === this.ports.identity.memberId) return;
-    if (this.peers.has(id) || urls.length === 0) return;
-    this.peers.set(id, this.makePeer(id, urls, false));
+    if (this.peers.has(id) || usable(urls).length === 0 || this.peers.size >= peerLimit) return;
+    this.peers.set(id, this.makePeer(id, usable(urls), false));
   }
 
   /** The peer listens elsewhere now; used by the next connection. */
   updatePeer(id: MemberId, urls: readonly string[]): void {
-    this.peers.get(id)?.urls.update(urls);
+    const peer = this.peers.get(id);
+    if (peer === undefined) this.addPeer(id, urls);
+    else if (usable(urls).length > 0) peer.urls.update(usable(urls));
   }
 
   removePeer(id: MemberId): void {
@@ -158,6 +173,11 @@ export class PeerTransport {
   /** Since when (monotonic ms) the peer answers without a failure; undefined if it does not. */
   activeSince(id: MemberId): number | undefined {
     return this.peers.get(id)?.status.activeSince;
+  }
+
+  /** What went over the wire to and from a peer since it was added. */
+  counters(id: MemberId): Readonly<PeerCounters> | undefined {
+    return this.peers.get(id)?.status.counters;
   }
 
   /** True for a member, false for a remote or an unknown ID. */
@@ -210,9 +230,11 @@ export class PeerTransport {
         if (this.state !== "stopped") handler.removedFromCluster();
       },
     };
+    const agent = (url: string): Agent =>
+      /^(https|unixs):/.test(url) ? this.tlsAgent : this.agent;
     const pipeline = new Pipeline(id, {
       ...link,
-      agent: (url) => (/^(https|unixs):/.test(url) ? this.tlsAgent : this.agent),
+      agent,
       unreachable: () => handler.reportUnreachable(id),
     });
     if (!member) return { id, urls: picker, status, pipeline, streams: undefined };
@@ -220,8 +242,10 @@ export class PeerTransport {
     const writer = (kind: StreamKind): StreamWriter =>
       new StreamWriter(kind, {
         clock,
+        counters: status.counters,
         opened: () => status.activate(),
         closed: (dropped) => {
+          if (dropped.length > 0) status.counters.sentFailures++;
           status.deactivate(`write ${kind} stream`, "the connection was closed");
           if (dropped.length > 0) handler.reportUnreachable(id);
         },
@@ -232,17 +256,29 @@ export class PeerTransport {
       message: writer("message"),
       msgapp: writer("msgapp"),
       readers: [reader("msgapp"), reader("message")],
+      prober: new Prober(id, {
+        ...link,
+        agent,
+        roundTrip: (seconds) => this.ports.onRoundTrip?.(id, seconds),
+      }),
     };
     return { id, urls: picker, status, pipeline, streams };
   }
 }
 
+/** The URLs that can be dialled. */
+function usable(urls: readonly string[]): readonly string[] {
+  return urls.filter((url) => URL.canParse(url) && /^(https?|unixs?):/.test(url));
+}
+
 function startReaders(peer: Peer): void {
   for (const reader of peer.streams?.readers ?? []) reader.start();
+  peer.streams?.prober.start();
 }
 
 function stopPeer(peer: Peer): void {
   for (const reader of peer.streams?.readers ?? []) reader.stop();
+  peer.streams?.prober.stop();
   peer.streams?.message.drop();
   peer.streams?.msgapp.drop();
   peer.pipeline.stop();
