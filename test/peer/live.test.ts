@@ -5,8 +5,11 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type TestContext, test } from "node:test";
 import { formatId, type MemberId } from "#base/ids.ts";
+import { systemClock } from "#base/system-clock.ts";
 import { type Entry, Message, MessageType } from "#proto/gen/raft.ts";
 import { initialEntries } from "#server/membership/bootstrap-ids.ts";
+import { adoptMembers, canJoin } from "#server/membership/joining.ts";
+import { PeerClient } from "#server/peer/peer-client.ts";
 import type { PeerTransport } from "#server/peer/transport.ts";
 import { startOwnMember } from "#test/peer/own-member.ts";
 import { startRaftMember } from "#test/peer/raft-member.ts";
@@ -133,7 +136,7 @@ test("our raft follows a reference leader, takes over, and serves reference foll
 }, async (t) => {
   const pair = await pairFor(t);
   if (pair === undefined) return;
-  const own = await startRaftMember(pair, 7);
+  const own = await startRaftMember(pair, { seed: 7 });
   t.after(() => own.stop());
   const holds = (text: string): boolean =>
     own.committed.some((entry) => Buffer.from(entry.data).includes(text));
@@ -188,7 +191,7 @@ test("snapshots cross in both directions: from a reference leader, and from us t
   for (let i = 0; i < 30; i++) await pair.ctl("put", `early-${i}`, "e".repeat(20_000));
 
   // The leader's log no longer reaches back to our first entry.
-  const own = await startRaftMember(pair, 11);
+  const own = await startRaftMember(pair, { seed: 11 });
   t.after(() => own.stop());
   await own.until(() => own.raft.status().applied > 30);
   const snapshot = own.snapshot!;
@@ -216,4 +219,72 @@ test("snapshots cross in both directions: from a reference leader, and from us t
   const early = await pair.ctl(...slow, "get", "early-", "--prefix", "--keys-only");
   assert.equal(early.trim().split(/\n+/).length, 40);
   assert.equal(await pair.ctl(...slow, "get", "late", "--print-value-only"), "1\n");
+});
+
+test("a removed member is told so, and a new one joins as a learner and is promoted", {
+  timeout: 60_000,
+}, async (t) => {
+  const pair = await pairFor(t);
+  if (pair === undefined) return;
+  const removed = await startRaftMember(pair, { seed: 5 });
+  t.after(() => removed.stop());
+  pair.start(0);
+  pair.start(1);
+  await pair.ctl("put", "before", "1");
+  await removed.until(() =>
+    removed.committed.some((one) => Buffer.from(one.data).includes("before")),
+  );
+  // Strict reconfiguration wants everybody connected for five seconds; so it is asked until then.
+  const repeat = async (...args: string[]): Promise<void> => {
+    for (;;) {
+      try {
+        await pair.ctl(...args);
+        return;
+      } catch (error) {
+        if (!String(error).includes("unhealthy cluster")) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    }
+  };
+  await repeat("member", "remove", formatId(pair.own.id));
+  await removed.until(() => removed.removed);
+  await removed.stop();
+
+  const [url] = pair.own.peerUrls as [string];
+  await repeat("member", "add", "again", "--learner", "--peer-urls", url);
+  const client = new PeerClient({ clock: systemClock });
+  const remote = await client.members(pair.others[0]!.peerUrls[0]!, 5000);
+  assert.equal(remote.clusterId, pair.cluster.clusterId);
+  const joined = adoptMembers(
+    new Map([
+      ["again", [url]],
+      ["ref0", pair.others[0]!.peerUrls],
+      ["ref1", pair.others[1]!.peerUrls],
+    ]),
+    remote.members,
+  );
+  assert.ok(joined.ok);
+  const self = joined.members.find((one) => one.name === "again")!;
+  assert.equal(self.isLearner, true);
+  assert.notEqual(self.id, pair.own.id);
+  const versions = await client.versions(pair.others[0]!.peerUrls[0]!, 5000);
+  assert.equal(canJoin("3.7.3", [versions.cluster], false), true);
+
+  const own = await startRaftMember(pair, { seed: 6, joiningAs: self });
+  t.after(() => own.stop());
+  const holds = (text: string): boolean =>
+    own.committed.some((one) => Buffer.from(one.data).includes(text));
+  await own.until(() => holds("before"));
+  // Promoted through the leader's peer URL, as a follower forwards it.
+  const { leader } = own.raft.status();
+  const leaderUrl = pair.others.find((one) => one.id === leader)!.peerUrls[0]!;
+  await assert.rejects(client.promote(leaderUrl, 1n, undefined, 5000), {
+    errorName: "memberNotFound",
+  });
+  const members = await client.promote(leaderUrl, self.id, undefined, 5000);
+  assert.equal(members.find((one) => one.id === self.id)?.isLearner, false);
+  await pair.ctl("move-leader", formatId(self.id));
+  await own.until(() => own.raft.status().role === "leader");
+  await pair.ctl("put", "after", "1");
+  assert.ok(holds("after"));
 });

@@ -7,7 +7,7 @@ import { silentLog } from "#base/log.ts";
 import { systemClock } from "#base/system-clock.ts";
 import { etcdError } from "#proto/errors.ts";
 import type { Message } from "#proto/gen/raft.ts";
-import { membersJson } from "#server/membership/member-json.ts";
+import { type Member, membersJson } from "#server/membership/member-json.ts";
 import { peerRequestHandler, peerServerOptions } from "#server/peer/peer-server.ts";
 import type { PeerApi, PeerHandler, PeerIdentity } from "#server/peer/ports.ts";
 import { PeerTransport } from "#server/peer/transport.ts";
@@ -27,12 +27,14 @@ export interface OwnMemberPorts {
   /** Takes a snapshot's database; without it, databases are dropped. */
   database?(message: Message, bytes: Buffer): void;
   reportSnapshot?(id: MemberId, ok: boolean): void;
+  removedFromCluster?(): void;
 }
 
 /** Listens and dials as the third member of the pair's cluster. */
 export async function startOwnMember(
   pair: ReferencePair,
   ports: OwnMemberPorts,
+  self: Member = pair.own,
 ): Promise<OwnMember> {
   const received: Message[] = [];
   const unreachable: MemberId[] = [];
@@ -43,10 +45,10 @@ export async function startOwnMember(
     for (const run of all) run();
   };
   const identity: PeerIdentity = {
-    memberId: pair.own.id,
+    memberId: self.id,
     clusterId: pair.cluster.clusterId,
     serverVersion: "3.7.3",
-    peerUrls: pair.own.peerUrls,
+    peerUrls: self.peerUrls,
   };
   const handler: PeerHandler = {
     step(message) {
@@ -63,7 +65,10 @@ export async function startOwnMember(
       wake();
     },
     isRemoved: () => false,
-    removedFromCluster() {},
+    removedFromCluster() {
+      ports.removedFromCluster?.();
+      wake();
+    },
     async receiveSnapshot(message, body) {
       const parts: Uint8Array[] = [];
       for await (const part of body) parts.push(part);
@@ -102,6 +107,7 @@ export async function startOwnMember(
     },
     stop: async () => {
       transport.stop();
+      if (!server.listening) return;
       const closed = once(server, "close");
       server.close();
       server.closeAllConnections();

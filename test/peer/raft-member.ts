@@ -7,6 +7,7 @@ import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
 import { ConfChange, type Entry, EntryType, type Message, MessageType } from "#proto/gen/raft.ts";
 import { confStateOf, initialEntries } from "#server/membership/bootstrap-ids.ts";
+import type { Member } from "#server/membership/member-json.ts";
 import { etcdLimits } from "#server/raft/config.ts";
 import { MemoryLog } from "#server/raft/memory-log.ts";
 import { RawNode } from "#server/raft/raw-node.ts";
@@ -24,23 +25,36 @@ export interface RaftMember extends OwnMember {
   compact(database: Buffer): void;
   /** How the snapshots went that were sent. */
   readonly sent: readonly boolean[];
+  /** True once a peer said that this member was removed. */
+  readonly removed: boolean;
 }
 
-export async function startRaftMember(pair: ReferencePair, seed: number): Promise<RaftMember> {
+export interface RaftMemberOptions {
+  readonly seed: number;
+  /** Who this member is if it joins the running cluster; its log is empty then. */
+  readonly joiningAs?: Member;
+}
+
+export async function startRaftMember(
+  pair: ReferencePair,
+  { seed, joiningAs }: RaftMemberOptions,
+): Promise<RaftMember> {
   const log = new MemoryLog();
-  const first = initialEntries(pair.cluster.members);
+  const founders = joiningAs === undefined ? pair.cluster.members : [];
+  const self = joiningAs ?? pair.own;
+  const first = initialEntries(founders);
   log.append(first);
-  const hardState = { term: 1, vote: 0n, commit: first.length };
+  const hardState = { term: Math.min(first.length, 1), vote: 0n, commit: first.length };
   log.setHardState(hardState);
   const raft = new RawNode({
     ...etcdLimits,
-    id: pair.own.id,
+    id: self.id,
     electionTicks: 10,
     heartbeatTicks: 1,
     storage: log,
     applied: first.length,
     hardState,
-    confState: confStateOf(pair.cluster.members),
+    confState: confStateOf(founders),
     checkQuorum: true,
     preVote: true,
     random: seededRandom(seed),
@@ -86,20 +100,28 @@ export async function startRaftMember(pair: ReferencePair, seed: number): Promis
     scheduled = true;
     setImmediate(turn);
   };
-  const own = await startOwnMember(pair, {
-    step(message) {
-      raft.step(message);
-      wake();
+  let removed = false;
+  const own = await startOwnMember(
+    pair,
+    {
+      step(message) {
+        raft.step(message);
+        wake();
+      },
+      database(message, bytes) {
+        snapshot = { message, database: bytes };
+      },
+      reportSnapshot(id, ok) {
+        sent.push(ok);
+        raft.reportSnapshot(id, ok ? "finish" : "failure");
+        wake();
+      },
+      removedFromCluster() {
+        removed = true;
+      },
     },
-    database(message, bytes) {
-      snapshot = { message, database: bytes };
-    },
-    reportSnapshot(id, ok) {
-      sent.push(ok);
-      raft.reportSnapshot(id, ok ? "finish" : "failure");
-      wake();
-    },
-  });
+    self,
+  );
   const ticks = systemClock.every(50, () => {
     raft.tick();
     wake();
@@ -112,6 +134,9 @@ export async function startRaftMember(pair: ReferencePair, seed: number): Promis
     sent,
     get snapshot() {
       return snapshot;
+    },
+    get removed() {
+      return removed;
     },
     compact(bytes) {
       database = bytes;
