@@ -1,6 +1,6 @@
 // Folders and small files on the disk: made, replaced and synced, with errors that say what to do.
 import type { Dirent } from "node:fs";
-import { mkdir, open, readdir, rename } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
 import path from "node:path";
 import { errorText, OperatingError } from "#base/errors.ts";
 
@@ -75,6 +75,16 @@ export async function listFolder(folder: string): Promise<Dirent[] | undefined> 
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
     throw diskError(error, folder);
+  }
+}
+
+/** The text of a file; undefined if it does not exist. */
+export async function readSmallFile(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw diskError(error, file);
   }
 }
 

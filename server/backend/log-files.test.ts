@@ -271,6 +271,12 @@ test("what lies in newer files than the bad record is cut off too", async () => 
   assert.equal((await readFile(path.join(dir, "000011.log"))).length, 0);
 });
 
+test("a write that has no end is cut off with what follows", async () => {
+  const dir = await mkdtemp(path.join(root, "files-"));
+  await writeFile(path.join(dir, "000010.log"), logFile([full, [2, 100], full]));
+  assert.equal((await cutLogFiles(dir))?.offset, 207);
+});
+
 test("a leftover below the manifest's log number is not read", async () => {
   const { dir, store } = await copy();
   await writeFile(path.join(store, "000001.log"), torn([full, full]));

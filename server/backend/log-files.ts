@@ -87,7 +87,7 @@ export async function cutLogFiles(dir: string): Promise<LogCut | undefined> {
   for (const file of files.slice(files.indexOf(hole.file))) {
     const bytes = await readLog(path.join(dir, file));
     if (bytes === undefined) continue;
-    const keep = cut === undefined ? wholeWrites(bytes) : 0;
+    const keep = cut === undefined ? (firstFault(bytes)?.whole ?? bytes.length) : 0;
     await truncateFile(path.join(dir, file), keep);
     cut ??= { file, offset: keep, bytes: 0 };
     cut.bytes += bytes.length - keep;
@@ -189,35 +189,34 @@ function editLogNumber(edit: Buffer): number {
   return 0;
 }
 
+/** Where a file ceases to be a sequence of whole writes. */
+interface Fault {
+  readonly offset: number;
+  /** Where writes that came later may begin. */
+  readonly searchFrom: number;
+  /** Behind the last whole write. */
+  readonly whole: number;
+}
+
 /** The first place where a file is not a sequence of whole writes; undefined if it is. */
-function firstFault(bytes: Buffer): { offset: number; searchFrom: number } | undefined {
+function firstFault(bytes: Buffer): Fault | undefined {
   /** Offset of the write whose last part has not been met. */
   let open: number | undefined;
   for (let at = 0; ; ) {
     const start = skipFill(bytes, at);
     if (start >= bytes.length) {
-      return open === undefined ? undefined : { offset: open, searchFrom: bytes.length };
+      return open === undefined
+        ? undefined
+        : { offset: open, searchFrom: bytes.length, whole: open };
     }
     const record = recordAt(bytes, start);
-    if (record === undefined) return { offset: start, searchFrom: start };
+    if (record === undefined) return { offset: start, searchFrom: start, whole: open ?? at };
     const { type, end } = record;
     if (beginning(type) !== (open === undefined)) {
-      return { offset: open ?? start, searchFrom: start };
+      return { offset: open ?? start, searchFrom: start, whole: open ?? at };
     }
     open = ending(type) ? undefined : (open ?? start);
     at = end;
-  }
-}
-
-/** Offset behind the last write of which all parts are there, up to the first bytes that are none. */
-function wholeWrites(bytes: Buffer): number {
-  let whole = 0;
-  for (let at = 0; ; ) {
-    const start = skipFill(bytes, at);
-    const record = start >= bytes.length ? undefined : recordAt(bytes, start);
-    if (record === undefined) return whole;
-    at = record.end;
-    if (ending(record.type)) whole = at;
   }
 }
 

@@ -37,19 +37,23 @@ const maxWaitingWrites = 4096;
 
 const viewPageBytes = 256 * 1024;
 
-export interface RocksBackendOptions {
-  /** False: opening a folder that holds no state fails. */
-  readonly create: boolean;
-  readonly log?: Log;
+export interface RocksTuning {
   readonly writeBufferBytes?: number;
   readonly cacheBytes?: number;
   /** Reads in the thread pool at a time; well below UV_THREADPOOL_SIZE. */
   readonly maxParallelReads?: number;
 }
 
+export interface RocksBackendOptions extends RocksTuning {
+  /** False: opening a folder that holds no state fails. */
+  readonly create: boolean;
+  readonly log?: Log;
+}
+
 /**
  * Opens the state in `dir`, whose parent exists; fails with an OperatingError that names it.
  * Writes that no sync covered may be missing after a crash, from one of them on.
+ * The caller holds a lock that keeps other processes out of `dir` (process-lock.ts).
  */
 export async function openRocksBackend(
   dir: string,
