@@ -1,0 +1,57 @@
+// What happened over all seeds. A kind of fault or a transition that never happened means that the
+// simulation proves less than it says, so a run ends by requiring each of them.
+
+export const requiredCounters = [
+  "message dropped",
+  "message doubled",
+  "message reordered",
+  "message cut by a partition",
+  "partition",
+  "one-way partition",
+  "pause",
+  "crash",
+  "crash that lost unsynced writes",
+  "crash that kept part of its unsynced writes",
+  "restart",
+  "follower → pre-candidate",
+  "pre-candidate → candidate",
+  "pre-candidate → follower",
+  "candidate → leader",
+  "candidate → follower",
+  "leader → follower",
+  "entries replaced by a new leader's",
+  "append refused",
+  "snapshot sent",
+  "snapshot installed",
+  "log compacted",
+  "proposal forwarded",
+  "write acknowledged",
+  "read answered by the leader",
+  "read answered to a follower",
+  "leadership transfer",
+  "member added",
+  "member removed",
+  "learner added",
+  "learner promoted",
+  "joint change entered",
+  "joint change left",
+] as const;
+
+export type CounterName = (typeof requiredCounters)[number];
+
+export class Counters {
+  readonly counts = new Map<CounterName, number>(requiredCounters.map((name) => [name, 0]));
+
+  add(name: CounterName): void {
+    this.counts.set(name, this.counts.get(name)! + 1);
+  }
+
+  merge(other: Counters): void {
+    for (const [name, count] of other.counts) this.counts.set(name, this.counts.get(name)! + count);
+  }
+
+  /** Those that never happened. */
+  missing(): CounterName[] {
+    return requiredCounters.filter((name) => this.counts.get(name) === 0);
+  }
+}
