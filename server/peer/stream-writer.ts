@@ -31,7 +31,7 @@ export interface StreamWriterPorts {
   readonly counters: PeerCounters;
   /** A stream was attached. */
   opened(): void;
-  /** The attached stream ended by itself; `dropped` messages were still queued. */
+  /** The attached stream ended or was replaced; `dropped` messages were still queued. */
   closed(dropped: readonly Message[]): void;
 }
 
@@ -60,7 +60,9 @@ export class StreamWriter {
 
   /** Takes over a response whose headers have been sent; an earlier one is closed. */
   attach(response: ServerResponse): void {
+    const lost = this.queue;
     this.drop();
+    if (lost.length > 0) this.ports.closed(lost);
     const encoder = this.kind === "msgapp" ? new AppendEncoder() : messageEncoder;
     const connection: Connection = {
       response,

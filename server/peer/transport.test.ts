@@ -96,6 +96,10 @@ test("a URL that does not answer gives way to the next", async (t) => {
   b.transport.addPeer(1n, ["http://127.0.0.1:1", a.url]);
   a.transport.start();
   b.transport.start();
+  // Nothing is sent, so that only the streams look for the URL.
+  while (a.transport.activeSince(2n) === undefined || b.transport.activeSince(1n) === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
   await untilConnected(a, b);
   await untilConnected(b, a);
 });
