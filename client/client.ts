@@ -3,9 +3,15 @@ import { ClusterClient } from "#client/cluster.ts";
 import { KvClient } from "#client/kv.ts";
 import { LeaseClient } from "#client/lease.ts";
 import { MaintenanceClient } from "#client/maintenance.ts";
-import type { ClientOptions } from "#client/options.ts";
-import { Transport } from "#client/transport.ts";
+import type { CallOptions, ClientOptions } from "#client/options.ts";
+import { rpc, Transport } from "#client/transport.ts";
 import { WatchClient } from "#client/watch.ts";
+import { isEtcdError } from "#proto/errors.ts";
+import { AuthDefinition } from "#proto/gen/auth.ts";
+
+const authenticateRpc = rpc(AuthDefinition, AuthDefinition.methods.authenticate, {
+  repeatable: true,
+});
 
 /** See the head of the file. Connects on first use; `close` it when done. */
 export class EtcdClient {
@@ -24,6 +30,20 @@ export class EtcdClient {
     this.lease = new LeaseClient(this.transport);
     this.cluster = new ClusterClient(this.transport);
     this.maintenance = new MaintenanceClient(this.transport);
+  }
+
+  /**
+   * Takes a token for this user and sends it with every call from now on. A cluster without
+   * authentication has none to give, and needs none.
+   */
+  async authenticate(name: string, password: string, options?: CallOptions): Promise<void> {
+    try {
+      const request = { name, password };
+      const { token } = await this.transport.unary(authenticateRpc, request, options);
+      this.transport.token = token;
+    } catch (thrown) {
+      if (!isEtcdError(thrown, "authNotEnabled")) throw thrown;
+    }
   }
 
   /** Ends watches, keep-alives and connections; calls under way fail. */

@@ -35,6 +35,7 @@ export interface WaitLimits {
   readonly signal: AbortSignal | undefined;
 }
 
+const lookAgainMs = 60_000;
 const reconnectBackoffMs = { initial: 100, max: 3_000 };
 
 function openChannel(endpoint: Endpoint, setup: ConnectionsSetup): Channel {
@@ -125,10 +126,13 @@ export class Connections {
 
   private change(limits: WaitLimits): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { deadlineMs } = limits;
+    // A wait without limit looks again now and then; the timer also keeps the process alive, which
+    // idle channels do not.
     const timer =
-      limits.deadlineMs === undefined
-        ? undefined
-        : this.clock.after(Math.max(0, limits.deadlineMs - this.clock.monotonicMs()), () =>
+      deadlineMs === undefined
+        ? this.clock.after(lookAgainMs, resolve)
+        : this.clock.after(Math.max(0, deadlineMs - this.clock.monotonicMs()), () =>
             reject(deadlineExceeded()),
           );
     const onAbort = (): void => reject(callCanceled());
@@ -137,7 +141,7 @@ export class Connections {
     this.watchAll();
     return promise.finally(() => {
       this.waiters.delete(resolve);
-      timer?.cancel();
+      timer.cancel();
       limits.signal?.removeEventListener("abort", onAbort);
     });
   }

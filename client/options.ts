@@ -35,7 +35,7 @@ export interface ClientOptions {
 
 /** What one call may be given. */
 export interface CallOptions {
-  /** Deadline from now, milliseconds; the client's `callTimeoutMs` if not given. */
+  /** Deadline from now, milliseconds; the client's `callTimeoutMs` if not given, none if infinite. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -61,8 +61,9 @@ export class Transport {
   readonly connections: Connections;
   readonly clock: Clock;
   readonly random: Random;
+  /** Sent with every call. */
+  token: string | undefined;
   private readonly callTimeoutMs: number | undefined;
-  private readonly token: string | undefined;
 
   constructor(options: ClientOptions) {
     this.clock = options.clock;
@@ -145,8 +146,9 @@ export class Transport {
 
   private limits(options: CallOptions): WaitLimits {
     const timeoutMs = options.timeoutMs ?? this.callTimeoutMs;
+    const isLimited = timeoutMs !== undefined && Number.isFinite(timeoutMs);
     return {
-      deadlineMs: timeoutMs === undefined ? undefined : this.clock.monotonicMs() + timeoutMs,
+      deadlineMs: isLimited ? this.clock.monotonicMs() + timeoutMs : undefined,
       signal: options.signal,
     };
   }

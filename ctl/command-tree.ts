@@ -1,0 +1,200 @@
+// All commands of etcdctl, by group.
+import type { CommandNode } from "#ctl/command.ts";
+import type { Flag } from "#ctl/flags.ts";
+
+const clusterFlag: Flag = {
+  name: "cluster",
+  kind: "bool",
+  initial: false,
+  usage: "ask every member of the cluster, not only those of --endpoints",
+};
+
+export interface CommandSection {
+  readonly title: string;
+  readonly nodes: readonly CommandNode[];
+}
+
+export const sections: readonly CommandSection[] = [
+  {
+    title: "Keys",
+    nodes: [
+      {
+        name: "get",
+        summary: "Reads a key or a range of keys",
+        load: () => import("#ctl/commands/get.ts"),
+      },
+      { name: "put", summary: "Writes a key", load: () => import("#ctl/commands/put.ts") },
+      {
+        name: "del",
+        summary: "Deletes a key or a range of keys",
+        load: () => import("#ctl/commands/del.ts"),
+      },
+      {
+        name: "txn",
+        summary: "Compares, then carries out one of two lists of requests, all at once",
+        load: () => import("#ctl/commands/txn.ts"),
+      },
+      {
+        name: "watch",
+        summary: "Shows changes as they happen",
+        load: () => import("#ctl/commands/watch.ts"),
+      },
+      {
+        name: "compaction",
+        summary: "Drops history older than a revision",
+        load: () => import("#ctl/commands/compaction.ts"),
+      },
+      {
+        name: "lease",
+        summary: "Leases: keys that vanish when nobody renews them",
+        children: [
+          {
+            name: "grant",
+            summary: "Makes a lease",
+            load: () => import("#ctl/commands/lease-grant.ts"),
+          },
+          {
+            name: "keep-alive",
+            summary: "Renews a lease until interrupted",
+            load: () => import("#ctl/commands/lease-keep-alive.ts"),
+          },
+          {
+            name: "list",
+            summary: "Lists all leases",
+            load: () => import("#ctl/commands/lease-list.ts"),
+          },
+          {
+            name: "revoke",
+            summary: "Ends a lease and deletes its keys",
+            load: () => import("#ctl/commands/lease-revoke.ts"),
+          },
+          {
+            name: "timetolive",
+            summary: "Shows what is left of a lease",
+            load: () => import("#ctl/commands/lease-timetolive.ts"),
+          },
+        ],
+      },
+    ],
+  },
+  {
+    title: "Cluster",
+    nodes: [
+      {
+        name: "endpoint",
+        summary: "Health, status and hashes of endpoints",
+        flags: [clusterFlag],
+        children: [
+          {
+            name: "hashkv",
+            summary: "Shows the hash of the history of each endpoint",
+            load: () => import("#ctl/commands/endpoint-hashkv.ts"),
+          },
+          {
+            name: "health",
+            summary: "Checks that each endpoint can commit",
+            load: () => import("#ctl/commands/endpoint-health.ts"),
+          },
+          {
+            name: "status",
+            summary: "Shows version, size, role and Raft position of each endpoint",
+            load: () => import("#ctl/commands/endpoint-status.ts"),
+          },
+        ],
+      },
+      {
+        name: "member",
+        summary: "Members of the cluster",
+        children: [
+          {
+            name: "add",
+            summary: "Adds a member",
+            load: () => import("#ctl/commands/member-add.ts"),
+          },
+          {
+            name: "list",
+            summary: "Lists all members",
+            load: () => import("#ctl/commands/member-list.ts"),
+          },
+          {
+            name: "promote",
+            summary: "Makes a learner a voting member",
+            load: () => import("#ctl/commands/member-promote.ts"),
+          },
+          {
+            name: "remove",
+            summary: "Removes a member",
+            load: () => import("#ctl/commands/member-remove.ts"),
+          },
+          {
+            name: "update",
+            summary: "Changes the peer URLs of a member",
+            load: () => import("#ctl/commands/member-update.ts"),
+          },
+        ],
+      },
+      {
+        name: "alarm",
+        summary: "Alarms of members: no space, corruption",
+        children: [
+          {
+            name: "disarm",
+            summary: "Clears all alarms",
+            load: () => import("#ctl/commands/alarm-disarm.ts"),
+          },
+          {
+            name: "list",
+            summary: "Lists all alarms",
+            load: () => import("#ctl/commands/alarm-list.ts"),
+          },
+        ],
+      },
+      {
+        name: "snapshot",
+        summary: "Backups",
+        children: [
+          {
+            name: "save",
+            summary: "Saves the state of one member to a file",
+            load: () => import("#ctl/commands/snapshot-save.ts"),
+          },
+        ],
+      },
+      {
+        name: "defrag",
+        summary: "Gives free space of each endpoint's storage back",
+        flags: [clusterFlag],
+        load: () => import("#ctl/commands/defrag.ts"),
+      },
+      {
+        name: "move-leader",
+        summary: "Hands leadership to another member",
+        load: () => import("#ctl/commands/move-leader.ts"),
+      },
+    ],
+  },
+  {
+    title: "Other",
+    nodes: [
+      {
+        name: "version",
+        summary: "Shows versions",
+        load: () => import("#ctl/commands/version.ts"),
+      },
+      {
+        name: "options",
+        summary: "Shows the flags that every command takes",
+        load: () => import("#ctl/commands/options.ts"),
+      },
+    ],
+  },
+];
+
+export const root: CommandNode = {
+  name: "etcdctl",
+  summary: "Talks to an etcd cluster",
+  children: [
+    ...sections.flatMap((section) => section.nodes),
+    { name: "help", summary: "Explains a command" },
+  ],
+};
