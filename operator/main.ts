@@ -1,0 +1,93 @@
+// The operator's process: commands, signals, and the exit code. Wires the parts together.
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { Command } from "commander";
+import { errorText, OperatingError } from "#base/errors.ts";
+import { seededRandom } from "#base/random.ts";
+import { systemClock } from "#base/system-clock.ts";
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import { parseManifest } from "#operator/api/manifest.ts";
+import { localLayout } from "#operator/platform/local/layout.ts";
+import { runLocalCluster } from "#operator/platform/local/local-cluster.ts";
+
+const root = join(import.meta.dirname, "..");
+const exampleManifest = join(root, "examples", "cluster.yaml");
+
+function readManifest(file: string): EtcdCluster {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new OperatingError("NO_MANIFEST", `cannot read ${file}: ${errorText(cause)}`, { cause });
+  }
+  return parseManifest(shown(file), text);
+}
+
+/** A path as short as it can be written from here. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith("../..") || isAbsolute(short) ? path : short;
+}
+
+function dataFolder(cluster: EtcdCluster, file: string): string {
+  const named = cluster.spec.local.dataFolder;
+  if (named !== undefined) return resolve(dirname(file), named);
+  const state = process.env["XDG_STATE_HOME"] || join(homedir(), ".local", "state");
+  return join(state, "etcd-ts", cluster.metadata.name);
+}
+
+/** The members' environment: ours without what would count as their options. */
+function memberEnvironment(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("ETCD_"));
+  return Object.fromEntries(own);
+}
+
+async function local(file: string): Promise<void> {
+  const path = resolve(file);
+  const cluster = readManifest(path);
+  const stop = new AbortController();
+  const kill = new AbortController();
+  const onSignal = () => (stop.signal.aborted ? kill : stop).abort();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  await runLocalCluster({
+    layout: localLayout(cluster, dataFolder(cluster, path)),
+    // Another server binary with etcd's flags may stand in for ours.
+    program: process.env["ETCD_OPERATOR_SERVER"] ?? join(root, "bin", "etcd"),
+    etcdctl: shown(join(root, "bin", "etcdctl")),
+    env: memberEnvironment(),
+    clock: systemClock,
+    random: seededRandom(process.pid),
+    output: {
+      isTerminal: process.stdout.isTTY === true,
+      write: (text) => process.stdout.write(text),
+    },
+    stop: stop.signal,
+    kill: kill.signal,
+  });
+}
+
+function ownVersion(): string {
+  const text = readFileSync(join(root, "package.json"), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+const program = new Command("etcd-operator")
+  .description("Runs clusters of etcd-ts from EtcdCluster manifests.")
+  .version(ownVersion());
+
+program
+  .command("local")
+  .description("Run the cluster of a manifest as processes of this machine, until Ctrl-C.")
+  .argument("[file]", "an EtcdCluster manifest", exampleManifest)
+  .action(local);
+
+try {
+  await program.parseAsync();
+  process.exit(0);
+} catch (thrown) {
+  const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  const text = thrown instanceof OperatingError ? thrown.message : stack;
+  process.stderr.write(`etcd-operator: ${text}\n`);
+  process.exit(1);
+}
