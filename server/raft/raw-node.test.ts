@@ -319,3 +319,94 @@ test("reads of a deposed leader are never answered", () => {
     false,
   );
 });
+
+test("a leader's disk vouches only for what it held at the last Ready", () => {
+  const single = leader();
+  single.propose("a");
+  const ready = single.node.ready();
+  single.propose("b");
+  single.acknowledge(2n, 3);
+  single.log.append(ready.entries);
+  single.node.advance();
+  assert.equal(single.node.status().commit, 2);
+});
+
+test("a vote for itself in an earlier term does not count in a later one", () => {
+  const single = new Single({ voters: [1n] });
+  single.node.campaign();
+  single.node.ready();
+  single.node.campaign();
+  single.node.advance();
+  assert.deepEqual([single.node.status().role, single.node.status().term], ["candidate", 2]);
+  single.turn();
+  assert.equal(single.node.status().role, "leader");
+});
+
+test("a tail replaced by one of equal length is written again", () => {
+  const single = new Single();
+  single.receive("MsgApp", { term: 1, entries: entriesOf(1, [1, 1, 1]) });
+  const first = single.node.ready();
+  single.receive("MsgApp", { term: 2, index: 2, logTerm: 1, entries: entriesOf(3, [2]) });
+  single.log.append(first.entries);
+  single.node.advance();
+  single.settle();
+  assert.equal(single.log.term(3), 2);
+});
+
+test("nobody campaigns with a snapshot half installed", () => {
+  const confState = {
+    voters: [1n, 2n],
+    learners: [],
+    votersOutgoing: [],
+    learnersNext: [],
+    autoLeave: false,
+  };
+  const single = new Single();
+  const snapshot = { data: emptyBytes, metadata: { confState, index: 9, term: 1 } };
+  single.receive("MsgSnap", { term: 1, snapshot });
+  single.node.campaign();
+  assert.equal(single.node.status().role, "follower");
+  single.turn();
+  single.node.campaign();
+  assert.equal(single.node.status().role, "candidate");
+});
+
+test("a leader elected again begins anew: no transfer, no reads of before", () => {
+  const single = leader();
+  single.node.readIndex(utf8("before"));
+  single.node.transferLeader(2n);
+  const beat = single.settle().find(({ type }) => type === MessageType.MsgHeartbeat);
+  single.receive("MsgHeartbeat", { term: 5 });
+  single.settle();
+  single.lead();
+  assert.deepEqual([single.node.status().term, single.node.status().leadTransferee], [6, 0n]);
+  assert.equal(single.propose("x"), "ok");
+  single.receive("MsgHeartbeatResp", { term: 6, context: beat!.context });
+  single.settle();
+  assert.equal(
+    single.readies.some(({ readStates }) => readStates.length > 0),
+    false,
+  );
+});
+
+test("a new member is given time before it counts as inactive", () => {
+  const single = new Single({ voters: [1n], checkQuorum: true });
+  single.lead([]);
+  single.node.proposeConfChange({ id: 0n, type: 0, nodeId: 2n, context: emptyBytes });
+  single.settle();
+  for (let i = 0; i < 10; i++) single.node.tick();
+  assert.equal(single.node.status().role, "leader");
+  for (let i = 0; i < 10; i++) single.node.tick();
+  assert.equal(single.node.status().role, "follower");
+});
+
+test("whatever a leader sends puts off the follower's campaign", () => {
+  for (const kind of ["MsgApp", "MsgHeartbeat", "MsgSnap"] as const) {
+    const single = new Single();
+    for (let round = 0; round < 10; round++) {
+      single.receive(kind, { term: 1 });
+      for (let i = 0; i < 9; i++) single.node.tick();
+    }
+    assert.equal(single.node.status().role, "follower", kind);
+  }
+});
