@@ -38,7 +38,7 @@ export class MethodGate {
   watchLeader(responder: Responder): void {
     if (!wantsLeader(responder)) return;
     const stop = this.member.onLeaderLost(() => refuse(responder, "noLeader"));
-    responder.onCancel(stop);
+    responder.onEnded(stop);
   }
 
   private count(type: string, version: string): void {

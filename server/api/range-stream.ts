@@ -58,7 +58,7 @@ class Room {
   constructor(responder: Responder) {
     const run = (): void => this.wake?.();
     responder.onDrain(run);
-    responder.onCancel(run);
+    responder.onEnded(run);
   }
 
   wait(): Promise<void> {

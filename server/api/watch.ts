@@ -31,7 +31,7 @@ class WatchStream implements RequestSink {
     this.responder = responder;
     this.headers = context.headers;
     this.session = context.member.openWatch(() => this.pump());
-    responder.onCancel(() => this.session.close());
+    responder.onEnded(() => this.session.close());
     responder.onDrain(() => this.onDrain());
   }
 

@@ -49,7 +49,7 @@ export class GrpcCall implements Responder, MessageTarget {
   private handled = false;
   private requestEnded = false;
   private trailers: { "grpc-status": string; "grpc-message": string } = okTrailers;
-  private cancelled: (() => void)[] | undefined;
+  private whenEnded: (() => void)[] | undefined;
   private drained: (() => void) | undefined;
   private owner: Set<GrpcCall> | undefined;
   /** Compressed messages are inflated one after the other; what arrives meanwhile waits here. */
@@ -97,13 +97,14 @@ export class GrpcCall implements Responder, MessageTarget {
     stream.on("end", onEnd);
   }
 
-  /** Takes the call out of `owner` when it ends. */
-  onEnded(owner: Set<GrpcCall>): void {
+  /** Puts the call into `owner` until it ends. */
+  joinUntilEnded(owner: Set<GrpcCall>): void {
     this.owner = owner;
+    owner.add(this);
   }
 
   deadlinePassed(): void {
-    this.cancel(grpcCode.deadlineExceeded, "context deadline exceeded");
+    this.fail(grpcCode.deadlineExceeded, "context deadline exceeded");
   }
 
   metadata(name: string): string | undefined {
@@ -111,9 +112,10 @@ export class GrpcCall implements Responder, MessageTarget {
     return typeof value === "string" ? value : value?.[0];
   }
 
-  onCancel(run: () => void): void {
-    this.cancelled ??= [];
-    this.cancelled.push(run);
+  onEnded(run: () => void): void {
+    if (this.ended) run();
+    else if (this.whenEnded === undefined) this.whenEnded = [run];
+    else this.whenEnded.push(run);
   }
 
   onDrain(run: () => void): void {
@@ -164,7 +166,7 @@ export class GrpcCall implements Responder, MessageTarget {
   }
 
   onFault(fault: FramingFault): void {
-    this.cancel(fault.code, fault.message);
+    this.fail(fault.code, fault.message);
   }
 
   /** @internal for the stream's listeners */
@@ -180,7 +182,7 @@ export class GrpcCall implements Responder, MessageTarget {
 
   /** @internal for the stream's listeners */
   closed(): void {
-    if (!this.ended) this.cancel(grpcCode.canceled, "context canceled");
+    if (!this.ended) this.fail(grpcCode.canceled, "context canceled");
   }
 
   /** @internal for the stream's listeners */
@@ -191,14 +193,14 @@ export class GrpcCall implements Responder, MessageTarget {
   /** @internal for the stream's listeners */
   sendTrailers(): void {
     this.stream.sendTrailers(this.trailers);
-    if (!this.requestEnded) this.stream.close(constants.NGHTTP2_NO_ERROR);
+    if (!this.requestEnded) abandonRequest(this.stream);
   }
 
   private finishRequest(): void {
     this.requestEnded = true;
     if (this.ended) return;
     if (this.sink !== undefined) {
-      if (this.reader.partial) this.cancel(grpcCode.internal, "unexpected EOF");
+      if (this.reader.partial) this.fail(grpcCode.internal, "unexpected EOF");
       else this.sink.end();
     } else if (!this.handled) {
       this.fail(grpcCode.unknown, this.reader.partial ? "unexpected EOF" : "EOF");
@@ -219,7 +221,7 @@ export class GrpcCall implements Responder, MessageTarget {
 
   private inflate(message: Uint8Array, compressed: boolean): void {
     if (compressed && this.headers["grpc-encoding"] !== "gzip") {
-      this.cancel(grpcCode.internal, "grpc: compressed flag set with identity or empty encoding");
+      this.fail(grpcCode.internal, "grpc: compressed flag set with identity or empty encoding");
       return;
     }
     this.stream.pause();
@@ -235,11 +237,11 @@ export class GrpcCall implements Responder, MessageTarget {
       gunzip(message, { maxOutputLength: this.maxReceiveBytes }, (error, plain) => {
         if (error === null) this.deliver(plain);
         else if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE")
-          this.cancel(
+          this.fail(
             grpcCode.resourceExhausted,
             `grpc: received message after decompression larger than max ${this.maxReceiveBytes}`,
           );
-        else this.cancel(grpcCode.internal, "grpc: failed to decompress the message: EOF");
+        else this.fail(grpcCode.internal, "grpc: failed to decompress the message: EOF");
         resolve();
       });
     });
@@ -257,18 +259,14 @@ export class GrpcCall implements Responder, MessageTarget {
     stream.respond(headers, responseOptions);
   }
 
-  private cancel(code: GrpcCode, message: string): void {
-    if (this.ended) return;
-    this.fail(code, message);
-    const { cancelled } = this;
-    this.cancelled = undefined;
-    if (cancelled !== undefined) for (const run of cancelled) run();
-  }
-
   private count(code: GrpcCode): void {
     this.ended = true;
     this.registered.counters.handled[code]!++;
     this.owner?.delete(this);
+    const { whenEnded } = this;
+    if (whenEnded === undefined) return;
+    this.whenEnded = undefined;
+    for (const run of whenEnded) run();
   }
 
   private countSent(bytes: number): void {
@@ -295,8 +293,19 @@ export function refuse(
     trailersOnly,
   );
   if (stream.readableEnded) return;
-  // What the client still sends is thrown away until it has seen the answer.
+  abandonRequest(stream);
+}
+
+/**
+ * Throws away what the client still sends, and resets the stream once the answer is on its way. A
+ * reset in the same turn would overtake the trailers.
+ */
+function abandonRequest(stream: ServerHttp2Stream): void {
   stream.resume();
+  setImmediate(closeStream, stream);
+}
+
+function closeStream(stream: ServerHttp2Stream): void {
   stream.close(constants.NGHTTP2_NO_ERROR);
 }
 

@@ -127,10 +127,7 @@ export class GrpcServer {
       timeoutMs,
       deadlineMs: timeoutMs === undefined ? 0 : this.options.clock.monotonicMs() + timeoutMs,
     });
-    if (timeoutMs !== undefined) {
-      this.withDeadline.add(call);
-      call.onEnded(this.withDeadline);
-    }
+    if (timeoutMs !== undefined) call.joinUntilEnded(this.withDeadline);
     call.start();
     if (timeoutMs !== undefined && timeoutMs < 1) call.deadlinePassed();
   }

@@ -16,8 +16,8 @@ export interface Responder {
   readonly ended: boolean;
   /** The first value of a metadata key (lower case), or undefined. */
   metadata(name: string): string | undefined;
-  /** Calls `run` once if the call ends by the client, its deadline or the connection. */
-  onCancel(run: () => void): void;
+  /** Calls `run` once when the call is over, however it ended: here resources are freed. */
+  onEnded(run: () => void): void;
   /** Unary: the one message, and success. */
   reply(message: Uint8Array): void;
   /** Stream: one more message. False means: hold back until onDrain runs. */
