@@ -2,7 +2,7 @@
 // writes in the turn's batch (facts: apply rules §2, §3). Responses carry headers with only the
 // revision; the API adds identity and term. Every member computes the same state; only what is read
 // for an answer may be skipped where nobody waits for it.
-import { compareBytes } from "#base/bytes.ts";
+import { compareBytes, emptyBytes } from "#base/bytes.ts";
 import type { LeaseId } from "#base/ids.ts";
 import type { StateBatch } from "#base/state-batch.ts";
 import { EtcdError, etcdError } from "#proto/errors.ts";
@@ -36,6 +36,8 @@ export interface KvContext {
   /** False if nobody here waits for the answer: ranges inside transactions are then not read. */
   readonly answers: boolean;
 }
+
+const noLease = 0n as LeaseId;
 
 function header(revision: number): ResponseHeader {
   return { clusterId: 0n, memberId: 0n, revision, raftTerm: 0 };
@@ -76,8 +78,10 @@ function put(store: MvccStore, txn: WriteTxn, request: PutRequest): PutResponse 
     return { header: header(txn.main), prevKv: undefined };
   }
   const previous = ignoreValue || prevKv ? store.current(key) : undefined;
-  const value = ignoreValue ? previous!.value : request.value;
-  const lease = ignoreLease ? store.leaseOf(key)! : (request.lease as LeaseId);
+  // The key existed before the transaction, but "delete everything from a key on" (which the check
+  // for duplicates does not see) may have deleted it since. etcd crashes there; we put afresh.
+  const value = ignoreValue ? (previous?.value ?? emptyBytes) : request.value;
+  const lease = ignoreLease ? (store.leaseOf(key) ?? noLease) : (request.lease as LeaseId);
   txn.put(key, value, lease);
   return { header: header(txn.main), prevKv: prevKv ? previous : undefined };
 }

@@ -181,11 +181,11 @@ export class WriteTxn implements Changes {
   private notePrevious(slot: number, exists: boolean, key: Uint8Array): void {
     const { state, main } = this;
     const observer = state.observer!;
-    if (!observer.wantsAnyPrevious || !observer.wantsPrevious(key)) {
+    if (!exists || !observer.wantsAnyPrevious || !observer.wantsPrevious(key)) {
       this.previous.push(undefined);
-    } else if (slot !== none && state.index.table.headMain(slot) === main) {
+    } else if (state.index.table.headMain(slot) === main) {
       this.previous.push(this.previous[this.slots.indexOf(slot)]);
-    } else this.previous.push(exists ? (state.warmHead(slot) ?? null) : undefined);
+    } else this.previous.push(state.warmHead(slot) ?? null);
   }
 
   /** Reads within the transaction: its own changes are seen. Throws EtcdError. */
