@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { systemClock } from "#base/system-clock.ts";
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import { localLayout } from "#operator/platform/local/layout.ts";
+import { requireFreePorts } from "#operator/platform/local/ports.ts";
+import { Screen } from "#operator/platform/local/screen.ts";
+import { openState, writeState } from "#operator/platform/local/state.ts";
+import { lastFault, pauseMs, Supervisor } from "#operator/platform/local/supervisor.ts";
+import {
+  formatBytes,
+  leaderOf,
+  type MemberRow,
+  renderTable,
+  tableEssence,
+} from "#operator/platform/local/table.ts";
+
+function cluster(replicas: number, clientPort = 7000): EtcdCluster {
+  return {
+    metadata: { name: "c" },
+    spec: {
+      replicas,
+      options: { "snapshot-count": "7" },
+      local: { dataFolder: undefined, host: "127.0.0.1", clientPort, peerPort: 8000, portStep: 10 },
+    },
+  };
+}
+
+async function inFolder(run: (folder: string) => unknown): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "local-"));
+  try {
+    await run(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+test("every member gets its own place and the same initial cluster", () => {
+  const layout = localLayout(cluster(3), "/d");
+  const initial = "c-1=http://127.0.0.1:8000,c-2=http://127.0.0.1:8010,c-3=http://127.0.0.1:8020";
+  assert.equal(layout.initialCluster, initial);
+  assert.deepEqual(layout.members[1]?.args, [
+    "--name=c-2",
+    "--data-dir=/d/c-2",
+    "--listen-client-urls=http://127.0.0.1:7010",
+    "--advertise-client-urls=http://127.0.0.1:7010",
+    "--listen-peer-urls=http://127.0.0.1:8010",
+    "--initial-advertise-peer-urls=http://127.0.0.1:8010",
+    `--initial-cluster=${initial}`,
+    "--initial-cluster-token=local/c",
+    "--initial-cluster-state=new",
+    "--snapshot-count=7",
+  ]);
+});
+
+test("the initial cluster is frozen, and lost data is never bootstrapped anew", () =>
+  inFolder((folder) => {
+    const layout = localLayout(cluster(3), join(folder, "data"));
+    const state = openState(layout);
+    assert.equal(state.formed, false);
+    assert.deepEqual(openState(layout), state, "a second start while forming");
+    assert.throws(() => openState(localLayout(cluster(5), layout.folder)), {
+      code: "CLUSTER_CHANGED",
+      message: /asks for c-1=.*c-5=/,
+    });
+    for (const member of layout.members) {
+      mkdirSync(member.dataFolder);
+      writeFileSync(join(member.dataFolder, "x"), "");
+    }
+    writeState(layout, { ...state, formed: true });
+    assert.equal(openState(layout).formed, true);
+    rmSync(layout.members[2]?.dataFolder ?? "", { recursive: true });
+    assert.throws(() => openState(layout), { code: "DATA_LOST", message: /c-3 is empty/ });
+    writeFileSync(layout.stateFile, "{");
+    assert.throws(() => openState(layout), { code: "BAD_STATE" });
+    writeFileSync(layout.stateFile, '{"version": 9}');
+    assert.throws(() => openState(layout), { code: "BAD_STATE", message: /version is 9/ });
+  }));
+
+test("ports in use are all named, with the process of an earlier start", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  assert(address !== null && typeof address === "object");
+  const base = cluster(1, address.port);
+  const { local } = base.spec;
+  // The peer port is taken from the kernel's free ones as well.
+  const free = createServer();
+  await new Promise<void>((resolve) => free.listen(0, "127.0.0.1", resolve));
+  const other = free.address();
+  assert(other !== null && typeof other === "object");
+  await new Promise((resolve) => free.close(resolve));
+  const layout = localLayout(
+    { ...base, spec: { ...base.spec, local: { ...local, peerPort: other.port } } },
+    "/d",
+  );
+  try {
+    await assert.rejects(requireFreePorts(layout, { "c-1": process.pid }), {
+      code: "PORTS_IN_USE",
+      message: `ports in use on 127.0.0.1: c-1 (client ${address.port}, by process ${process.pid} of an earlier start: kill ${process.pid}). Stop what uses them, or set spec.local.clientPort and peerPort in the manifest`,
+    });
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+  await requireFreePorts(layout, {});
+});
+
+test("pauses between starts grow up to half a minute", () => {
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 6, 7, 60].map(pauseMs),
+    [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000],
+  );
+});
+
+test("what a log says was wrong", () =>
+  inFolder((folder) => {
+    const file = join(folder, "log");
+    const rows = [
+      ["", undefined],
+      ['{"level":"info","msg":"fine"}\n', undefined],
+      [
+        '{"level":"fatal","msg":"cannot start","error":"disk full"}\n{"level":"info","msg":"x"}\n',
+        "cannot start: disk full",
+      ],
+      ['{"level":"error","msg":"broken"}\n', "broken"],
+      ["Error: boom\n    at f (x.ts:1)\n\n", "Error: boom"],
+    ] as const;
+    for (const [text, want] of rows) {
+      writeFileSync(file, text);
+      assert.equal(lastFault(file), want, text);
+    }
+    assert.equal(lastFault(join(folder, "gone")), undefined);
+  }));
+
+test("a process that ends is started again, one that is told to stop is not", () =>
+  inFolder(async (folder) => {
+    const member = localLayout(cluster(1), folder).members[0];
+    assert(member !== undefined);
+    const program = join(folder, "program");
+    // Fails the first time; then runs until it is asked to end, and says so.
+    writeFileSync(
+      program,
+      `#!/bin/sh
+if [ ! -e ${folder}/second ]; then touch ${folder}/second; echo '{"level":"fatal","msg":"no luck"}'; exit 3; fi
+trap 'touch ${folder}/asked; exit 0' TERM
+touch ${folder}/up
+while :; do sleep 0.05; done
+`,
+      { mode: 0o755 },
+    );
+    const events: string[] = [];
+    const pauses: number[] = [];
+    let onStart = () => {};
+    const second = new Promise<void>((resolve) => {
+      onStart = resolve;
+    });
+    const supervisor = new Supervisor({
+      member,
+      program,
+      env: process.env,
+      // The pause before a restart is over at once.
+      clock: {
+        ...systemClock,
+        after: (delayMs, run) => {
+          pauses.push(delayMs);
+          return systemClock.after(delayMs === 1000 ? 0 : delayMs, run);
+        },
+      },
+      onEvent: (event) => {
+        events.push(event.kind === "ended" ? `ended ${event.how} ${event.fault}` : "started");
+        if (events.length === 3) onStart();
+      },
+    });
+    supervisor.start();
+    await second;
+    assert.deepEqual(events, ["started", "ended exit code 3 no luck", "started"]);
+    assert.equal(pauses[0], 1000);
+    assert.equal(supervisor.failures, 1);
+    while (!existsSync(join(folder, "up"))) await new Promise((resolve) => setImmediate(resolve));
+    await supervisor.stop();
+    assert.ok(existsSync(join(folder, "asked")), "it was asked by SIGTERM");
+    assert.deepEqual(supervisor.phase, { kind: "stopped" });
+    assert.equal(events.length, 3);
+    assert.match(readFileSync(member.logFile, "utf8"), /no luck/);
+  }));
+
+const rows: readonly MemberRow[] = [
+  {
+    name: "c-1",
+    clientUrl: "http://a:1",
+    process: "running",
+    status: {
+      kind: "answers",
+      memberId: 1n,
+      leaderId: 2n,
+      isLearner: false,
+      term: 3,
+      index: 10,
+      sizeBytes: 1536,
+    },
+  },
+  {
+    name: "c-2",
+    clientUrl: "http://b:1",
+    process: "running",
+    status: {
+      kind: "answers",
+      memberId: 2n,
+      leaderId: 2n,
+      isLearner: false,
+      term: 3,
+      index: 9,
+      sizeBytes: 100,
+    },
+  },
+  { name: "c-3", clientUrl: "http://c:1", process: "starts in 3 s", status: { kind: "silent" } },
+];
+
+test("the table", () => {
+  assert.deepEqual(renderTable(rows), [
+    "MEMBER  ENDPOINT    PROCESS        ROLE      TERM  INDEX     SIZE",
+    "c-1     http://a:1  running        follower     3     10  1.5 KiB",
+    "c-2     http://b:1  running        leader       3      9    100 B",
+    "c-3     http://c:1  starts in 3 s  -            -      -        -",
+  ]);
+  assert.deepEqual(leaderOf(rows), { name: "c-2", term: 3 });
+  assert.equal(leaderOf(rows.slice(2)), undefined);
+  assert.deepEqual(leaderOf(rows.slice(0, 1)), { name: "2", term: 3 });
+  assert.equal(tableEssence(rows), "c-1 running follower\nc-2 running leader\nc-3 starts in 3 s -");
+  assert.deepEqual([0, 1023, 1024, 5 << 20, 3 * 2 ** 40].map(formatBytes), [
+    "0 B",
+    "1023 B",
+    "1.0 KiB",
+    "5.0 MiB",
+    "3.0 TiB",
+  ]);
+});
+
+test("a terminal is redrawn, a file gets only what changed", () => {
+  const draw = (isTerminal: boolean) => {
+    const out: string[] = [];
+    const screen = new Screen({ isTerminal, write: (text) => out.push(text) });
+    screen.line("hello");
+    screen.block(["a", "b"], "1");
+    screen.block(["a", "c"], "1");
+    screen.line("news");
+    screen.block(["d"], "2");
+    return out.join("");
+  };
+  assert.equal(draw(false), "hello\na\nb\nnews\nd\n");
+  assert.equal(
+    draw(true),
+    "hello\na\nb\n\x1b[2A\x1b[Ja\nc\n\x1b[2A\x1b[Jnews\na\nc\n\x1b[2A\x1b[Jd\n",
+  );
+});
