@@ -1,0 +1,36 @@
+// Builds what tests need from other languages: the reference etcd and the client programs. Minutes
+// when cold, seconds when cached: `npm run test:toolchains`.
+import { locateReference } from "#test/reference/reference.ts";
+import { build, missingTools, programs } from "./programs.ts";
+
+function seconds(since: number): string {
+  return `${((Date.now() - since) / 1000).toFixed(1)} s`;
+}
+
+let failures = 0;
+const started = Date.now();
+const reference = await locateReference();
+if (typeof reference === "string") {
+  failures++;
+  console.log(`FAIL reference: ${reference}`);
+} else {
+  console.log(`ok reference (${seconds(started)})`);
+}
+for (const program of programs) {
+  const begun = Date.now();
+  const missing = missingTools(program);
+  if (missing.length > 0) {
+    console.log(`skip ${program.name}: ${missing.join(", ")} not on PATH`);
+    if (process.env["CI"] === "true") failures++;
+    continue;
+  }
+  try {
+    const built = await build(program);
+    console.log(`ok ${program.name}: ${program.library} (${built ? seconds(begun) : "cached"})`);
+  } catch (error) {
+    failures++;
+    console.log(`FAIL ${program.name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+console.log(`toolchains took ${seconds(started)}`);
+process.exitCode = failures > 0 ? 1 : 0;
