@@ -23,6 +23,8 @@ export class FakeMember {
   readonly snapshots: (readonly [MemberId, boolean])[] = [];
   readonly saved: Buffer[] = [];
   readonly removed = new Set<MemberId>();
+  /** Paths of the stream requests that have been handled. */
+  readonly dialled: string[] = [];
   wasRemoved = false;
   failSave = false;
   url = "";
@@ -99,6 +101,10 @@ export class FakeMember {
         log,
       }),
     );
+    this.server.on("request", (request) => {
+      const path = request.url ?? "";
+      if (path.startsWith("/raft/stream/")) this.note(() => this.dialled.push(path));
+    });
   }
 
   private note(change: () => void): void {

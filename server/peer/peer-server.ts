@@ -9,16 +9,23 @@ import type { Log } from "#base/log.ts";
 import { isEtcdError } from "#proto/errors.ts";
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "#proto/gen/lease.ts";
 import { LeaseInternalRequest, LeaseInternalResponse } from "#proto/gen/leasestate.ts";
-import type { HashKVResponse } from "#proto/gen/maintenance.ts";
 import { Message, MessageType } from "#proto/gen/raft.ts";
 import { isLinkHeartbeat, readSnapshotEnvelope, streamFrameLimit } from "#server/peer/framing.ts";
-import { minClusterVersion, readBody } from "#server/peer/peer-http.ts";
 import {
-  notPrimaryLessorCode,
-  type PeerApi,
-  type PeerHandler,
-  type PeerIdentity,
-} from "#server/peer/ports.ts";
+  allow,
+  decoded,
+  hashKvJson,
+  header,
+  json,
+  leaseFailure,
+  parseDecimalId,
+  parseRevision,
+  parseVersion,
+  plain,
+  protobuf,
+} from "#server/peer/peer-answers.ts";
+import { minClusterVersion, readBody } from "#server/peer/peer-http.ts";
+import type { PeerApi, PeerHandler, PeerIdentity } from "#server/peer/ports.ts";
 import type { StreamKind } from "#server/peer/stream-writer.ts";
 import type { PeerTransport } from "#server/peer/transport.ts";
 
@@ -41,6 +48,11 @@ export const peerServerOptions: ServerOptions = {
   headersTimeout: 10_000,
   noDelay: true,
 };
+
+const streamKinds: ReadonlyMap<string, StreamKind> = new Map([
+  ["/raft/stream/message", "message"],
+  ["/raft/stream/msgapp", "msgapp"],
+]);
 
 /** A stream whose connection takes nothing for so long is given up. */
 const idleMs = 5000;
@@ -372,105 +384,4 @@ class PeerServer {
     response.setHeader("Content-Type", "text/plain");
     response.end(String(enabled));
   }
-}
-
-const streamKinds: ReadonlyMap<string, StreamKind> = new Map([
-  ["/raft/stream/message", "message"],
-  ["/raft/stream/msgapp", "msgapp"],
-]);
-
-function header(request: IncomingMessage, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === "string" ? value : undefined;
-}
-
-/** An error of Go's http.Error: its headers, and the text with one newline. */
-function plain(response: ServerResponse, status: number, text: string): void {
-  response.setHeader("Content-Type", "text/plain; charset=utf-8");
-  response.setHeader("X-Content-Type-Options", "nosniff");
-  response.statusCode = status;
-  response.end(`${text}\n`);
-}
-
-function json(response: ServerResponse, status: number, text: string): void {
-  response.setHeader("Content-Type", "application/json");
-  response.statusCode = status;
-  response.end(text);
-}
-
-function protobuf(response: ServerResponse, bytes: Uint8Array): void {
-  response.setHeader("Content-Type", "application/protobuf");
-  response.end(bytes);
-}
-
-function allow(request: IncomingMessage, response: ServerResponse, method: string): boolean {
-  if (request.method === method) return true;
-  response.setHeader("Allow", method);
-  plain(response, 405, "Method Not Allowed");
-  return false;
-}
-
-function leaseFailure(response: ServerResponse, error: unknown, otherStatus: number): void {
-  if (error instanceof InvariantError) throw error;
-  if (isEtcdError(error, "leaseNotFound")) {
-    plain(response, 404, "lease not found");
-  } else if (isEtcdError(error, "timeoutWaitAppliedIndex")) {
-    plain(response, 408, "waiting for node to catch up its applied index has timed out");
-  } else {
-    const lost = error instanceof OperatingError && error.code === notPrimaryLessorCode;
-    plain(response, otherStatus, lost ? "not a primary lessor" : errorText(error));
-  }
-}
-
-/** major × 2^16 + minor of a semantic version, or undefined if it is none. */
-function parseVersion(text: string): number | undefined {
-  const match = /^(\d{1,4})\.(\d{1,4})\.\d+(?:[-+].*)?$/.exec(text);
-  return match === null ? undefined : Number(match[1]) * 65536 + Number(match[2]);
-}
-
-function parseDecimalId(text: string): bigint | undefined {
-  if (!/^\d{1,20}$/.test(text)) return undefined;
-  const id = BigInt(text);
-  return id < 1n << 64n ? id : undefined;
-}
-
-function decoded<T>(decode: () => T): T | undefined {
-  try {
-    return decode();
-  } catch {
-    return undefined;
-  }
-}
-
-/** The revision of a HashKV request in JSON; undefined if it is malformed. */
-function parseRevision(body: Buffer): number | undefined {
-  const parsed: unknown = decoded(() => JSON.parse(body.toString()));
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return undefined;
-  const { revision = 0 } = parsed as { readonly revision?: unknown };
-  return Number.isSafeInteger(revision) ? (revision as number) : undefined;
-}
-
-/** As Go writes it: members that are zero are left out. */
-function hashKvJson(answer: HashKVResponse): string {
-  const { header: head } = answer;
-  const fields = (rows: readonly (readonly [string, bigint | number | string])[]): string =>
-    `{${rows
-      .filter(([, value]) => typeof value === "string" || value !== 0)
-      .filter(([, value]) => value !== 0n)
-      .map(([name, value]) => `"${name}":${value}`)
-      .join(",")}}`;
-  return fields([
-    [
-      "header",
-      fields([
-        ["cluster_id", head?.clusterId ?? 0n],
-        ["member_id", head?.memberId ?? 0n],
-        ["revision", head?.revision ?? 0],
-        ["raft_term", head?.raftTerm ?? 0],
-      ]),
-    ],
-    ["hash", answer.hash],
-    ["compact_revision", answer.compactRevision],
-    ["hash_revision", answer.hashRevision],
-  ]);
 }

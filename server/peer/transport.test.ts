@@ -38,6 +38,9 @@ async function untilConnected(from: FakeMember, to: FakeMember): Promise<void> {
 test("two transports stream messages and appends to each other, in order", async (t) => {
   const [a, b] = (await members(t, 1n, 2n)) as [FakeMember, FakeMember];
   connect([a, b]);
+  // Both streams, lest the first appends take another way than the rest.
+  await a.until(() => a.dialled.length === 2);
+  await b.until(() => b.dialled.length === 2);
   await untilConnected(a, b);
   await untilConnected(b, a);
   assert.notEqual(a.transport.activeSince(2n), undefined);
