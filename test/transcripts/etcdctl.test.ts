@@ -1,0 +1,210 @@
+// Every command line of cases.ts through the reference etcdctl and through ours: stdout, stderr and
+// exit code must agree, but for what differs by nature (lease IDs, times, sizes) and the rows of
+// docs/compatibility.md. To run some only: CASES='lease' node --test test/transcripts/etcdctl.test.ts
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  freePorts,
+  type Reference,
+  referenceOrSkip,
+  startReferenceCluster,
+} from "#test/reference/reference.ts";
+import { type Case, cases } from "./cases.ts";
+
+const ourEntry = fileURLToPath(new URL("../../ctl/etcdctl.ts", import.meta.url));
+const commandLimitMs = 20_000;
+
+interface Outcome {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number | string | null;
+}
+
+interface Side {
+  readonly file: string;
+  readonly prefix: readonly string[];
+}
+
+function run(
+  side: Side,
+  each: Case,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(side.file, [...side.prefix, ...args], { env, stdio: "pipe" });
+    let stdout = "";
+    let stderr = "";
+    let stopped = false;
+    const timer = setTimeout(() => child.kill("SIGKILL"), commandLimitMs);
+    child.stdout.setEncoding("latin1").on("data", (chunk: string) => {
+      stdout += chunk;
+      const wanted = each.stopAfterLines;
+      if (wanted === undefined || stdout.split("\n").length <= wanted) return;
+      stopped = true;
+      child.kill("SIGKILL");
+    });
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+      stderr += chunk;
+    });
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      clearTimeout(timer);
+      const lines = stdout.split("\n").slice(0, each.stopAfterLines);
+      resolve(
+        stopped
+          ? { stdout: lines.join("\n"), stderr, code: "stopped" }
+          : { stdout, stderr, code: code ?? signal },
+      );
+    });
+    child.stdin.on("error", () => {});
+    child.stdin.end(each.stdin ?? "");
+  });
+}
+
+/** Log lines: the message and the fields that say something, without time, place and trace. */
+function logLine(line: string): string | undefined {
+  if (!line.startsWith('{"level":')) return line;
+  const {
+    ts: _ts,
+    caller: _caller,
+    stacktrace: _trace,
+    logger: _logger,
+    took: _took,
+    ...rest
+  } = JSON.parse(line) as Record<string, unknown>;
+  // The reference logs every failed attempt and each step of a snapshot's file.
+  if (rest["msg"] === "retrying of unary invoker failed") return undefined;
+  if (rest["msg"] === "created temporary db file" || rest["msg"] === "fetching snapshot") {
+    return undefined;
+  }
+  return JSON.stringify(rest);
+}
+
+function normalise(each: Case, outcome: Outcome): Outcome {
+  let { stdout } = outcome;
+  let stderr = outcome.stderr
+    .split("\n")
+    .map(logLine)
+    .filter((line) => line !== undefined)
+    .join("\n");
+  const errorLines = stderr.split("\n");
+  if (each.firstErrorLine) {
+    stderr = errorLines[0] ?? "";
+    // Help, in our own words.
+    if (stderr === "") stdout = stdout === "" ? "" : "some help";
+  }
+  stdout = stdout.replace(/^etcd-ts version: .*\n/m, "");
+  if (each.loose === "lease") {
+    stdout = stdout
+      .replace(/"(ID|id|lease)":\d+/g, '"$1":0')
+      .replace(/"(ID|Lease)" : [0-9a-f]+/g, '"$1" : 0')
+      .replace(/\b[0-9a-f]{16}\b/g, "LEASE")
+      .replace(/remaining\(\d+s\)/, "remaining(0s)")
+      .replace(/"(ttl|TTL)":\d+/g, '"$1":0')
+      .replace(/"TTL" : \d+/g, '"TTL" : 0');
+    stderr = stderr.replace(/\b[0-9a-f]{16}\b/g, "LEASE");
+    // A lease's ID within a key's protobuf is a varint of nine bytes.
+    if (each.args.includes("protobuf") && stdout.includes("leased")) stdout = "";
+    if (each.args[1] === "list") stdout = stdout.split("\n").sort().join("\n");
+  }
+  if (each.loose === "status") {
+    stdout = stdout
+      .replace(/[\d.]+(ms|µs|s)\b/g, "TIME")
+      .replace(/[\d.]+\xc2\xb5s\b/g, "TIME")
+      .replace(/ *TIME/g, " TIME")
+      .replace(/[\d.]+ [kM]B/g, "SIZE")
+      .replace(/ +SIZE/g, " SIZE")
+      .replace(/(?:\xe2\x94\x80)+/g, "-")
+      .replace(/\d+%/g, "N%")
+      .replace(/ +N%/g, " N%")
+      .replace(/ +(TOOK|IN USE|DB SIZE) +/g, " $1 ")
+      .replace(/"(raftIndex|raftAppliedIndex|dbSize|dbSizeInUse)":\d+/g, '"$1":0')
+      .replace(/"(RaftIndex|RaftAppliedIndex|DBSize|DBSizeInUse)" : \d+/g, '"$1" : 0')
+      .replace(/(, \d+), \d+, \d+, , , false/g, "$1, INDEX")
+      .replace(/\b(\d+) \xe2\x94\x82 +(\d+) \xe2\x94\x82/g, "INDEX");
+  }
+  if (each.loose === "hash") {
+    stdout = stdout
+      .replace(/"hash":\d+/g, '"hash":0')
+      .replace(/"Hash" : \d+/g, '"Hash" : 0')
+      .replace(/, \d+, /g, ", HASH, ")
+      .replace(/(?:\xe2\x94\x80)+/g, "-")
+      .replace(/ +HASH +/, " HASH ")
+      .replace(/\xe2\x94\x82 +\d{6,} /g, "HASH ");
+  }
+  if (each.loose === "defrag") {
+    stdout = stdout.replace(/took .*/, "took");
+    stderr = stderr.replace(/took [^(]*/, "took ");
+  }
+  // Of what a protobuf value cannot be shown, the reference prints pointers.
+  stderr = stderr.replace(/(marshal unsupported for type \S+).*/, "$1");
+  return { stdout, stderr, code: outcome.code };
+}
+
+/** All outcomes of one side, against a fresh server. */
+async function transcript(
+  reference: Reference,
+  side: Side,
+  ports: readonly number[],
+  chosen: readonly Case[],
+): Promise<Outcome[]> {
+  const server = await startReferenceCluster(reference, { ports });
+  const [member] = server.members;
+  const endpoint = member?.clientUrl.replace("http://", "") ?? "";
+  const outcomes: Outcome[] = [];
+  let lease = "0";
+  try {
+    for (const each of chosen) {
+      const fill = (text: string): string =>
+        text.replace("$LEASE", lease).replace("$ENDPOINT", endpoint);
+      const args = [
+        ...(each.bare ? [] : ["--endpoints", endpoint]),
+        ...each.args.map(fill).filter((word, i) => word !== "" || i > 0 || each.args.length > 1),
+      ];
+      const env = Object.fromEntries(
+        Object.entries({ ...process.env, ...each.env })
+          .filter(([name]) => !name.startsWith("ETCD") || each.env?.[name] !== undefined)
+          .map(([name, value]) => [name, fill(value ?? "")]),
+      );
+      const outcome = await run(side, each, args, env);
+      const granted = /^lease ([0-9a-f]{16}) granted with/.exec(outcome.stdout);
+      if (granted !== null && lease === "0") lease = granted[1] ?? "0";
+      outcomes.push(normalise(each, outcome));
+    }
+  } finally {
+    await server.stop();
+  }
+  return outcomes;
+}
+
+test("etcdctl answers as the reference does", async (t) => {
+  const reference = await referenceOrSkip(t);
+  if (reference === undefined) return;
+  const pattern = process.env["CASES"];
+  const chosen =
+    pattern === undefined
+      ? cases
+      : cases.filter((each) => new RegExp(pattern).test(each.args.join(" ")));
+  assert.ok(pattern !== undefined || chosen.length >= 120, "at least 120 command lines");
+  const ports = await freePorts(2);
+  const theirs = await transcript(
+    reference,
+    { file: reference.etcdctl, prefix: [] },
+    ports,
+    chosen,
+  );
+  const ours = await transcript(
+    reference,
+    { file: process.execPath, prefix: [ourEntry] },
+    ports,
+    chosen,
+  );
+  for (const [i, each] of chosen.entries()) {
+    const stdin = each.stdin === undefined ? "" : ` < ${JSON.stringify(each.stdin)}`;
+    const name = `${JSON.stringify(each.env ?? {})} etcdctl ${each.args.join(" ")}${stdin}`;
+    await t.test(name, () => assert.deepEqual(ours[i], theirs[i]));
+  }
+});
