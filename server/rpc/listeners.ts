@@ -1,6 +1,6 @@
 // The listeners of client URLs: one port serves HTTP/1.1 and gRPC, told apart by the first bytes of
 // a connection (by ALPN on secure ones).
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -169,24 +169,29 @@ class ConnectionDoor {
     const patience = this.options.clock.after(this.options.limits.firstBytesMs, () => {
       stream.destroy();
     });
+    // Held here and not put back at once: bytes put back are readable again, in an endless loop.
+    let held: Buffer | undefined;
     const onReadable = (): void => {
       const chunk = stream.read() as Buffer | null;
       if (chunk === null) return;
-      const start = chunk.toString("latin1", 0, preface.length);
+      const bytes: Buffer = held === undefined ? chunk : Buffer.concat([held, chunk]);
+      const start = bytes.toString("latin1", 0, preface.length);
       if (start.length < preface.length && preface.startsWith(start)) {
-        stream.unshift(chunk);
-        if (stream.readableEnded) stream.destroy();
+        held = bytes;
         return;
       }
       patience.cancel();
       stream.off("readable", onReadable);
+      stream.off("end", onEnd);
       stream.off("close", onClose);
-      stream.unshift(chunk);
+      stream.unshift(bytes);
       if (start === preface) this.grpc.serve(stream);
       else this.http.emit("connection", stream);
     };
+    const onEnd = (): void => void stream.destroy();
     const onClose = (): void => patience.cancel();
     stream.on("readable", onReadable);
+    stream.once("end", onEnd);
     stream.once("close", onClose);
   }
 }

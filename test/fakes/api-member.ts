@@ -342,6 +342,10 @@ export class FakeWatchSession implements WatchSession {
     }
   }
 
+  get watchCount(): number {
+    return this.watches.size;
+  }
+
   next(): WatchResponse | undefined {
     return this.queue.shift();
   }

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { seededRandom } from "#base/random.ts";
+import {
+  encodeStatusMessage,
+  type FramingFault,
+  frameMessage,
+  MessageReader,
+  parseTimeoutMs,
+} from "./grpc-framing.ts";
+
+function readAll(chunks: readonly Buffer[], maxBytes: number) {
+  const messages: string[] = [];
+  const faults: FramingFault[] = [];
+  const target = {
+    onMessage: (message: Uint8Array) => void messages.push(Buffer.from(message).toString("latin1")),
+    onFault: (fault: FramingFault) => void faults.push(fault),
+  };
+  const reader = new MessageReader(target, maxBytes);
+  for (const chunk of chunks) reader.push(chunk);
+  return { messages, faults, partial: reader.partial };
+}
+
+test("messages come out whole however the bytes are cut", () => {
+  const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  const random = seededRandom(seed);
+  const replay = `SEED=${seed} node --test server/rpc/grpc-framing.test.ts`;
+  for (let round = 0; round < 500; round++) {
+    const messages = Array.from({ length: random.below(6) }, () =>
+      String.fromCharCode(97 + random.below(26)).repeat(random.below(4) * random.below(40)),
+    );
+    const bytes = Buffer.concat(messages.map((message) => frameMessage(Buffer.from(message))));
+    const chunks: Buffer[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const size = 1 + random.below(random.chance(0.5) ? 8 : 200);
+      chunks.push(bytes.subarray(at, at + size));
+      at += size;
+    }
+    const got = readAll(chunks, 1000);
+    assert.deepEqual(got, { messages, faults: [], partial: false }, replay);
+  }
+});
+
+test("a length beyond the limit faults before its bytes arrive, once", () => {
+  const prefix = Buffer.of(0, 0, 0, 1, 1);
+  const got = readAll([frameMessage(Buffer.from("ok")), prefix, Buffer.alloc(300)], 256);
+  assert.deepEqual(got.messages, ["ok"]);
+  assert.deepEqual(got.faults, [
+    { code: 8, message: "grpc: received message larger than max (257 vs. 256)" },
+  ]);
+});
+
+test("a message of exactly the limit passes", () => {
+  const message = Buffer.alloc(256, "x");
+  assert.equal(readAll([frameMessage(message)], 256).messages[0], message.toString());
+});
+
+test("timeouts", () => {
+  const cases: readonly (readonly [string, number | string])[] = [
+    ["1H", 3_600_000],
+    ["2M", 120_000],
+    ["5S", 5000],
+    ["99999999m", 99_999_999],
+    ["1500u", 1.5],
+    ["S", 'transport: timeout string is too short: "S"'],
+    ["123456789S", 'transport: timeout string is too long: "123456789S"'],
+    ["5s", 'transport: timeout unit is not recognized: "5s"'],
+    ["-5S", 'strconv.ParseUint: parsing "-5": invalid syntax'],
+  ];
+  for (const [header, expected] of cases) assert.equal(parseTimeoutMs(header), expected, header);
+});
+
+test("status messages are percent-encoded outside printable ASCII", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["etcdserver: key not found", "etcdserver: key not found"],
+    ["100%", "100%25"],
+    ["a\nb", "a%0Ab"],
+    ["ü€", "%C3%BC%E2%82%AC"],
+    ['"~ ', '"~ '],
+  ];
+  for (const [plain, encoded] of cases) {
+    assert.equal(encodeStatusMessage(plain), encoded);
+    assert.equal(decodeURIComponent(encodeStatusMessage(plain)), plain);
+  }
+});

@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { OperatingError } from "#base/errors.ts";
+import { silentLog } from "#base/log.ts";
+import { systemClock } from "#base/system-clock.ts";
+import { framed, RawClient } from "#test/fakes/raw-grpc.ts";
+import { type ConnectionLimits, defaultLimits } from "./limits.ts";
+import { parseListenUrl } from "./listen-url.ts";
+import { type ClientListeners, startClientListeners } from "./listeners.ts";
+import { type Responder, ServiceRegistry } from "./service-registry.ts";
+
+const echo = "/test.Echo/Say";
+const wait = "/test.Echo/Wait";
+
+interface TestServer extends AsyncDisposable {
+  readonly listeners: ClientListeners;
+  readonly url: string;
+  readonly registry: ServiceRegistry;
+  /** The next call to Wait. */
+  waiting(): Promise<Responder>;
+}
+
+async function start(limits: Partial<ConnectionLimits> = {}): Promise<TestServer> {
+  const registry = new ServiceRegistry();
+  const arrived: Responder[] = [];
+  let wake: (() => void) | undefined;
+  registry.add({
+    path: echo,
+    requestStream: false,
+    responseStream: false,
+    handle: (request, responder) => responder.reply(new Uint8Array(request)),
+  });
+  registry.add({
+    path: wait,
+    requestStream: false,
+    responseStream: false,
+    handle(_request, responder) {
+      arrived.push(responder);
+      wake?.();
+    },
+  });
+  const listeners = await startClientListeners({
+    urls: ["http://127.0.0.1:0"],
+    registry,
+    http: (_request, response) => void response.end("http"),
+    limits: { ...defaultLimits(1000), ...limits },
+    clock: systemClock,
+    log: silentLog,
+  });
+  return {
+    listeners,
+    registry,
+    url: `http://${listeners.addresses[0]}`,
+    async waiting() {
+      while (arrived.length === 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      return arrived.shift()!;
+    },
+    [Symbol.asyncDispose]: () => listeners.close(0),
+  };
+}
+
+test("one port serves both HTTP versions", async () => {
+  await using server = await start();
+  using client = new RawClient(server.url);
+  const body = framed(Buffer.from("hello"));
+  const answer = await client.call({ path: echo, body });
+  assert.deepEqual([answer.code, answer.body], [0, body]);
+  assert.equal(await (await fetch(server.url)).text(), "http");
+});
+
+test("compressed messages are inflated, and bombs are refused", async () => {
+  await using server = await start();
+  using client = new RawClient(server.url);
+  const headers = { "grpc-encoding": "gzip" };
+  const call = (plain: Buffer) =>
+    client.call({ path: echo, body: framed(gzipSync(plain), 1), headers });
+  assert.deepEqual((await call(Buffer.from("hi"))).body, framed(Buffer.from("hi")));
+  const bomb = await call(Buffer.alloc(5_000_000));
+  assert.equal(bomb.code, 8);
+  assert.match(bomb.message, /larger than max/);
+});
+
+test("a port in use is named, and nothing stays open", async () => {
+  await using server = await start();
+  const port = server.url.split(":").at(-1);
+  const options = {
+    urls: ["http://127.0.0.1:0", `http://127.0.0.1:${port}`],
+    registry: server.registry,
+    http: () => {},
+    limits: defaultLimits(1000),
+    clock: systemClock,
+    log: silentLog,
+  };
+  await assert.rejects(startClientListeners(options), (error: OperatingError) => {
+    assert.ok(error instanceof OperatingError);
+    assert.equal(error.code, "EADDRINUSE");
+    assert.match(
+      error.message,
+      new RegExp(`cannot listen on http://127\\.0\\.0\\.1:${port}: address`),
+    );
+    return true;
+  });
+});
+
+test("listen URLs", () => {
+  const good: readonly (readonly [string, string, number, string | undefined])[] = [
+    ["http://127.0.0.1:2379", "127.0.0.1", 2379, undefined],
+    ["http://127.0.0.1:2379/", "127.0.0.1", 2379, undefined],
+    ["https://[::1]:0", "::1", 0, undefined],
+    ["http://:2379", "", 2379, undefined],
+    ["unix://some.sock:10", "", 0, "some.sock:10"],
+  ];
+  for (const [url, host, port, path] of good) {
+    const got = parseListenUrl(url);
+    assert.deepEqual([got.host, got.port, got.path], [host, port, path], url);
+    assert.equal(got.secure, url.startsWith("https"));
+  }
+  for (const url of ["", "ftp://a:1", "http://a", "http://a:1/b", "http://a:99999", "unix://"])
+    assert.throws(() => parseListenUrl(url), OperatingError, url);
+});
+
+test("closing lets a running call finish and refuses new connections", async () => {
+  const server = await start();
+  using client = new RawClient(server.url);
+  const answer = client.call({ path: wait, body: framed(Buffer.from("x")) });
+  const responder = await server.waiting();
+  const closed = server.listeners.close(10_000);
+  const socket = connect(Number(server.url.split(":").at(-1)), "127.0.0.1");
+  const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];
+  assert.equal(error.code, "ECONNREFUSED");
+  responder.reply(Buffer.from("done"));
+  assert.deepEqual((await answer).body, framed(Buffer.from("done")));
+  await closed;
+});
+
+test("closing ends calls that take too long", async () => {
+  const server = await start();
+  using client = new RawClient(server.url);
+  const answer = client.call({ path: wait, body: framed(Buffer.from("x")) });
+  const responder = await server.waiting();
+  const ended = new Promise<void>((resolve) => responder.onEnded(resolve));
+  await server.listeners.close(10);
+  await ended;
+  assert.equal((await answer).code, -1);
+});
+
+test("a client that goes away ends its call", async () => {
+  await using server = await start();
+  const client = new RawClient(server.url);
+  const answer = client.call({ path: wait, body: framed(Buffer.from("x")) });
+  const responder = await server.waiting();
+  const ended = new Promise<void>((resolve) => responder.onEnded(resolve));
+  client[Symbol.dispose]();
+  await ended;
+  await answer;
+  assert.ok(responder.ended);
+  responder.reply(Buffer.from("too late"));
+  const [, waited] = [...server.registry.all()];
+  assert.equal(waited!.counters.handled[1], 1, "counted as canceled, once");
+});
+
+test("a client that pings too often is cut off", async () => {
+  await using server = await start();
+  const session = connectHttp2(server.url);
+  session.on("error", () => {});
+  const goaway = once(session, "goaway");
+  await once(session, "connect");
+  for (let i = 0; i < 5 && !session.destroyed; i++) session.ping(() => {});
+  const [code, , debug] = (await goaway) as [number, number, Buffer];
+  assert.deepEqual([code, Buffer.from(debug).toString()], [11, "too_many_pings"]);
+  session.destroy();
+});
+
+test("a connection that says nothing is closed after its patience", async () => {
+  await using server = await start({ firstBytesMs: 50 });
+  const socket = connect(Number(server.url.split(":").at(-1)), "127.0.0.1");
+  socket.resume();
+  socket.write("PRI");
+  await once(socket, "close");
+});
+
+test("a connection that ends before it said enough is closed", async () => {
+  await using server = await start();
+  const socket = connect(Number(server.url.split(":").at(-1)), "127.0.0.1");
+  socket.resume();
+  socket.end("PRI");
+  await once(socket, "close");
+});
+
+test("headers beyond the limit are refused on HTTP/1.1", async () => {
+  await using server = await start({ maxHeaderBytes: 4096 });
+  const answer = await fetch(server.url, { headers: { big: "x".repeat(8192) } });
+  assert.equal(answer.status, 431);
+});
