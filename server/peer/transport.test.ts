@@ -18,9 +18,11 @@ async function members(t: TestContext, ...ids: MemberId[]): Promise<FakeMember[]
   return all;
 }
 
-function connect(all: readonly FakeMember[]): void {
+/** Resolves once both streams have been dialled everywhere, lest messages take different ways. */
+async function connect(all: readonly FakeMember[]): Promise<void> {
   for (const one of all) for (const other of all) one.transport.addPeer(other.id, [other.url]);
   for (const one of all) one.transport.start();
+  for (const one of all) await one.until(() => one.dialled.length >= 2 * (all.length - 1));
 }
 
 const heartbeat = (from: FakeMember, to: FakeMember, term: number): Message =>
@@ -37,10 +39,7 @@ async function untilConnected(from: FakeMember, to: FakeMember): Promise<void> {
 
 test("two transports stream messages and appends to each other, in order", async (t) => {
   const [a, b] = (await members(t, 1n, 2n)) as [FakeMember, FakeMember];
-  connect([a, b]);
-  // Both streams, lest the first appends take another way than the rest.
-  await a.until(() => a.dialled.length === 2);
-  await b.until(() => b.dialled.length === 2);
+  await connect([a, b]);
   await untilConnected(a, b);
   await untilConnected(b, a);
   assert.notEqual(a.transport.activeSince(2n), undefined);
@@ -72,7 +71,7 @@ const hex = (message: Message): string =>
 
 test("a peer that comes back is dialled again, and is reported unreachable in between", async (t) => {
   const [a, b] = (await members(t, 1n, 2n)) as [FakeMember, FakeMember];
-  connect([a, b]);
+  await connect([a, b]);
   await untilConnected(a, b);
   const port = (b.server.address() as AddressInfo).port;
   await b.stop();
@@ -109,7 +108,7 @@ test("a URL that does not answer gives way to the next", async (t) => {
 
 test("acknowledgements of one batch leave as the last of them", async (t) => {
   const [a, b] = (await members(t, 1n, 2n)) as [FakeMember, FakeMember];
-  connect([a, b]);
+  await connect([a, b]);
   await untilConnected(a, b);
   const ack = (index: number, reject = false): Message =>
     Message.create({ type: MessageType.MsgAppResp, from: 1n, to: 2n, term: 3, index, reject });
@@ -136,7 +135,7 @@ test("a sender that is no member is answered through a pipeline", async (t) => {
 
 test("a snapshot arrives with its database, and both ends learn how it went", async (t) => {
   const [a, b] = (await members(t, 1n, 2n)) as [FakeMember, FakeMember];
-  connect([a, b]);
+  await connect([a, b]);
   const message = Message.create({ type: MessageType.MsgSnap, from: 1n, to: 2n, term: 3 });
   const database = Buffer.alloc(3_000_000, "etcd");
   const body = async function* (): AsyncGenerator<Uint8Array> {
@@ -169,7 +168,7 @@ test("a snapshot arrives with its database, and both ends learn how it went", as
 test("a member that was removed is told so", async (t) => {
   const [a, b] = (await members(t, 1n, 2n)) as [FakeMember, FakeMember];
   b.removed.add(1n);
-  connect([a, b]);
+  await connect([a, b]);
   await a.until(() => a.wasRemoved);
   assert.deepEqual(b.received, []);
 });
