@@ -51,7 +51,10 @@ export class Checkers {
     const key = `${member} ${term}`;
     const other = this.votes.get(key) ?? candidate;
     if (other !== candidate) {
-      throw new Violation("one vote a term", `${member} voted for ${other} and ${candidate} in ${term}`);
+      throw new Violation(
+        "one vote a term",
+        `${member} voted for ${other} and ${candidate} in ${term}`,
+      );
     }
     this.votes.set(key, candidate);
   }
@@ -68,7 +71,10 @@ export class Checkers {
     if (known === undefined) {
       terms.set(entry.term, { digest, previousTerm });
     } else if (known.digest !== digest || known.previousTerm !== previousTerm) {
-      throw new Violation("log matching", `${member} wrote another entry ${entry.index} of term ${entry.term}`);
+      throw new Violation(
+        "log matching",
+        `${member} wrote another entry ${entry.index} of term ${entry.term}`,
+      );
     }
   }
 
@@ -114,7 +120,10 @@ export class Checkers {
   /** A read sees everything that was committed before it was asked for. */
   read(member: bigint, index: number, wanted: number): void {
     if (index < wanted) {
-      throw new Violation("linearizable reads", `${member} may read at ${index}, asked for after ${wanted} was committed`);
+      throw new Violation(
+        "linearizable reads",
+        `${member} may read at ${index}, asked for after ${wanted} was committed`,
+      );
     }
   }
 }

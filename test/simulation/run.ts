@@ -1,6 +1,7 @@
 // Runs seeds: `npm run sim -- --seeds 1000`, one alone with `--seed N`, as many as fit into a time
 // with `--seconds N`; `--bug NAME` runs against raft with that fault planted (bugs.ts).
 import { parseArgs } from "node:util";
+import { type BugName, bugs, plant } from "./bugs.ts";
 import { Counters } from "./counters.ts";
 
 const { values } = parseArgs({
@@ -11,9 +12,15 @@ const { values } = parseArgs({
     seconds: { type: "string" },
     "storm-seconds": { type: "string", default: "60" },
     counters: { type: "boolean", default: false },
+    bug: { type: "string" },
   },
 });
 
+if (values.bug !== undefined) {
+  if (!(values.bug in bugs))
+    throw new Error(`no bug ${values.bug}: ${Object.keys(bugs).join(", ")}`);
+  plant(values.bug as BugName);
+}
 const { World } = await import("./world.ts");
 
 function runSeed(seed: number, counters: Counters): void {
@@ -38,7 +45,8 @@ let ran = 0;
 while (ran < count && Date.now() < endMs) runSeed(first + ran++, counters);
 process.stdout.write(`${ran} seeds passed\n`);
 if (values.counters) {
-  for (const [name, n] of counters.counts) process.stdout.write(`${String(n).padStart(10)}  ${name}\n`);
+  for (const [name, n] of counters.counts)
+    process.stdout.write(`${String(n).padStart(10)}  ${name}\n`);
 }
 const missing = counters.missing();
 if (ran >= 50 && missing.length > 0) {

@@ -1,6 +1,6 @@
 // One simulated member: the real RawNode and MemoryLog, driven in the order that server/node's Ready
 // loop keeps, over a disk and a network that fail.
-import { utf8, uint64Bytes } from "#base/bytes.ts";
+import { uint64Bytes, utf8 } from "#base/bytes.ts";
 import type { MemberId } from "#base/ids.ts";
 import { type Random, seededRandom } from "#base/random.ts";
 import {

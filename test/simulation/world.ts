@@ -195,14 +195,18 @@ export class World {
 
   private cut(): void {
     const { random } = this;
-    const side = new Set(this.nodes.filter(() => random.chance(0.4)).map((node) => node.id as bigint));
+    const side = new Set(
+      this.nodes.filter(() => random.chance(0.4)).map((node) => node.id as bigint),
+    );
     // Often it is the leader that is alone: that is where old leaders come from.
     const leader = this.leader();
     if (leader !== undefined && random.chance(0.5)) {
       side.clear();
       side.add(leader.id);
     }
-    const others = new Set(this.nodes.map((node) => node.id as bigint).filter((id) => !side.has(id)));
+    const others = new Set(
+      this.nodes.map((node) => node.id as bigint).filter((id) => !side.has(id)),
+    );
     const oneWay = random.chance(0.3);
     this.counters.add(oneWay ? "one-way partition" : "partition");
     const untilMs = this.timeline.nowMs + 500 + random.below(8000);
@@ -241,8 +245,8 @@ export class World {
     );
     const dice = random.below(10);
     const change = (type: ConfChangeType, nodeId: bigint): void =>
-      leader.input((raw) =>
-        void raw.proposeConfChange({ id: 0n, type, nodeId, context: new Uint8Array(0) }),
+      leader.input(
+        (raw) => void raw.proposeConfChange({ id: 0n, type, nodeId, context: new Uint8Array(0) }),
       );
     if (dice < 4 && fresh !== undefined && voters.length < 7) {
       if (fresh.raw === undefined) fresh.start();
@@ -270,12 +274,13 @@ export class World {
       if (fresh.raw === undefined) fresh.start();
       changes.push({ type: ConfChangeType.ConfChangeAddNode as never, nodeId: fresh.id });
     }
-    leader.input((raw: RawNode) =>
-      void raw.proposeConfChangeV2({
-        transition: ConfChangeTransition.ConfChangeTransitionJointImplicit,
-        changes,
-        context: new Uint8Array(0),
-      }),
+    leader.input(
+      (raw: RawNode) =>
+        void raw.proposeConfChangeV2({
+          transition: ConfChangeTransition.ConfChangeTransitionJointImplicit,
+          changes,
+          context: new Uint8Array(0),
+        }),
     );
   }
 
@@ -284,11 +289,15 @@ export class World {
     const isSnapshot = message.type === MessageType.MsgSnap;
     const fate = (): void => {
       const to = this.nodes[Number(message.to) - 1];
-      if (this.isCut(from, message.to)) counters.add("message cut by a partition");
-      else if (to === undefined || to.raw === undefined) return this.snapshotFate(isSnapshot, from, message, false);
-      else if (random.chance(this.loss)) counters.add("message dropped");
-      else return this.deliver(from, to, message, isSnapshot);
-      this.snapshotFate(isSnapshot, from, message, false);
+      const cut = this.isCut(from, message.to);
+      const dropped = !cut && random.chance(this.loss);
+      if (cut) counters.add("message cut by a partition");
+      if (dropped) counters.add("message dropped");
+      if (cut || dropped || to?.raw === undefined) {
+        this.snapshotFate(isSnapshot, from, message, false);
+      } else {
+        this.deliver(from, to, message, isSnapshot);
+      }
     };
     fate();
     if (!isSnapshot && random.chance(this.doubling)) {
@@ -333,7 +342,9 @@ export class World {
       if (node.life > 0) this.restart(node);
     }
     // One write that must go through: without it nothing shows that the cluster lives.
-    this.timeline.after(healMs / 2, () => this.leader()?.input((raw) => void raw.propose(proposalData(0))));
+    this.timeline.after(healMs / 2, () =>
+      this.leader()?.input((raw) => void raw.propose(proposalData(0))),
+    );
   }
 
   private checkHealed(): void {
@@ -350,7 +361,10 @@ export class World {
       }
     }
     if (leader.app.index < this.checkers.highestCommitted) {
-      throw new Violation("state machine safety", "a committed entry is gone after all faults ceased");
+      throw new Violation(
+        "state machine safety",
+        "a committed entry is gone after all faults ceased",
+      );
     }
   }
 }

@@ -1,0 +1,109 @@
+// Bugs to plant in raft, each a change of a few characters that review could miss. The simulation
+// must find every one, or it proves nothing. A bug is put into the source while it is loaded; the
+// text it replaces must occur exactly once, so that a bug cannot silently stop being planted.
+import { readFileSync } from "node:fs";
+import { registerHooks, stripTypeScriptTypes } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface Bug {
+  /** What goes wrong. */
+  readonly about: string;
+  /** Below server/raft. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const bugs = {
+  "minority-commits": {
+    about: "an entry counts as committed with one acknowledgement too few",
+    file: "quorum.ts",
+    find: "sorted[count - (Math.floor(count / 2) + 1)]",
+    replace: "sorted[count - Math.floor(count / 2)]",
+  },
+  "votes-twice": {
+    about: "a member gives its vote again in a term",
+    file: "election.ts",
+    find: "    raft.vote === message.from ||\n",
+    replace: "    raft.vote !== raft.id ||\n",
+  },
+  "stale-log-wins": {
+    about: "a vote is given to a candidate whose log is behind",
+    file: "election.ts",
+    find: "if (free && raft.log.isUpToDate({ index: message.index, term: message.logTerm })) {",
+    replace: "if (free) {",
+  },
+  "vote-not-synced": {
+    about: "a vote is told before it is on the disk, and a crash forgets it",
+    file: "raw-node.ts",
+    find: "const mustSync = entries.length > 0 || votedOrNewTerm;",
+    replace: "const mustSync = entries.length > 0;",
+  },
+  "commit-beyond-match": {
+    about: "a heartbeat tells a commit index that the follower's log may not match",
+    file: "replication.ts",
+    find: "message.commit = Math.min(member.match, raft.log.committed);",
+    replace: "message.commit = raft.log.committed;",
+  },
+  "conflicting-suffix-kept": {
+    about: "a follower keeps its own entries where the leader has others",
+    file: "log.ts",
+    find: "if (this.matches(entry.index, entry.term)) continue;",
+    replace: "if (entry.index <= this.lastIndex()) continue;",
+  },
+  "previous-term-unchecked": {
+    about: "a follower appends behind an entry that the leader does not have",
+    file: "log.ts",
+    find: "if (!this.matches(prevIndex, prevTerm)) return undefined;",
+    replace: "if (prevIndex > this.lastIndex()) return undefined;",
+  },
+  "old-leader-reads": {
+    about: "a leader answers reads without asking whether it still leads",
+    file: "raft.ts",
+    find: "if (this.tracker.isSingleton && this.tracker.isVoter(this.id)) {",
+    replace: 'if (this.role === "leader") {',
+  },
+  "new-leader-reads-early": {
+    about: "a new leader answers reads before it has committed in its term",
+    file: "leader.ts",
+    find: "if (raft.committedInTerm) return raft.beginRead",
+    replace: "if (raft.term > 0) return raft.beginRead",
+  },
+  "two-changes-at-once": {
+    about: "a change of membership is accepted while another is unapplied",
+    file: "leader.ts",
+    find: "if (anotherBefore || raft.pendingConfIndex > raft.log.applied) return false;",
+    replace: "if (anotherBefore) return false;",
+  },
+  "snapshot-forgets-suffix": {
+    about: "a snapshot throws away acknowledged entries behind it",
+    file: "follower.ts",
+    find: "if (raft.log.matches(index, term)) {",
+    replace: "if (raft.log.matches(index, term) && term < 0) {",
+  },
+} as const satisfies Record<string, Bug>;
+
+export type BugName = keyof typeof bugs;
+
+/** The source with the bug in it. Throws if its place is not there exactly once. */
+export function planted(name: string, bug: Bug, source: string): string {
+  const parts = source.split(bug.find);
+  if (parts.length !== 2) {
+    throw new Error(`bug ${name}: its place occurs ${parts.length - 1} times in ${bug.file}`);
+  }
+  return parts.join(bug.replace);
+}
+
+/** From now on modules of raft are loaded with the bug in them. */
+export function plant(name: BugName): void {
+  const bug = bugs[name];
+  const victim = join(import.meta.dirname, "..", "..", "server", "raft", bug.file);
+  registerHooks({
+    load(url, context, next) {
+      if (!url.startsWith("file:") || fileURLToPath(url) !== victim) return next(url, context);
+      const source = stripTypeScriptTypes(planted(name, bug, readFileSync(victim, "utf8")));
+      return { format: "module", source, shortCircuit: true };
+    },
+  });
+}
