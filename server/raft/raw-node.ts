@@ -191,7 +191,7 @@ export class RawNode {
       appliedBytes: payloadBytes(committed),
     };
     raft.selfVoteDue = false;
-    const mustSync = entries.length > 0 || votedOrNewTerm;
+    const mustSync = entries.length > 0 || snapshot !== undefined || votedOrNewTerm;
     return { softState, hardState, readStates, entries, snapshot, committed, messages, mustSync };
   }
 

@@ -32,6 +32,6 @@ export interface Ready {
   readonly snapshot: Snapshot | undefined;
   readonly committed: readonly Entry[];
   readonly messages: readonly Message[];
-  /** True if term or vote changed or there are entries. */
+  /** True if term or vote changed, or there are entries or a snapshot: all that messages promise. */
   readonly mustSync: boolean;
 }
