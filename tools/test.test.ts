@@ -17,6 +17,9 @@ test("the last line counts, and skips fail under CI", () => {
   ]);
   assert.equal(summary(skipping, true).at(-1), "3 passed, 2 failed");
   assert.deepEqual([isGood(skipping, false), isGood(skipping, true)], [true, false]);
+  const asRoot: Tally = { ...good, skips: new Map([["needs a user other than root, …", 1]]) };
+  assert.equal(isGood(asRoot, true), true);
+  assert.equal(summary(asRoot, true).at(-1), "3 passed, 0 failed, 1 skipped");
   const failing: Tally = { ...good, failures: [{ name: "n", file: "f.ts", error: "a\nb" }] };
   assert.deepEqual(summary(failing, false), [
     "FAILED f.ts: n",
