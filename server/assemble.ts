@@ -1,20 +1,21 @@
 // Wires one member from its parts: folders, log, state, raft, peers, API. Beside main.ts the only
 // file that knows adapters. Whatever was opened is closed again if a later step fails.
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import type { Clock } from "#base/clock.ts";
 import { OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
+import { httpEndpoints } from "#server/api/http-endpoints.ts";
+import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { Alarms } from "#server/apply/alarms.ts";
-import { makeFolder } from "#server/backend/folder.ts";
-import { openRocksBackend } from "#server/backend/rocks-backend.ts";
+import { defaultWalDir, openStateFolder } from "#server/backend/state-folder.ts";
 import { bootstrapMembers } from "#server/config/bootstrap.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
 import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
+import { addMemberMetrics, type DurationMeters } from "#server/member-metrics.ts";
 import { confStateOf, initialCluster, initialEntries } from "#server/membership/bootstrap-ids.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import { Members } from "#server/membership/members.ts";
@@ -48,6 +49,8 @@ export interface Surroundings {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: Random;
+  /** This process, as another one that wants its folder is told. */
+  readonly processName: string;
   /** Runs in a later turn of the event loop. */
   schedule(run: () => void): void;
   /** The process cannot go on. */
@@ -94,15 +97,17 @@ async function closeAll(closers: Closers): Promise<void> {
 /** Log and state as found or made, and who this member is. */
 async function openStorage(config: ServerConfig, around: Surroundings, closers: Closers) {
   const first = firstMembers(config);
-  const walDir = config.walDir ?? join(config.dataDir, "member", "wal");
+  const walDir = config.walDir ?? defaultWalDir(config.dataDir);
   const known = await walExists(walDir);
   const identity = known
     ? undefined
     : { memberId: first.self.id, clusterId: first.cluster.clusterId };
-  await makeFolder(join(config.dataDir, "member"));
-  const backend = await openRocksBackend(join(config.dataDir, "member", "state"), { create: true });
-  closers.push(() => backend.close());
-  const folder = { backend };
+  const folder = await openStateFolder({
+    dataDir: config.dataDir,
+    log: around.log,
+    holder: around.processName,
+  });
+  closers.push(() => folder.close());
   const { wal, contents } = await openWal({ dir: walDir, identity, log: around.log });
   closers.push(() => wal.close());
   const memoryLog = new MemoryLog();
@@ -158,7 +163,11 @@ async function start(
   const applied = await readApplied(folder.backend);
   await loadSmallBuckets(folder.backend, { members, alarms, lessor });
   const store = await MvccStore.load(folder.backend, lessor, { crc32c, pause });
-  const hub = new WatchHub(store, { pause, maxRequestBytes: config.maxRequestBytes });
+  const hub = new WatchHub(store, {
+    pause,
+    maxRequestBytes: config.maxRequestBytes,
+    fatal: around.fatal,
+  });
   if (members.list().length === 0) members.expect(first.cluster.members);
   if (applied.index > memoryLog.lastIndex()) {
     throw new OperatingError(
@@ -216,6 +225,7 @@ async function start(
   });
   closers.push(async () => compaction.stop());
   let checkpoints: Checkpoints | undefined;
+  const meters: DurationMeters = { logSynced: () => {}, applied: () => {} };
   const member: Member = new Member({
     clusterId,
     memberId,
@@ -247,7 +257,7 @@ async function start(
     }),
     appliedIndex: applied.index,
     appliedTerm: applied.term,
-    meters: { logSynced() {}, applied() {} },
+    meters,
     schedule: around.schedule,
     fatal: around.fatal,
     onRemoved: around.removed,
@@ -319,14 +329,18 @@ async function start(
   const serve = async (): Promise<void> => {
     await publication.publish();
     const registry = new ServiceRegistry();
-    registerV3Services(registry, api, config);
+    const { gate } = registerV3Services(registry, api, config);
+    const metrics = new Metrics({ member: api, registry, gate, serverVersion });
+    addMemberMetrics(metrics, member, meters);
     const listeners = await startClientListeners({
       urls: config.listenClientUrls.map((url) => url.text),
       registry,
-      http: (_request, response) => {
-        response.statusCode = 404;
-        response.end("404 page not found\n");
-      },
+      http: httpEndpoints({
+        member: api,
+        serverVersion,
+        metrics,
+        onHealth: (healthy) => metrics.countHealth(healthy),
+      }),
       limits: defaultLimits(config.maxRequestBytes),
       clock,
       log,

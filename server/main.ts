@@ -1,6 +1,7 @@
 // The process of one member: configuration in, log out, signals, and the only process.exit.
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { errorText, OperatingError } from "#base/errors.ts";
 import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
@@ -99,6 +100,7 @@ async function main(): Promise<void> {
       clock: systemClock,
       log,
       random: seededRandom(randomBytes(4).readInt32LE()),
+      processName: `process ${process.pid} on ${hostname()}`,
       schedule: setImmediate,
       fatal: (error) => die(error, "the server cannot go on"),
       removed: () => {

@@ -66,7 +66,10 @@ export class Checkers {
   appended(member: bigint, entry: Entry, previousTerm: number): void {
     const digest = digestOf(entry.data, entry.type + 1);
     let terms = this.entries.get(entry.index);
-    if (terms === undefined) this.entries.set(entry.index, (terms = new Map()));
+    if (terms === undefined) {
+      terms = new Map();
+      this.entries.set(entry.index, terms);
+    }
     const known = terms.get(entry.term);
     if (known === undefined) {
       terms.set(entry.term, { digest, previousTerm });
