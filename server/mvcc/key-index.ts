@@ -7,6 +7,7 @@
 // Nodes are removed when empty and never merged: keys leave only by compaction.
 import type { Buffer } from "node:buffer";
 import { assert } from "#base/assert.ts";
+import { hashKey, KeyHash } from "#server/mvcc/key-hash.ts";
 import { KeyTable, none, type Revision } from "#server/mvcc/key-table.ts";
 
 const LEAF_MAX = 128;
@@ -58,6 +59,7 @@ export interface Position {
 
 export class KeyIndex {
   readonly table = new KeyTable();
+  private readonly hash = new KeyHash();
   private root: Node = newLeaf();
 
   /** Number of keys that exist now. */
@@ -67,6 +69,11 @@ export class KeyIndex {
 
   /** The slot of `key`, or none. It stays valid until the key is removed by compaction. */
   find(key: Uint8Array): number {
+    const found = this.hash.find(hashKey(key), key, this.table);
+    return found !== none || this.hash.crowded === 0 ? found : this.findInTree(key);
+  }
+
+  private findInTree(key: Uint8Array): number {
     let node = this.root;
     while (!isLeaf(node)) node = node.children[this.childOf(node, key)]!;
     const at = this.lowerBound(node, key);
@@ -91,6 +98,7 @@ export class KeyIndex {
   /** Adds a key that find did not find. */
   insert(key: Uint8Array, revision: Revision): number {
     const slot = this.table.add(key, revision);
+    this.hash.add(slot, hashKey(key));
     const split = this.insertInto(this.root, slot, key, revision.tombstone ? 0 : 1);
     if (split !== undefined) {
       this.root = {
@@ -160,24 +168,47 @@ export class KeyIndex {
   }
 
   private childOf(node: Inner, key: Uint8Array): number {
+    const { bounds } = node;
     let low = 1;
     let high = node.children.length;
+    // What lies between two bounds shares what both share with the key: no need to compare it again.
+    let lowShared = 0;
+    let highShared = 0;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compare(node.bounds[middle]!, key) <= 0) low = middle + 1;
-      else high = middle;
+      const bound = bounds[middle]!;
+      const end = Math.min(bound.length, key.length);
+      let i = Math.min(lowShared, highShared);
+      while (i < end && bound[i] === key[i]) i++;
+      const order = i < end ? bound[i]! - key[i]! : bound.length - key.length;
+      if (order <= 0) {
+        low = middle + 1;
+        lowShared = i;
+      } else {
+        high = middle;
+        highShared = i;
+      }
     }
     return low - 1;
   }
 
   /** The first place in the leaf whose key is not below `key`. */
   private lowerBound(leaf: Leaf, key: Uint8Array): number {
+    const { table } = this;
     let low = 0;
     let high = leaf.count;
+    let lowShared = 0;
+    let highShared = 0;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.table.compareKey(leaf.slots[middle]!, key) < 0) low = middle + 1;
-      else high = middle;
+      const from = Math.min(lowShared, highShared);
+      if (table.compareKey(leaf.slots[middle]!, key, from) < 0) {
+        low = middle + 1;
+        lowShared = table.shared;
+      } else {
+        high = middle;
+        highShared = table.shared;
+      }
     }
     return low;
   }
@@ -231,6 +262,11 @@ export class KeyIndex {
     return slot;
   }
 
+  /** Bytes held, tree nodes not counted. */
+  get byteSize(): number {
+    return this.table.byteSize + this.hash.byteSize;
+  }
+
   key(slot: number): Buffer {
     return this.table.key(slot);
   }
@@ -239,6 +275,7 @@ export class KeyIndex {
   remove(slot: number): void {
     const key = this.table.key(slot);
     assert(!this.table.alive(slot), "a key that exists is removed from the index");
+    this.hash.delete(slot, hashKey(key));
     this.removeFrom(this.root, slot, key);
     if (!isLeaf(this.root)) {
       while (!isLeaf(this.root) && this.root.children.length === 1) {

@@ -104,6 +104,9 @@ export class KeyTable {
   private readonly arenas: (Arena | undefined)[] = [];
   private open = -1;
 
+  /** Leading bytes that the last compareKey found equal. */
+  shared = 0;
+
   // What the last successful `at` found.
   main = 0;
   sub = 0;
@@ -284,18 +287,21 @@ export class KeyTable {
     return bytes.subarray(offset, offset + this.slots.words[slot * SLOT_WORDS + KEY_LENGTH]!);
   }
 
-  /** Orders the slot's key against `key`, bytewise. */
-  compareKey(slot: number, key: Uint8Array): number {
+  /**
+   * Orders the slot's key against `key`, bytewise; the first `from` bytes are known to be equal.
+   * `shared` then tells how many are.
+   */
+  compareKey(slot: number, key: Uint8Array, from = 0): number {
     const address = this.slots.doubles[slot * SLOT_DOUBLES + KEY_ADDRESS]!;
-    const offset = address % ARENA_SHIFT;
-    const { bytes } = this.arenas[(address - offset) / ARENA_SHIFT]!;
+    const arena = Math.floor(address / ARENA_SHIFT);
+    const offset = address - arena * ARENA_SHIFT;
+    const { bytes } = this.arenas[arena]!;
     const length = this.slots.words[slot * SLOT_WORDS + KEY_LENGTH]!;
-    const shared = Math.min(length, key.length);
-    for (let i = 0; i < shared; i++) {
-      const difference = bytes[offset + i]! - key[i]!;
-      if (difference !== 0) return difference;
-    }
-    return length - key.length;
+    const end = Math.min(length, key.length);
+    let i = from;
+    while (i < end && bytes[offset + i] === key[i]) i++;
+    this.shared = i;
+    return i < end ? bytes[offset + i]! - key[i]! : length - key.length;
   }
 
   private storeKey(key: Uint8Array): number {
