@@ -301,6 +301,19 @@ test("keep-alives are answered in order and the stream ends with the client's si
   assert.equal((await ended).code, status.OK);
 });
 
+test("an open watch ends with a status that clients resume elsewhere when the server closes", async () => {
+  const server = await startApiServer();
+  using client = new TestClient(server.address);
+  const stream = client.bidi(...watch);
+  const next = reader<WatchResponse>(stream);
+  stream.write(watchOf("a"));
+  assert.equal((await next()).created, true);
+  const closed = server[Symbol.asyncDispose]();
+  await assert.rejects(next(), /14 UNAVAILABLE: etcdserver: server stopped/);
+  await closed;
+  assert.equal(server.member.sessions.size, 0);
+});
+
 test("many calls at once on one connection are all answered", async () => {
   await using server = await startApiServer();
   using client = new TestClient(server.address);

@@ -51,7 +51,8 @@ export class GrpcCall implements Responder, MessageTarget {
   private trailers: { "grpc-status": string; "grpc-message": string } = okTrailers;
   private whenEnded: (() => void)[] | undefined;
   private drained: (() => void) | undefined;
-  private owner: Set<GrpcCall> | undefined;
+  private open: Set<GrpcCall> | undefined;
+  private expiring: Set<GrpcCall> | undefined;
   /** Compressed messages are inflated one after the other; what arrives meanwhile waits here. */
   private inflating: Promise<void> | undefined;
 
@@ -97,10 +98,18 @@ export class GrpcCall implements Responder, MessageTarget {
     stream.on("end", onEnd);
   }
 
-  /** Puts the call into `owner` until it ends. */
-  joinUntilEnded(owner: Set<GrpcCall>): void {
-    this.owner = owner;
-    owner.add(this);
+  /** Puts the call into `open`, and into `expiring` if it has a deadline, until it ends. */
+  joinUntilEnded(open: Set<GrpcCall>, expiring: Set<GrpcCall>): void {
+    this.open = open;
+    open.add(this);
+    if (this.timeoutMs === undefined) return;
+    this.expiring = expiring;
+    expiring.add(this);
+  }
+
+  get isStream(): boolean {
+    const { method } = this.registered;
+    return method.requestStream || method.responseStream;
   }
 
   deadlinePassed(): void {
@@ -262,7 +271,8 @@ export class GrpcCall implements Responder, MessageTarget {
   private count(code: GrpcCode): void {
     this.ended = true;
     this.registered.counters.handled[code]!++;
-    this.owner?.delete(this);
+    this.open?.delete(this);
+    this.expiring?.delete(this);
     const { whenEnded } = this;
     if (whenEnded === undefined) return;
     this.whenEnded = undefined;

@@ -14,7 +14,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
-import { grpcCode } from "#proto/errors.ts";
+import { errorTable, grpcCode } from "#proto/errors.ts";
 import { GrpcCall, refuse } from "./grpc-call.ts";
 import { parseTimeoutMs } from "./grpc-framing.ts";
 import { KeepaliveGuard } from "./keepalive-guard.ts";
@@ -24,6 +24,8 @@ import type { ServiceRegistry } from "./service-registry.ts";
 const streamWindowBytes = 1 << 20;
 const connectionWindowBytes = 1 << 24;
 const deadlineSweepMs = 20;
+/** How long the last statuses may take to leave, once the server closes. */
+const lastWordsMs = 500;
 
 export interface GrpcServerOptions {
   readonly registry: ServiceRegistry;
@@ -39,6 +41,7 @@ export class GrpcServer {
   private readonly options: GrpcServerOptions;
   private readonly http2: Http2Server;
   private readonly sessions = new Set<ServerHttp2Session>();
+  private readonly calls = new Set<GrpcCall>();
   private readonly withDeadline = new Set<GrpcCall>();
   private readonly sweep: { cancel(): void };
 
@@ -68,17 +71,26 @@ export class GrpcServer {
     this.http2.emit("connection", socket);
   }
 
-  /** Lets running calls finish for `graceMs`, then ends them. */
+  /**
+   * Ends streams at once, lets unary calls finish for `graceMs`, then ends them too. All get a
+   * status that makes clients go to another member: watches would not survive a mere reset.
+   */
   async close(graceMs: number): Promise<void> {
-    const open = [...this.sessions].map(
+    const { clock } = this.options;
+    const closed = [...this.sessions].map(
       (session) => new Promise<void>((resolve) => session.once("close", resolve)),
     );
+    for (const call of this.calls) if (call.isStream) stopped(call);
     for (const session of this.sessions) session.close();
-    const late = this.options.clock.after(graceMs, () => {
+    const late = clock.after(graceMs, () => {
+      for (const call of this.calls) stopped(call);
+    });
+    const tooLate = clock.after(graceMs + lastWordsMs, () => {
       for (const session of this.sessions) session.destroy();
     });
-    await Promise.all(open);
+    await Promise.all(closed);
     late.cancel();
+    tooLate.cancel();
     this.sweep.cancel();
   }
 
@@ -127,7 +139,7 @@ export class GrpcServer {
       timeoutMs,
       deadlineMs: timeoutMs === undefined ? 0 : this.options.clock.monotonicMs() + timeoutMs,
     });
-    if (timeoutMs !== undefined) call.joinUntilEnded(this.withDeadline);
+    call.joinUntilEnded(this.calls, this.withDeadline);
     call.start();
     if (timeoutMs !== undefined && timeoutMs < 1) call.deadlinePassed();
   }
@@ -142,6 +154,11 @@ export class GrpcServer {
     const nowMs = this.options.clock.monotonicMs();
     for (const call of this.withDeadline) if (call.deadlineMs <= nowMs) call.deadlinePassed();
   }
+}
+
+function stopped(call: GrpcCall): void {
+  const [code, message] = errorTable.stopped;
+  call.fail(code, `etcdserver: ${message}`);
 }
 
 function isGrpc(contentType: string): boolean {

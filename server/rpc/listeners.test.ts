@@ -141,7 +141,7 @@ test("closing lets a running call finish and refuses new connections", async () 
   await closed;
 });
 
-test("closing ends calls that take too long", async () => {
+test("closing ends calls that take too long, with a status that clients retry elsewhere", async () => {
   const server = await start();
   using client = new RawClient(server.url);
   const answer = client.call({ path: wait, body: framed(Buffer.from("x")) });
@@ -149,7 +149,8 @@ test("closing ends calls that take too long", async () => {
   const ended = new Promise<void>((resolve) => responder.onEnded(resolve));
   await server.listeners.close(10);
   await ended;
-  assert.equal((await answer).code, -1);
+  const { code, message } = await answer;
+  assert.deepEqual([code, message], [14, "etcdserver: server stopped"]);
 });
 
 test("a client that goes away ends its call", async () => {
