@@ -288,7 +288,7 @@ export class Member {
     const { clock, lessor, log, memberId } = this.parts;
     const led = this.leadership.isLeader;
     const { newLeader, lost } = this.leadership.update(state, clock.monotonicMs());
-    if (lost || newLeader) this.reads.leaderChanged(() => etcdError("leaderChanged"));
+    if (newLeader) this.reads.leaderChanged(() => etcdError("leaderChanged"));
     if (led && !this.leadership.isLeader) lessor.demote();
     if (newLeader) {
       const term = this.parts.raft.status().term;
