@@ -69,7 +69,14 @@ export function openRequest(base: string, request: PeerRequest): ClientRequest {
     } else {
       socket.setTimeout(request.idleTimeoutMs);
     }
+    // A connection used again may report a silence that began before this request.
+    let grace = opened.reusedSocket;
     const late = (): void => {
+      if (grace) {
+        grace = false;
+        socket.setTimeout(request.idleTimeoutMs);
+        return;
+      }
       opened.destroy(
         new OperatingError("PEER_TIMEOUT", `no answer from the peer URL ${base} in time`),
       );

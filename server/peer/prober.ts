@@ -1,6 +1,5 @@
 // Asks a peer every few seconds whether it is there, how far away, and what time it has (facts: peer
 // protocol §7). Nothing depends on the answers but logs and metrics.
-import type { Agent } from "node:http";
 import type { SecureContextOptions } from "node:tls";
 import type { Clock, Timer } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
@@ -17,7 +16,6 @@ export interface ProberPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly urls: PeerUrls;
-  readonly agent: (url: string) => Agent;
   readonly tls: SecureContextOptions | undefined;
   readonly dialTimeoutMs: number;
   /** Called with each round trip that was answered, in seconds. */
@@ -66,12 +64,12 @@ export class Prober {
   }
 
   private async remoteTime(url: string): Promise<number> {
-    const { agent, tls, dialTimeoutMs } = this.ports;
+    const { tls, dialTimeoutMs } = this.ports;
     const request = openRequest(url, {
       method: "GET",
       path: "/raft/probing",
       headers: {},
-      agent: agent(url),
+      agent: false,
       dialTimeoutMs,
       idleTimeoutMs: periodMs,
       tls,

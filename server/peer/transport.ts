@@ -258,7 +258,6 @@ export class PeerTransport {
       readers: [reader("msgapp"), reader("message")],
       prober: new Prober(id, {
         ...link,
-        agent,
         roundTrip: (seconds) => this.ports.onRoundTrip?.(id, seconds),
       }),
     };
