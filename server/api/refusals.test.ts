@@ -2,6 +2,7 @@
 // the second test asks it again.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { PutRequest, type RequestOp, TxnRequest } from "#proto/gen/kv.ts";
 import { type ApiServer, startApiServer } from "#test/fakes/api-server.ts";
 import { framed, type RawCall, RawClient } from "#test/fakes/raw-grpc.ts";
@@ -103,6 +104,39 @@ const cases: readonly (readonly [string, RawCall, number, number, string])[] = [
     200,
     13,
     "grpc: failed to decompress the message: EOF",
+  ],
+  [
+    "not compressed at all",
+    {
+      path: `${kv}Range`,
+      body: framed(Buffer.from("this is no gzip"), 1),
+      headers: { "grpc-encoding": "gzip" },
+    },
+    200,
+    13,
+    "grpc: failed to decompress the message: gzip: invalid header",
+  ],
+  [
+    "compressed and cut",
+    {
+      path: `${kv}Range`,
+      body: framed(gzipSync(Buffer.alloc(500)).subarray(0, 15), 1),
+      headers: { "grpc-encoding": "gzip" },
+    },
+    200,
+    13,
+    "grpc: failed to read decompressed data: unexpected EOF",
+  ],
+  [
+    "compressed beyond the limit",
+    {
+      path: `${kv}Range`,
+      body: framed(gzipSync(Buffer.alloc(5_000_000)), 1),
+      headers: { "grpc-encoding": "gzip" },
+    },
+    200,
+    8,
+    "grpc: received message after decompression larger than max 2097152",
   ],
   [
     "a message beyond the limit",

@@ -250,7 +250,7 @@ export class GrpcCall implements Responder, MessageTarget {
             grpcCode.resourceExhausted,
             `grpc: received message after decompression larger than max ${this.maxReceiveBytes}`,
           );
-        else this.fail(grpcCode.internal, "grpc: failed to decompress the message: EOF");
+        else this.fail(grpcCode.internal, inflateFault(message, error as NodeJS.ErrnoException));
         resolve();
       });
     });
@@ -283,6 +283,15 @@ export class GrpcCall implements Responder, MessageTarget {
     this.registered.counters.sent++;
     this.registry.sentBytes += bytes;
   }
+}
+
+/** What is wrong with a compressed message, as gRPC's Go library words it. */
+function inflateFault(message: Uint8Array, error: NodeJS.ErrnoException): string {
+  if (message.length === 0) return "grpc: failed to decompress the message: EOF";
+  if (message[0] !== 0x1f || message[1] !== 0x8b)
+    return "grpc: failed to decompress the message: gzip: invalid header";
+  const cut = error.code === "Z_BUF_ERROR";
+  return `grpc: failed to read decompressed data: ${cut ? "unexpected EOF" : error.message}`;
 }
 
 /** Answers a stream with a status alone, and takes nothing more from it. */
