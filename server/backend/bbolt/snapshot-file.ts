@@ -1,0 +1,154 @@
+// Snapshots as files: a bbolt file, and behind it the SHA-256 of all its bytes, as etcdctl saves it
+// (facts: storage format §5). A file from a data folder has no digest.
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { compareBytes, utf8 } from "#base/bytes.ts";
+import { OperatingError } from "#base/errors.ts";
+import { etcdBuckets } from "#base/state-batch.ts";
+import { defaultPageBytes } from "#server/backend/bbolt/format.ts";
+import { type BoltFile, type BoltSource, openBolt } from "#server/backend/bbolt/reader.ts";
+import { BoltWriter } from "#server/backend/bbolt/writer.ts";
+import { diskError } from "#server/backend/folder.ts";
+import type { AllBucketsView } from "#server/mvcc/backend.ts";
+
+const digestBytes = 32;
+/** A file of pages is a multiple of this; with a digest the rest is 32. */
+const sectorBytes = 512;
+/** Records can be megabytes long: few at a time. */
+const sliceRecords = 64;
+const readBytes = 1 << 20;
+
+export interface WrittenSnapshot {
+  /** Size of the bbolt file, without the digest. */
+  readonly boltBytes: number;
+  readonly digest: Uint8Array;
+}
+
+/**
+ * Writes all records of `view` as a bbolt file to `file`, which must not exist, with all of etcd's
+ * buckets even if empty, and its SHA-256 behind it if asked for; synced. Closes the view.
+ */
+export async function writeSnapshotFile(
+  view: AllBucketsView,
+  file: string,
+  options: { readonly withDigest: boolean },
+): Promise<WrittenSnapshot> {
+  try {
+    const handle = await open(file, "wx+", 0o600);
+    try {
+      const boltBytes = await writeBolt(view, handle);
+      const digest = await hashFile(handle, boltBytes);
+      if (options.withDigest) await writeAt(handle, digest, boltBytes);
+      await handle.sync();
+      return { boltBytes, digest };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw diskError(error, file);
+  } finally {
+    await view.close();
+  }
+}
+
+async function writeBolt(view: AllBucketsView, handle: FileHandle): Promise<number> {
+  let pending: Uint8Array[] = [];
+  let offset = 0;
+  const writer = new BoltWriter((pages) => pending.push(pages));
+  const flush = async (): Promise<void> => {
+    const bytes = Buffer.concat(pending);
+    pending = [];
+    await writeAt(handle, bytes, offset);
+    offset += bytes.length;
+  };
+  // The meta pages, known at the end.
+  offset = 2 * defaultPageBytes;
+  let bucketAt = -1;
+  const enter = (index: number): void => {
+    while (bucketAt < index) {
+      bucketAt++;
+      writer.bucket(utf8(etcdBuckets[bucketAt] ?? ""));
+    }
+  };
+  for (;;) {
+    const slice = await view.next(sliceRecords);
+    if (slice.length === 0) break;
+    for (const [bucket, key, value] of slice) {
+      enter((etcdBuckets as readonly string[]).indexOf(bucket));
+      writer.add(key, value);
+    }
+    await flush();
+  }
+  enter(etcdBuckets.length - 1);
+  const { head, fileBytes } = writer.finish();
+  await flush();
+  await writeAt(handle, head, 0);
+  return fileBytes;
+}
+
+async function writeAt(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
+    done += bytesWritten;
+  }
+}
+
+async function hashFile(handle: FileHandle, length: number): Promise<Uint8Array> {
+  const hash = createHash("sha256");
+  for (let offset = 0; offset < length; ) {
+    const bytes = await readAt(handle, offset, Math.min(readBytes, length - offset));
+    hash.update(bytes);
+    offset += bytes.length;
+  }
+  return hash.digest();
+}
+
+async function readAt(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const out = Buffer.allocUnsafe(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await handle.read(out, done, length - done, offset + done);
+    if (bytesRead === 0) throw new OperatingError("SNAPSHOT_DAMAGED", "the file ends too early");
+    done += bytesRead;
+  }
+  return out;
+}
+
+export interface SnapshotFile {
+  readonly bolt: BoltFile;
+  /** False for a file without one, such as `member/snap/db` of a data folder. */
+  readonly hasDigest: boolean;
+  close(): Promise<void>;
+}
+
+/** Opens a snapshot file for reading; a digest that is there must fit, else SNAPSHOT_DAMAGED. */
+export async function openSnapshotFile(file: string): Promise<SnapshotFile> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, "r");
+  } catch (error) {
+    throw diskError(error, file);
+  }
+  try {
+    const { size } = await handle.stat();
+    const hasDigest = size % sectorBytes === digestBytes;
+    const bytes = hasDigest ? size - digestBytes : size;
+    if (hasDigest) {
+      const stored = await readAt(handle, bytes, digestBytes);
+      if (compareBytes(stored, await hashFile(handle, bytes)) !== 0) {
+        throw new OperatingError(
+          "SNAPSHOT_DAMAGED",
+          `${file} is no sound snapshot: its SHA-256 does not fit its content`,
+        );
+      }
+    }
+    const source: BoltSource = {
+      name: file,
+      bytes,
+      read: (offset, length) => readAt(handle, offset, length),
+    };
+    return { bolt: await openBolt(source), hasDigest, close: () => handle.close() };
+  } catch (error) {
+    await handle.close();
+    throw diskError(error, file);
+  }
+}
