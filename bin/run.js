@@ -153,7 +153,14 @@ function install() {
     const reason = reasonNow();
     if (reason === undefined) return;
     process.stderr.write(`etcd-ts: ${reason}: running npm ci (once, about a minute)\n`);
-    const args = ["ci", "--no-audit", "--no-fund", "--include=dev", "--include=optional"];
+    const args = [
+      "ci",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+      "--include=dev",
+      "--include=optional",
+    ];
     // Not process.execPath: below npm that may be the pinned Node, which npm ci takes away.
     const { npm_execpath: npm, npm_node_execpath: node } = process.env;
     const [command, first] = npm?.endsWith(".js") && node ? [node, [npm]] : ["npm", []];
