@@ -50,7 +50,9 @@ test("the end of a prefix", () => {
     [[], [0]],
   ];
   for (const [prefix, end] of cases) {
-    assert.deepEqual([...prefixEnd(Uint8Array.from(prefix))], end);
+    const given = Buffer.from(prefix);
+    assert.deepEqual([...prefixEnd(given)], end);
+    assert.deepEqual([...given], prefix, "the prefix itself is left alone");
   }
 });
 

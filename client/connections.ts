@@ -73,10 +73,7 @@ export class Connections {
 
   constructor(setup: ConnectionsSetup) {
     if (setup.endpoints.length === 0) {
-      throw new OperatingError(
-        "NO_ENDPOINTS",
-        "at least one endpoint is required in client config",
-      );
+      throw new OperatingError("NO_ENDPOINTS", "etcdclient: no available endpoints");
     }
     this.clock = setup.clock;
     this.all = setup.endpoints.map((text) => {

@@ -179,11 +179,7 @@ export function applyEnvironment(
   }
 }
 
-function pem(flags: ParsedFlags, name: string): Buffer | undefined {
-  const path = flags.string(name);
-  if (path === "" && flags.isGiven(name)) {
-    throw new Exit(exitCode.badArguments, `empty string is passed to --${name} option`);
-  }
+function pem(path: string): Buffer | undefined {
   if (path === "") return undefined;
   try {
     return readFileSync(path);
@@ -196,14 +192,20 @@ function pem(flags: ParsedFlags, name: string): Buffer | undefined {
 
 /** TLS as the flags ask for it; undefined for plain connections to endpoints without a scheme. */
 export function tlsOf(flags: ParsedFlags): TlsOptions | undefined {
-  const cert = pem(flags, "cert");
-  const key = pem(flags, "key");
-  const ca = pem(flags, "cacert");
-  if ((cert === undefined) !== (key === undefined)) {
+  for (const name of ["cert", "key", "cacert"]) {
+    if (flags.isGiven(name) && flags.string(name) === "") {
+      throw badArguments(`empty string is passed to --${name} option`);
+    }
+  }
+  const files = { cert: flags.string("cert"), key: flags.string("key") };
+  if ((files.cert === "") !== (files.key === "")) {
     throw badArguments(
-      `KeyFile and CertFile must both be present[key: ${flags.string("key")}, cert: ${flags.string("cert")}]`,
+      `KeyFile and CertFile must both be present[key: ${files.key}, cert: ${files.cert}]`,
     );
   }
+  const cert = pem(files.cert);
+  const key = pem(files.key);
+  const ca = pem(flags.string("cacert"));
   const insecureSkipVerify = flags.bool("insecure-skip-tls-verify");
   const wanted =
     cert !== undefined ||

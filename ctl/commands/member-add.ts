@@ -2,6 +2,7 @@
 import type { Command } from "#ctl/command.ts";
 import { badArguments } from "#ctl/exit.ts";
 import { goQuote } from "#ctl/go-text.ts";
+import { peerUrlsOf } from "#ctl/peer-urls.ts";
 
 export const command: Command = {
   usage: "[flags] NAME",
@@ -28,7 +29,7 @@ export const command: Command = {
     if (peerUrls === "") throw badArguments("member peer urls not provided");
     const { client, print, timeoutMs } = await connect();
     const learner = flags.bool("learner");
-    const response = await client.cluster.add(peerUrls.split(","), { learner }, { timeoutMs });
+    const response = await client.cluster.add(peerUrlsOf(peerUrls), { learner }, { timeoutMs });
     print.memberAdd(response);
     if (print.format !== "simple") return;
     const cluster = response.members.flatMap((member) => {

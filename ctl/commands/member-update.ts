@@ -2,6 +2,7 @@
 import type { Command } from "#ctl/command.ts";
 import { badArguments } from "#ctl/exit.ts";
 import { memberArgument } from "#ctl/id-arguments.ts";
+import { peerUrlsOf } from "#ctl/peer-urls.ts";
 
 export const command: Command = {
   usage: "[flags] MEMBER_ID",
@@ -13,7 +14,7 @@ export const command: Command = {
     const peerUrls = flags.string("peer-urls");
     if (peerUrls === "") throw badArguments("member peer urls not provided");
     const { client, print, timeoutMs } = await connect();
-    const response = await client.cluster.update(id, peerUrls.split(","), { timeoutMs });
+    const response = await client.cluster.update(id, peerUrlsOf(peerUrls), { timeoutMs });
     print.memberUpdate(response, id);
   },
 };

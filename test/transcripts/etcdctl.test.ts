@@ -5,6 +5,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { seededRandom } from "#base/random.ts";
+import { systemClock } from "#base/system-clock.ts";
+import { runEtcdctl } from "#ctl/command-line.ts";
+import type { Terminal } from "#ctl/terminal.ts";
 import {
   freePorts,
   type Reference,
@@ -22,19 +26,24 @@ interface Outcome {
   readonly code: number | string | null;
 }
 
-interface Side {
-  readonly file: string;
-  readonly prefix: readonly string[];
-}
+/** Runs one command line, the `index`-th. */
+type Side = (
+  each: Case,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  index: number,
+) => Promise<Outcome>;
 
-function run(
-  side: Side,
+/** As a process. */
+function spawned(
+  command: readonly string[],
   each: Case,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(side.file, [...side.prefix, ...args], { env, stdio: "pipe" });
+    const [file = "", ...before] = command;
+    const child = spawn(file, [...before, ...args], { env, stdio: "pipe" });
     let stdout = "";
     let stderr = "";
     let stopped = false;
@@ -64,6 +73,61 @@ function run(
   });
 }
 
+/** Ends a command that would go on for ever. */
+class Stopped extends Error {}
+
+/** Without a process of its own, which would cost most of the time. */
+async function inProcess(
+  each: Case,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Outcome> {
+  let stdout = "";
+  let stderr = "";
+  let stopped = false;
+  let stdin = each.stdin ?? "";
+  const terminal: Terminal = {
+    out(data) {
+      stdout += Buffer.from(data).toString("latin1");
+      const wanted = each.stopAfterLines;
+      if (wanted === undefined || stdout.split("\n").length <= wanted) return;
+      stopped = true;
+      throw new Stopped();
+    },
+    err(data) {
+      stderr += Buffer.from(data).toString("utf8");
+    },
+    async readAll() {
+      const all = Buffer.from(stdin);
+      stdin = "";
+      return all;
+    },
+    async readLine() {
+      const end = stdin.indexOf("\n");
+      if (end < 0) return undefined;
+      const line = stdin.slice(0, end + 1);
+      stdin = stdin.slice(end + 1);
+      return line;
+    },
+    readSecret: async () => "",
+    env,
+    clock: systemClock,
+    random: seededRandom(1),
+  };
+  const code = await runEtcdctl(args, terminal);
+  const lines = stdout.split("\n").slice(0, each.stopAfterLines);
+  return stopped
+    ? { stdout: lines.join("\n"), stderr: "", code: "stopped" }
+    : { stdout, stderr, code };
+}
+
+/** Every twelfth as a process, to cover the entry point. */
+const processEach = 12;
+const ours: Side = (each, args, env, index) =>
+  index % processEach === 0
+    ? spawned([process.execPath, ourEntry], each, args, env)
+    : inProcess(each, args, env);
+
 /** Log lines: the message and the fields that say something, without time, place and trace. */
 function logLine(line: string): string | undefined {
   if (!line.startsWith('{"level":')) return line;
@@ -92,7 +156,7 @@ function normalise(each: Case, outcome: Outcome): Outcome {
     .join("\n");
   const errorLines = stderr.split("\n");
   if (each.firstErrorLine) {
-    stderr = errorLines[0] ?? "";
+    stderr = errorLines.find((line) => line.startsWith("Error:")) ?? errorLines[0] ?? "";
     // Help, in our own words.
     if (stderr === "") stdout = stdout === "" ? "" : "some help";
   }
@@ -124,7 +188,7 @@ function normalise(each: Case, outcome: Outcome): Outcome {
       .replace(/"(raftIndex|raftAppliedIndex|dbSize|dbSizeInUse)":\d+/g, '"$1":0')
       .replace(/"(RaftIndex|RaftAppliedIndex|DBSize|DBSizeInUse)" : \d+/g, '"$1" : 0')
       .replace(/(, \d+), \d+, \d+, , , false/g, "$1, INDEX")
-      .replace(/\b(\d+) \xe2\x94\x82 +(\d+) \xe2\x94\x82/g, "INDEX");
+      .replace(/\d+ \xe2\x94\x82 +\d+ \xe2\x94\x82 +\d+ \xe2\x94\x82/g, "INDEX");
   }
   if (each.loose === "hash") {
     stdout = stdout
@@ -134,6 +198,12 @@ function normalise(each: Case, outcome: Outcome): Outcome {
       .replace(/(?:\xe2\x94\x80)+/g, "-")
       .replace(/ +HASH +/, " HASH ")
       .replace(/\xe2\x94\x82 +\d{6,} /g, "HASH ");
+  }
+  if (each.loose === "member") {
+    // The ID of a new member holds the time.
+    stdout = stdout
+      .replace(/Member [0-9a-f ]{16}/, "Member ID")
+      .replace(/CLUSTER="(.*)"/, (_all, list: string) => list.split(",").sort().join());
   }
   if (each.loose === "defrag") {
     stdout = stdout.replace(/took .*/, "took");
@@ -169,7 +239,7 @@ async function transcript(
           .filter(([name]) => !name.startsWith("ETCD") || each.env?.[name] !== undefined)
           .map(([name, value]) => [name, fill(value ?? "")]),
       );
-      const outcome = await run(side, each, args, env);
+      const outcome = await side(each, args, env, outcomes.length);
       const granted = /^lease ([0-9a-f]{16}) granted with/.exec(outcome.stdout);
       if (granted !== null && lease === "0") lease = granted[1] ?? "0";
       outcomes.push(normalise(each, outcome));
@@ -192,19 +262,17 @@ test("etcdctl answers as the reference does", async (t) => {
   const ports = await freePorts(2);
   const theirs = await transcript(
     reference,
-    { file: reference.etcdctl, prefix: [] },
+    (each, args, env) => spawned([reference.etcdctl], each, args, env),
     ports,
     chosen,
   );
-  const ours = await transcript(
-    reference,
-    { file: process.execPath, prefix: [ourEntry] },
-    ports,
-    chosen,
-  );
+  const answers = await transcript(reference, ours, ports, chosen);
   for (const [i, each] of chosen.entries()) {
     const stdin = each.stdin === undefined ? "" : ` < ${JSON.stringify(each.stdin)}`;
     const name = `${JSON.stringify(each.env ?? {})} etcdctl ${each.args.join(" ")}${stdin}`;
-    await t.test(name, () => assert.deepEqual(ours[i], theirs[i]));
+    await t.test(name, () => {
+      if (each.differs === undefined) assert.deepEqual(answers[i], theirs[i]);
+      else assert.notDeepEqual(answers[i], theirs[i], "they agree now: remove the exception");
+    });
   }
 });
