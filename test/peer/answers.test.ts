@@ -50,6 +50,10 @@ function ask(
       response.on("error", finish);
       response.setEncoding("latin1").on("data", (part: string) => {
         text += part;
+        // The reference never ends such an answer; the connection stands idle until it times out.
+        if (response.statusCode !== 500) return;
+        finish();
+        request.destroy();
       });
       response.on("end", finish);
     });
