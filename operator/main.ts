@@ -60,6 +60,9 @@ async function local(file: string): Promise<void> {
     random: seededRandom(process.pid),
     output: {
       isTerminal: process.stdout.isTTY === true,
+      get columns() {
+        return process.stdout.columns || 80;
+      },
       write: (text) => process.stdout.write(text),
     },
     stop: stop.signal,

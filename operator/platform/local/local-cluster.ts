@@ -98,6 +98,7 @@ class LocalCluster {
         await this.#pause(refreshMs);
       }
     } finally {
+      this.#screen.clear();
       if (stop.aborted) this.#screen.line("stopping the members");
       await Promise.all(this.#supervisors.map((supervisor) => supervisor.stop()));
       this.#clients.close();

@@ -243,17 +243,19 @@ test("the table", () => {
 test("a terminal is redrawn, a file gets only what changed", () => {
   const draw = (isTerminal: boolean) => {
     const out: string[] = [];
-    const screen = new Screen({ isTerminal, write: (text) => out.push(text) });
+    const screen = new Screen({ isTerminal, columns: 5, write: (text) => out.push(text) });
     screen.line("hello");
     screen.block(["a", "b"], "1");
     screen.block(["a", "c"], "1");
     screen.line("news");
-    screen.block(["d"], "2");
+    screen.block(["d and more"], "2");
+    screen.clear();
+    screen.line("end");
     return out.join("");
   };
-  assert.equal(draw(false), "hello\na\nb\nnews\nd\n");
+  assert.equal(draw(false), "hello\na\nb\nnews\nd and more\nend\n");
   assert.equal(
     draw(true),
-    "hello\na\nb\n\x1b[2A\x1b[Ja\nc\n\x1b[2A\x1b[Jnews\na\nc\n\x1b[2A\x1b[Jd\n",
+    "hello\na\nb\n\x1b[2A\x1b[Ja\nc\n\x1b[2A\x1b[Jnews\na\nc\n\x1b[2A\x1b[Jd and\n\x1b[1A\x1b[Jend\n",
   );
 });

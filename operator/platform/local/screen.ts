@@ -3,6 +3,8 @@
 
 export interface Output {
   readonly isTerminal: boolean;
+  /** Width of the terminal; wider lines of the block are cut, for a wrapped line counts as two. */
+  readonly columns: number;
   write(text: string): void;
 }
 
@@ -35,6 +37,12 @@ export class Screen {
     this.#essence = essence;
   }
 
+  /** Takes the block away for good. */
+  clear(): void {
+    this.#erase();
+    this.#block = [];
+  }
+
   #erase(): void {
     if (this.#blockLines > 0) this.#output.write(`\x1b[${this.#blockLines}A\x1b[J`);
     this.#blockLines = 0;
@@ -42,7 +50,8 @@ export class Screen {
 
   #draw(): void {
     if (this.#block.length === 0) return;
-    this.#output.write(`${this.#block.join("\n")}\n`);
+    const { columns } = this.#output;
+    this.#output.write(this.#block.map((line) => `${line.slice(0, columns)}\n`).join(""));
     this.#blockLines = this.#block.length;
   }
 }
