@@ -216,6 +216,7 @@ export function walContract(name: string, under: WalUnderTest): void {
         [/does not hold/, () => wal.save(hardState(2, 9), [], true)],
         [/beyond the last entry/, () => wal.saveSnapshot(mark(99, 2))],
         [/beyond the snapshot mark/, () => wal.compact(1)],
+        [/behind the commit index/, () => wal.reset(mark(1, 2), undefined)],
       ];
       for (const [message, mistake] of mistakes) {
         await assert.rejects(async () => await mistake(), { code: "INVARIANT", message });

@@ -71,6 +71,7 @@ export class LogWindow {
   }
 
   reset(mark: SnapshotMark, hardState: HardState | undefined): void {
+    assert(mark.index >= this.commit, "log: an installed snapshot is behind the commit index");
     this.below = mark.index;
     this.last = mark.index;
     this.mark = mark.index;

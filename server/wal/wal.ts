@@ -42,7 +42,11 @@ export interface Wal {
   saveSnapshot(mark: SnapshotMark): Promise<void>;
   /** Drops entries of index and below; index is at most the last mark's. Unsynced. */
   compact(index: number): Promise<void>;
-  /** Drops all entries and sets mark and hard state, in one synced batch: a snapshot is installed. */
+  /**
+   * Drops all entries and sets mark and hard state, in one synced batch: a snapshot is installed.
+   * The mark is not behind the last commit index saved. Without a hard state the one saved stays,
+   * and is raised to the mark when the log is opened.
+   */
   reset(mark: SnapshotMark, hardState: HardState | undefined): Promise<void>;
   /** Waits for what was called before. */
   close(): Promise<void>;
