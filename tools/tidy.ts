@@ -62,7 +62,7 @@ const alsoMayImport: readonly {
   },
 ];
 
-/** Interfaces that any part of the server may name, as types only. */
+/** Ports between parts of the server, which any of them may name. */
 const ports = ["server/api/member.ts", "server/peer/ports.ts", "server/wal/wal.ts"];
 
 /** Files and folders that are pure but for promises, and why. */
@@ -217,7 +217,7 @@ function checkWords(path: string, text: string, code: string, add: Add): void {
 function checkImports(path: string, source: SourceText, files: Files, add: Add): void {
   const folder = folderOf(path);
   const free = folder === undefined || isTestSupport(path) || /(?:^|\/)main\.ts$/.test(path);
-  for (const { from, line, isType } of source.imports) {
+  for (const { from, line } of source.imports) {
     const to = target(path, from);
     if (to === undefined) continue;
     if (!files.has(to)) {
@@ -225,7 +225,7 @@ function checkImports(path: string, source: SourceText, files: Files, add: Add):
       continue;
     }
     if (free || within(to, folder)) continue;
-    if (isType && within(path, "server") && ports.includes(to)) continue;
+    if (within(path, "server") && ports.includes(to)) continue;
     if (isTest(to)) add(path, line, `imports the test ${from}`);
     const allowed = mayImport[folder] ?? [];
     const more = alsoMayImport.filter((row) => row.file.test(path)).flatMap((row) => row.folders);
