@@ -96,11 +96,20 @@ export function decodeEntry(index: number, value: Uint8Array): Entry | RecordFau
   return { type, term: readUint(bytes, crcBytes + 8), index, data: bytes.subarray(headBytes) };
 }
 
+/** Checksums of the names, from which those of the records go on. */
+const nameCrcs: ReadonlyMap<Uint8Array, number> = new Map(
+  Object.values(metaKeys).map((name) => [name, crc32c(name)]),
+);
+
+function nameCrc(name: Uint8Array): number {
+  return nameCrcs.get(name) ?? crc32c(name);
+}
+
 /** Puts the checksum before the fields of a record that is no entry. */
 export function sealMeta(name: Uint8Array, fields: Uint8Array): Buffer {
   const value = Buffer.allocUnsafe(crcBytes + fields.length);
   value.set(fields, crcBytes);
-  value.writeUInt32LE(crc32c(fields, crc32c(name)), 0);
+  value.writeUInt32LE(crc32c(fields, nameCrc(name)), 0);
   return value;
 }
 
@@ -108,7 +117,7 @@ export function sealMeta(name: Uint8Array, fields: Uint8Array): Buffer {
 export function openMeta(name: Uint8Array, value: Uint8Array): Buffer | undefined {
   if (value.length < crcBytes) return undefined;
   const fields = asBuffer(value).subarray(crcBytes);
-  return crc32c(fields, crc32c(name)) === asBuffer(value).readUInt32LE(0) ? fields : undefined;
+  return crc32c(fields, nameCrc(name)) === asBuffer(value).readUInt32LE(0) ? fields : undefined;
 }
 
 export function encodeIdentity(identity: WalIdentity): Buffer {
