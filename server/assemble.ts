@@ -4,14 +4,15 @@ import { createHash } from "node:crypto";
 import { crc32c } from "@node-rs/crc32";
 import type { Clock } from "#base/clock.ts";
 import { OperatingError } from "#base/errors.ts";
-import { formatId, type MemberId } from "#base/ids.ts";
+import { formatId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
 import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { Alarms } from "#server/apply/alarms.ts";
-import { defaultWalDir, openStateFolder } from "#server/backend/state-folder.ts";
+import { defaultWalDir, openStateFolder, type StateFolder } from "#server/backend/state-folder.ts";
+import { TransferFiles } from "#server/backend/transfer-files.ts";
 import { bootstrapMembers } from "#server/config/bootstrap.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
 import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
@@ -30,6 +31,7 @@ import { Member } from "#server/node/member.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
 import { RequestIds } from "#server/node/request-id.ts";
+import { SnapshotTransfer } from "#server/node/snapshot-transfer.ts";
 import { PeerClient } from "#server/peer/peer-client.ts";
 import { peerRequestHandler } from "#server/peer/peer-server.ts";
 import type { PeerHandler } from "#server/peer/ports.ts";
@@ -42,7 +44,7 @@ import { defaultLimits } from "#server/rpc/limits.ts";
 import { startClientListeners } from "#server/rpc/listeners.ts";
 import { ServiceRegistry } from "#server/rpc/service-registry.ts";
 import { openWal, walExists } from "#server/wal/rocks-wal.ts";
-import type { WalContents } from "#server/wal/wal.ts";
+import { raiseHardState, type Wal, type WalContents } from "#server/wal/wal.ts";
 
 /** What the process lends to a member. */
 export interface Surroundings {
@@ -108,8 +110,10 @@ async function openStorage(config: ServerConfig, around: Surroundings, closers: 
     holder: around.processName,
   });
   closers.push(() => folder.close());
-  const { wal, contents } = await openWal({ dir: walDir, identity, log: around.log });
+  const opened = await openWal({ dir: walDir, identity, log: around.log });
+  const { wal } = opened;
   closers.push(() => wal.close());
+  const contents = await finishInstall(folder, wal, opened.contents);
   const memoryLog = new MemoryLog();
   if (contents === undefined || isUntouched(contents)) {
     const entries = initialEntries(first.cluster.members);
@@ -128,6 +132,26 @@ async function openStorage(config: ServerConfig, around: Surroundings, closers: 
   const ids = contents ?? identity;
   if (ids === undefined) throw new OperatingError("WAL_MISSING", `${walDir} holds no log`);
   return { first, folder, wal, memoryLog, ids, markIndex: contents?.snapshot.index ?? 0 };
+}
+
+/** A state was received and counts, but the process ended before the log was reset to it. */
+async function finishInstall(
+  folder: StateFolder,
+  wal: Wal,
+  contents: WalContents | undefined,
+): Promise<WalContents | undefined> {
+  const mark = folder.unfinished;
+  if (mark === undefined || contents === undefined) return contents;
+  const reset = contents.snapshot.index < mark.index;
+  if (reset) await wal.reset(mark, undefined);
+  await folder.finish();
+  if (!reset) return contents;
+  return {
+    ...contents,
+    hardState: raiseHardState(contents.hardState, mark),
+    snapshot: mark,
+    entries: [],
+  };
 }
 
 function isUntouched(contents: WalContents): boolean {
@@ -224,7 +248,8 @@ async function start(
     fatal: around.fatal,
   });
   closers.push(async () => compaction.stop());
-  let checkpoints: Checkpoints | undefined;
+  const files = new TransferFiles(config.dataDir);
+  await files.clean();
   const meters: DurationMeters = { logSynced: () => {}, applied: () => {} };
   const member: Member = new Member({
     clusterId,
@@ -246,12 +271,10 @@ async function start(
     members,
     peers: transport,
     snapshots: () => ({
-      send: (message) => {
-        raft.reportSnapshot(message.to as MemberId, "failure");
-      },
-      install: () => Promise.reject(new OperatingError("NO_INSTALL", "not yet")),
+      send: (message) => transfer.send(message),
+      install: (snapshot) => transfer.install(snapshot),
       applied: (index) => {
-        checkpoints?.applied(index);
+        checkpoints.applied(index);
         compaction.wake();
       },
     }),
@@ -262,7 +285,7 @@ async function start(
     fatal: around.fatal,
     onRemoved: around.removed,
   });
-  checkpoints = new Checkpoints(
+  const checkpoints = new Checkpoints(
     {
       memoryLog,
       wal,
@@ -274,12 +297,38 @@ async function start(
       }),
       every: config.snapshotCount,
       catchUp: config.snapshotCatchupEntries,
-      holdLog: () => false,
+      holdLog: () => transfer.isSending,
       saved: (index) => log.info({ index }, "saved snapshot to disk"),
       fatal: around.fatal,
     },
     storage.markIndex,
   );
+
+  const transfer = new SnapshotTransfer({
+    log,
+    files,
+    backend: () => folder.backend,
+    sendSnapshot: (message, body) => transport.sendSnapshot(message, body),
+    reportFailure: (to) => handler.reportSnapshot(to, false),
+    exchange: async (mark, fill) => {
+      await compaction.hold();
+      await member.applyTurn.flushed();
+      const backend = await folder.replace(mark, fill, (reached) => wal.reset(reached, undefined));
+      memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
+      await loadSmallBuckets(backend, { members, alarms, lessor });
+      await store.reload(backend, lessor);
+      member.applyTurn.reset(mark.index, mark.term);
+      checkpoints.reset(mark.index);
+      hub.restore();
+      meetPeers();
+      compaction.release();
+    },
+  });
+  const meetPeers = (): void => {
+    for (const one of members.list()) {
+      if (one.id !== memberId) transport.addPeer(one.id, one.peerUrls);
+    }
+  };
 
   const peerClient = new PeerClient({ clock });
   const api = new NodeApi(
@@ -295,16 +344,14 @@ async function start(
     }),
   );
   services = new PeerServices(member, api, {
-    receive: () => Promise.reject(new OperatingError("NO_INSTALL", "not yet")),
+    receive: (message, body) => transfer.receive(message, body),
   });
   const peerListeners = await startPeerListeners(
     config.listenPeerUrls,
     peerRequestHandler({ identity, handler, api: services, transport, clock, log }),
   );
   closers.push(() => peerListeners.close());
-  for (const one of members.list()) {
-    if (one.id !== memberId) transport.addPeer(one.id, one.peerUrls);
-  }
+  meetPeers();
   transport.start();
   log.info(
     { "local-member-id": formatId(memberId), "cluster-id": formatId(clusterId), name: config.name },

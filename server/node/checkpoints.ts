@@ -61,6 +61,7 @@ export class Checkpoints {
     await backend.write(backend.newBatch(), { sync: true });
     if (backend !== ports.backend()) return;
     await ports.wal.saveSnapshot({ index, term, confState });
+    if (backend !== ports.backend()) return;
     this.markIndex = index;
     ports.memoryLog.createSnapshot(index, confState, new Uint8Array(0));
     ports.saved(index);

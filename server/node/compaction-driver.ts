@@ -22,6 +22,8 @@ export class CompactionDriver {
   private readonly ports: CompactionDriverPorts;
   private running = false;
   private stopped = false;
+  private held = false;
+  private ended: (() => void) | undefined;
 
   constructor(ports: CompactionDriverPorts) {
     this.ports = ports;
@@ -29,11 +31,12 @@ export class CompactionDriver {
 
   /** Begins the scheduled work if there is any; call it after entries were applied. */
   wake(): void {
-    if (this.running || this.stopped || !this.ports.store.compacting) return;
+    if (this.running || this.stopped || this.held || !this.ports.store.compacting) return;
     this.running = true;
     this.run().then(
       () => {
         this.running = false;
+        this.ended?.();
         this.wake();
       },
       (error: unknown) => {
@@ -42,19 +45,34 @@ export class CompactionDriver {
     );
   }
 
+  /** Resolves when no step is under way; none begins before `release`: the state is replaced. */
+  async hold(): Promise<void> {
+    this.held = true;
+    if (!this.running) return;
+    await new Promise<void>((resolve) => {
+      this.ended = resolve;
+    });
+    this.ended = undefined;
+  }
+
+  /** Goes on, with whatever the state now wants compacted. */
+  release(): void {
+    this.held = false;
+    this.wake();
+  }
+
   stop(): void {
     this.stopped = true;
   }
 
   private async run(): Promise<void> {
     const { clock, store, sliceRecords, pauseMs } = this.ports;
-    while (store.compacting && !this.stopped) {
+    while (store.compacting && !this.stopped && !this.held) {
       const backend = this.ports.backend();
       const batch = backend.newBatch();
       const progress = store.compactStep(batch, sliceRecords);
-      const revision = store.currentRevision;
       if (batch.opCount > 0) await backend.write(batch, { sync: false });
-      store.written(revision);
+      store.compactionWritten();
       if (progress === "finished" || progress === "idle") return;
       const waitMs = progress === "blocked" ? blockedPauseMs : pauseMs;
       await new Promise<void>((resolve) => clock.after(waitMs, resolve));

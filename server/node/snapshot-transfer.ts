@@ -1,0 +1,126 @@
+// Whole states between members. A follower that the log no longer reaches gets the leader's state of
+// now: what is sent is read from one consistent view, and its own records say which entry it ends
+// with. A received state is durable before raft hears of it, and replaces state and log in steps that
+// a start can finish or undo (server/backend/state-folder.ts).
+import { errorText } from "#base/errors.ts";
+import { formatId, type MemberId } from "#base/ids.ts";
+import type { Log } from "#base/log.ts";
+import type { ConfState, Message, Snapshot } from "#proto/gen/raft.ts";
+import { decodeConfState } from "#server/membership/conf-state-json.ts";
+import type { Backend } from "#server/mvcc/backend.ts";
+import type { SnapshotMark } from "#server/wal/wal.ts";
+
+/** Sends under way at once; more wait for raft to ask again. */
+const maxSends = 4;
+
+/** Files of states; server/backend/transfer-files is one. */
+export interface StateFiles {
+  export(backend: Backend): Promise<{
+    readonly meta: ReadonlyMap<string, Uint8Array>;
+    body(): AsyncIterable<Uint8Array>;
+    remove(): Promise<void>;
+  }>;
+  receive(index: number, body: AsyncIterable<Uint8Array>): Promise<void>;
+  fill(index: number, backend: Backend): Promise<void>;
+  drop(index: number): Promise<void>;
+}
+
+export interface SnapshotTransferPorts {
+  readonly log: Log;
+  readonly files: StateFiles;
+  backend(): Backend;
+  /** Sends and tells raft the outcome, once. */
+  sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
+  reportFailure(to: MemberId): void;
+  /** The member's part of an install: nobody may use the old state while `replace` runs. */
+  exchange(mark: SnapshotMark, fill: (backend: Backend) => Promise<void>): Promise<void>;
+}
+
+export class SnapshotTransfer {
+  private readonly ports: SnapshotTransferPorts;
+  private sends = 0;
+  private receiving: Promise<void> = Promise.resolve();
+
+  constructor(ports: SnapshotTransferPorts) {
+    this.ports = ports;
+  }
+
+  /** True while a follower is being sent a state. */
+  get isSending(): boolean {
+    return this.sends > 0;
+  }
+
+  /** Sends this member's state in place of what raft put into the message. */
+  send(message: Message): void {
+    const to = message.to as MemberId;
+    if (this.sends >= maxSends) {
+      this.ports.reportFailure(to);
+      return;
+    }
+    this.sends++;
+    this.sendNow(message)
+      .catch((error: unknown) => {
+        this.ports.log.warn(
+          { to: formatId(to), error: errorText(error) },
+          "could not send a state",
+        );
+        this.ports.reportFailure(to);
+      })
+      .finally(() => {
+        this.sends--;
+      });
+  }
+
+  private async sendNow(message: Message): Promise<void> {
+    const { files, log } = this.ports;
+    const state = await files.export(this.ports.backend());
+    try {
+      const metadata = metadataOf(state.meta);
+      const fields = { to: formatId(message.to), index: metadata.index };
+      log.info(fields, "sending a state to a member that fell behind");
+      const snapshot = { data: new Uint8Array(0), metadata };
+      await this.ports.sendSnapshot({ ...message, snapshot }, state.body());
+    } finally {
+      await state.remove();
+    }
+  }
+
+  /** Keeps what a leader sends; one at a time. Durable when it resolves. */
+  receive(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
+    const index = message.snapshot?.metadata?.index ?? 0;
+    const received = this.receiving.then(() => this.ports.files.receive(index, body));
+    this.receiving = received.catch(() => {});
+    return received;
+  }
+
+  /** Replaces state and log by the received state; resolves when both are durable. */
+  async install(snapshot: Snapshot): Promise<void> {
+    const { files, log } = this.ports;
+    const { index, term, confState } = snapshot.metadata!;
+    log.info({ index, term }, "installing a received state");
+    await this.ports.exchange({ index, term, confState: confState ?? noConfState }, (backend) =>
+      files.fill(index, backend),
+    );
+    await files.drop(index);
+    log.info({ index, term }, "installed a received state");
+  }
+}
+
+const noConfState: ConfState = {
+  voters: [],
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
+};
+
+function metadataOf(meta: ReadonlyMap<string, Uint8Array>) {
+  const number = (name: string): number => {
+    const bytes = meta.get(name);
+    if (bytes === undefined || bytes.length !== 8) throw new Error(`the state has no ${name}`);
+    return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
+  };
+  const confState = decodeConfState(meta.get("confState") ?? new Uint8Array(0));
+  if (confState === undefined) throw new Error("the state has no confState");
+  return { index: number("consistent_index"), term: number("term"), confState };
+}
