@@ -53,6 +53,8 @@ export interface ClusterOptions {
   /** More flags, given to every member. */
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Holds the members' folders; removed at the end like the temporary one that is made otherwise. */
+  readonly folder?: string;
   /** Keep the folders after `stop`, to look at them. */
   readonly keepData?: boolean;
 }
@@ -139,7 +141,7 @@ class ProcessMember implements ClusterMember {
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const launcher = await launcherOf(options.runner);
   const ports = await reservePorts(options.size * 2);
-  const folder = mkdtempSync(join(tmpdir(), `etcd-ts-${options.runner}-`));
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), `etcd-ts-${options.runner}-`));
   const prepared = Array.from(
     { length: options.size },
     (_, i): MemberOptions => ({
