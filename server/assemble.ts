@@ -388,7 +388,13 @@ async function start(
         metrics,
         onHealth: (healthy) => metrics.countHealth(healthy),
       }),
-      limits: defaultLimits(config.maxRequestBytes),
+      limits: {
+        ...defaultLimits(config.maxRequestBytes),
+        maxConcurrentStreams: config.maxConcurrentStreams,
+        keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
+        keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
+        keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
+      },
       clock,
       log,
     });

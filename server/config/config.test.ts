@@ -207,7 +207,7 @@ test("a flag whose feature is not there is refused, unless it says what holds an
     if (spec.support !== "later") continue;
     assert.equal(config([`--${name}=${spec.default}`]).name, "default", name);
     const other = {
-      bool: "true",
+      bool: spec.default === "true" ? "false" : "true",
       uint: "7",
       int: "7",
       uint32: "7",
@@ -221,6 +221,30 @@ test("a flag whose feature is not there is refused, unless it says what holds an
     const result = parse([`--${name}=${text}`]);
     assert.equal(result.kind, "error", `--${name}=${text}`);
   }
+});
+
+test("an option without effect is accepted with a warning", () => {
+  const argv = ["--max-wals=7", "--max-snapshots=5", "--feature-gates=FastLeaseKeepAlive=false"];
+  const result = parse(argv);
+  assert.ok(result.kind === "run");
+  assert.deepEqual(
+    result.warnings.filter((one) => one.message.includes("no effect")).map((one) => one.fields),
+    [{ option: "--max-wals" }, { option: "--feature-gates=FastLeaseKeepAlive=false" }],
+  );
+});
+
+test("times fit into timers", () => {
+  const longest = 2 ** 31 - 1;
+  const never = config(["--grpc-keepalive-interval=0", "--grpc-keepalive-timeout=0s"]);
+  assert.equal(never.grpcKeepaliveIntervalMs, longest);
+  assert.equal(never.grpcKeepaliveTimeoutMs, longest);
+  const long = config([
+    "--watch-progress-notify-interval=99999h",
+    "--grpc-keepalive-interval=999h",
+  ]);
+  assert.equal(long.watchProgressNotifyMs, longest);
+  assert.equal(long.grpcKeepaliveIntervalMs, longest);
+  assert.equal(config(["--watch-progress-notify-interval=1ms"]).watchProgressNotifyMs, 100);
 });
 
 test("help and version", () => {

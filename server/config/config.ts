@@ -45,6 +45,8 @@ export interface ConfigSources {
 const quotaDefaultBytes = 2 * 1024 * 1024 * 1024;
 const minRaftTimeoutMs = 5000;
 const minProgressNotifyMs = 100;
+/** The longest that Node's timers wait, 24.8 days; more would fire at once. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /** Reads everything and checks it. Never throws for bad input. */
 export function parseServerConfig(sources: ConfigSources): ConfigResult {
@@ -87,8 +89,16 @@ export function parseServerConfig(sources: ConfigSources): ConfigResult {
     const which = refused.length === 1 ? "is" : "are";
     return invalid(`${refused.join(", ")} ${which} not supported yet; see docs/flags.md`);
   }
+  for (const option of used.ineffective()) {
+    warnings.push({ level: "warn", message: "option has no effect here", fields: { option } });
+  }
   const config = build(used, sources.defaultHost, warnings);
   return { kind: "run", config, warnings };
+}
+
+/** A time to wait, where 0 means for ever. */
+function waitMs(givenMs: number): number {
+  return givenMs <= 0 ? maxTimerMs : Math.min(givenMs, maxTimerMs);
 }
 
 function shadowed(variable: string, warnings: readonly ConfigNote[]): ConfigResult {
@@ -284,16 +294,16 @@ function build(
     maxRequestBytes: settings.get("max-request-bytes"),
     maxConcurrentStreams: settings.get("max-concurrent-streams"),
     grpcKeepaliveMinTimeMs: settings.get("grpc-keepalive-min-time"),
-    grpcKeepaliveIntervalMs: settings.get("grpc-keepalive-interval"),
-    grpcKeepaliveTimeoutMs: settings.get("grpc-keepalive-timeout"),
+    grpcKeepaliveIntervalMs: waitMs(settings.get("grpc-keepalive-interval")),
+    grpcKeepaliveTimeoutMs: waitMs(settings.get("grpc-keepalive-timeout")),
     raftReadTimeoutMs: atLeast5s(settings, "raft-read-timeout", warnings),
     raftWriteTimeoutMs: atLeast5s(settings, "raft-write-timeout", warnings),
     requestTimeoutMs: 5000 + 2 * electionTicks * heartbeatMs,
     compactionBatchLimit: settings.get("compaction-batch-limit") || 1000,
-    compactionSleepMs: settings.get("compaction-sleep-interval") || 10,
-    watchProgressNotifyMs: Math.max(
-      settings.get("watch-progress-notify-interval"),
-      minProgressNotifyMs,
+    compactionSleepMs: Math.min(settings.get("compaction-sleep-interval") || 10, maxTimerMs),
+    watchProgressNotifyMs: Math.min(
+      Math.max(settings.get("watch-progress-notify-interval"), minProgressNotifyMs),
+      maxTimerMs,
     ),
     warningApplyMs: settings.get("warning-apply-duration"),
     warningUnaryRequestMs: settings.get("warning-unary-request-duration") || 300,

@@ -72,7 +72,7 @@ export const runningOptions = {
     type: "duration",
     default: "300ms",
     group: "Logging",
-    support: "yes",
+    support: "inert",
     help: "A request that takes longer is logged.",
   },
   "enable-distributed-tracing": {
@@ -149,7 +149,7 @@ export const runningOptions = {
     type: "duration",
     default: "100ms",
     group: "Features",
-    support: "yes",
+    support: "inert",
     help: "Applying an entry that takes longer is logged.",
   },
   "bootstrap-defrag-threshold-megabytes": {

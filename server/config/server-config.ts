@@ -40,6 +40,7 @@ export interface ServerConfig {
   readonly maxRequestBytes: number;
   readonly maxConcurrentStreams: number;
   readonly grpcKeepaliveMinTimeMs: number;
+  /** At most what a timer can wait, which stands for "never". */
   readonly grpcKeepaliveIntervalMs: number;
   readonly grpcKeepaliveTimeoutMs: number;
   readonly raftReadTimeoutMs: number;

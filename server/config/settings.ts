@@ -2,6 +2,7 @@
 import { assert } from "#base/assert.ts";
 import { featureGates } from "./feature-gates.ts";
 import { parseGoBool } from "./go-literals.ts";
+import type { Support } from "./option-spec.ts";
 import {
   findOption,
   ignoredFlags,
@@ -67,20 +68,29 @@ export class Settings {
 
   /** Options and gates that were given a value which asks for something not there yet. */
   refused(): readonly string[] {
-    const refused: string[] = [];
+    return this.#asking("later");
+  }
+
+  /** Options and gates that were given a value which changes nothing here. */
+  ineffective(): readonly string[] {
+    return this.#asking("inert");
+  }
+
+  #asking(support: Support): readonly string[] {
+    const asking: string[] = [];
     for (const [name, spec] of optionEntries) {
-      if (spec.support !== "later" || !this.#given.has(name)) continue;
+      if (spec.support !== support || !this.#given.has(name)) continue;
       const byDefault = parseValue(spec, spec.default);
       const asked = JSON.stringify(this.#values.get(name));
-      if (!byDefault.ok || JSON.stringify(byDefault.value) !== asked) refused.push(`--${name}`);
+      if (!byDefault.ok || JSON.stringify(byDefault.value) !== asked) asking.push(`--${name}`);
     }
     for (const [name, value] of this.get("feature-gates")) {
       const gate = featureGates[name];
-      if (gate?.support === "later" && value !== gate.default) {
-        refused.push(`--feature-gates=${name}=${value}`);
+      if (gate?.support === support && value !== gate.default) {
+        asking.push(`--feature-gates=${name}=${value}`);
       }
     }
-    return refused;
+    return asking;
   }
 }
 
