@@ -3,12 +3,13 @@
  * the kill the test cuts every file back to that (forget.ts). Journal lines, appended in one write:
  *   S <size> <path>      the file was synced while it had this size
  *   R <old>\t<new>       the file was renamed
- * With FORGET_NO_SYNC=1 a sync of a file whose path holds FORGET_NO_SYNC_MATCH is neither done nor
- * noted: the planted fault that the test must find. */
+ * With FORGET_NO_SYNC=1 a sync of a file whose path matches FORGET_NO_SYNC_MATCH (a shell pattern) is
+ * neither done nor noted: the planted fault that the test must find. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +56,7 @@ static int sync_file(int fd, const char *name) {
   int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
   int ours = journal >= 0 && path_of(fd, path, sizeof path) == 0 && below_root(path) &&
              fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-  if (ours && unsynced && strstr(path, unsynced)) return 0;
+  if (ours && unsynced && fnmatch(unsynced, path, 0) == 0) return 0;
   int result = real(fd);
   if (ours && result == 0) {
     char line[PATH_MAX + 64];

@@ -1,0 +1,221 @@
+// One fault run: a cluster, a load, faults for so many seconds, then everything that must hold. What
+// does not hold is a problem with a kind, so that runs of planted bugs can say which they expect.
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { errorText } from "#base/errors.ts";
+import { seededRandom } from "#base/random.ts";
+import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
+import { hashes, missing, readHistory, referenceHash, settled } from "./agreement.ts";
+import { type FaultKind, Faults } from "./faults.ts";
+import { ForgetfulDisk, forgetEnvironment } from "./forget.ts";
+import { History } from "./history.ts";
+import { Leaders } from "./leaders.ts";
+import { runLoad } from "./load.ts";
+import { type PlantName, plantEnvironment } from "./plants.ts";
+import { checkHistory, type Verdict } from "./tools.ts";
+
+export interface FaultRunOptions {
+  readonly seed: number;
+  readonly seconds: number;
+  /** Faults to begin with. */
+  readonly opening?: readonly FaultKind[];
+  /** Cut files back to what was synced before each restart. */
+  readonly forget?: boolean;
+  /** With `forget`: a shell pattern of paths whose syncs are left out. */
+  readonly noSync?: string;
+  readonly plant?: PlantName;
+  /** Compare with the reference's hash of the same history. */
+  readonly reference?: boolean;
+  readonly minCompleted?: number;
+  readonly minLeaderChanges?: number;
+  /** Told what happens. */
+  log(line: string): void;
+}
+
+export type ProblemKind =
+  | "not-linearizable"
+  | "lost"
+  | "member-failed"
+  | "disagreement"
+  | "reference"
+  | "too-little";
+
+export interface Problem {
+  readonly kind: ProblemKind;
+  readonly text: string;
+}
+
+export interface FaultRunResult {
+  readonly problems: readonly Problem[];
+  readonly completed: number;
+  readonly unknown: number;
+  readonly leaderChanges: number;
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly filesCut: number;
+  readonly verdict: Verdict;
+  readonly revision: number;
+  /** Where history and members' data are kept; removed if there was no problem. */
+  readonly folder: string;
+}
+
+const clientCount = 10;
+const keyCount = 16;
+const memberCount = 3;
+const deadlineMs = 1200;
+const thinkMs = 4;
+
+export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult> {
+  const folder = mkdtempSync(join(tmpdir(), "etcd-ts-faults-"));
+  const data = join(folder, "members");
+  mkdirSync(data);
+  const journal = join(folder, "journal");
+  const cluster = await startCluster({
+    runner: "ours",
+    size: memberCount,
+    folder: data,
+    keepData: true,
+    env: {
+      ...(options.forget === true
+        ? await forgetEnvironment({ root: `${data}/`, journal, noSync: options.noSync })
+        : {}),
+      ...(options.plant === undefined ? {} : plantEnvironment(options.plant)),
+    },
+  });
+  try {
+    const disk = options.forget === true ? new ForgetfulDisk(journal) : undefined;
+    return await underLoad(cluster, folder, disk, options);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Removes what a run left behind. */
+export function discard(result: FaultRunResult): void {
+  rmSync(result.folder, { recursive: true, force: true });
+}
+
+async function underLoad(
+  cluster: Cluster,
+  folder: string,
+  disk: ForgetfulDisk | undefined,
+  options: FaultRunOptions,
+): Promise<FaultRunResult> {
+  const problems: Problem[] = [];
+  const history = new History(join(folder, "history.jsonl"));
+  const leaders = new Leaders(cluster.endpoints());
+  let filesCut = 0;
+  const startedMs = performance.now();
+  const faults = new Faults({
+    members: cluster.members,
+    random: seededRandom(options.seed),
+    leader: () => leaders.current,
+    beforeStart: (member) => {
+      filesCut += disk?.cut(member.dataDir).length ?? 0;
+    },
+    opening: options.opening ?? [],
+    report: (kind, names) => {
+      const second = ((performance.now() - startedMs) / 1000).toFixed(1);
+      options.log(`${second} s: ${kind} ${names.join(" ")} (${history.completed} operations)`);
+    },
+  });
+
+  const ending = new AbortController();
+  const loadEnding = new AbortController();
+  const load = runLoad(
+    {
+      endpoints: cluster.endpoints(),
+      history,
+      seed: options.seed,
+      clients: clientCount,
+      keys: keyCount,
+      deadlineMs,
+      thinkMs,
+    },
+    loadEnding.signal,
+  );
+  const timer = setTimeout(() => ending.abort(), options.seconds * 1000);
+  let healthy = true;
+  try {
+    await faults.run(ending.signal);
+  } catch (error) {
+    healthy = false;
+    problems.push({ kind: "member-failed", text: errorText(error) });
+  }
+  clearTimeout(timer);
+  loadEnding.abort();
+  await load;
+  await history.close();
+
+  let revision = 0;
+  if (healthy) {
+    try {
+      revision = await compare(cluster, leaders, history, options, problems);
+      faults.allRun();
+    } catch (error) {
+      problems.push({ kind: "member-failed", text: errorText(error) });
+    }
+  }
+  leaders.close();
+  await cluster.stop();
+
+  const verdict = await checkHistory(history.path);
+  if (verdict.linearizable !== "Ok") {
+    problems.push({ kind: "not-linearizable", text: `the checker says ${verdict.linearizable}` });
+  }
+  if (!verdict.revisionsFollowTime) {
+    problems.push({ kind: "lost", text: `revisions go back: ${JSON.stringify(verdict)}` });
+  }
+  if (history.completed < (options.minCompleted ?? 0)) {
+    const text = `only ${history.completed} of ${options.minCompleted} operations were completed`;
+    problems.push({ kind: "too-little", text });
+  }
+  if (leaders.changes < (options.minLeaderChanges ?? 0)) {
+    const text = `only ${leaders.changes} of ${options.minLeaderChanges} leader changes`;
+    problems.push({ kind: "too-little", text });
+  }
+  return {
+    problems,
+    completed: history.completed,
+    unknown: history.unknown,
+    leaderChanges: leaders.changes,
+    faults: faults.counts,
+    filesCut,
+    verdict,
+    revision,
+    folder,
+  };
+}
+
+/** All that can be asked of the healed cluster; answers the revision that all agree on. */
+async function compare(
+  cluster: Cluster,
+  leaders: Leaders,
+  history: History,
+  options: FaultRunOptions,
+  problems: Problem[],
+): Promise<number> {
+  const endpoints = cluster.endpoints();
+  const revision = await settled(leaders, endpoints.length);
+  const own = await hashes(endpoints, revision);
+  if (new Set(own).size !== 1) {
+    const text = `hashes at revision ${revision} differ: ${own.join(", ")}`;
+    problems.push({ kind: "disagreement", text });
+  }
+  if (history.collision !== undefined) {
+    const text = `two writes were told one revision: ${JSON.stringify(history.collision)}`;
+    problems.push({ kind: "lost", text });
+  }
+  const at = options.seed % endpoints.length;
+  const revisions = await readHistory(endpoints[Math.max(at, 0)]!, revision);
+  const lost = missing(history.acknowledged, revisions);
+  if (lost !== undefined) problems.push({ kind: "lost", text: lost });
+  if (options.reference === true) {
+    const theirs = await referenceHash(revisions);
+    if (theirs !== own[0]) {
+      const text = `the reference computes ${theirs} for the same history, the members ${own[0]}`;
+      problems.push({ kind: "reference", text });
+    }
+  }
+  return revision;
+}

@@ -1,0 +1,256 @@
+// The load: clients that each talk to one member at a time and move on when it fails them. Nothing is
+// ever sent twice, so that an operation without an answer stays what it is: of unknown outcome.
+import * as grpc from "@grpc/grpc-js";
+import { assert } from "#base/assert.ts";
+import { utf8 } from "#base/bytes.ts";
+import { type Random, seededRandom } from "#base/random.ts";
+import type { Codec, Method } from "#client/transport.ts";
+import {
+  Compare_CompareResult as CompareResult,
+  Compare_CompareTarget as CompareTarget,
+  DeleteRangeRequest,
+  KVDefinition,
+  PutRequest,
+  RangeRequest,
+  type RangeResponse,
+  TxnRequest,
+} from "#proto/gen/kv.ts";
+import { type History, nowNs, type Operation } from "./history.ts";
+
+export interface LoadOptions {
+  /** host:port of the members. */
+  readonly endpoints: readonly string[];
+  readonly history: History;
+  readonly seed: number;
+  readonly clients: number;
+  readonly keys: number;
+  /** Deadline of an operation. */
+  readonly deadlineMs: number;
+  /** Pause of a client between two operations: bounds the history, not the server. */
+  readonly thinkMs: number;
+}
+
+/** Codes with which a server says that it did nothing. */
+const refused: ReadonlySet<number> = new Set([
+  grpc.status.INVALID_ARGUMENT,
+  grpc.status.RESOURCE_EXHAUSTED,
+]);
+
+const connectMs = 300;
+const decoder = new TextDecoder();
+
+/** One channel, without the retries of grpc-js. */
+export function openChannel(endpoint: string): grpc.Client {
+  return new grpc.Client(endpoint, grpc.credentials.createInsecure(), {
+    "grpc.enable_retries": 0,
+    "grpc.service_config_disable_resolution": 1,
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.initial_reconnect_backoff_ms": 50,
+    "grpc.min_reconnect_backoff_ms": 50,
+    "grpc.max_reconnect_backoff_ms": 200,
+  });
+}
+
+/** One call, sent once. */
+export function callOnce<Req, Res>(
+  channel: grpc.Client,
+  method: Method<Req, Res>,
+  service: { readonly fullName: string },
+  request: Req,
+  deadlineMs: number,
+): Promise<Res> {
+  const encode = (codec: Codec<Req>) => (message: Req) => codec.encode(message).finish();
+  return new Promise((resolve, reject) => {
+    channel.makeUnaryRequest(
+      `/${service.fullName}/${method.name}`,
+      encode(method.requestType),
+      (bytes: Buffer) => method.responseType.decode(bytes),
+      request,
+      new grpc.Metadata(),
+      { deadline: Date.now() + deadlineMs },
+      (error, response) => {
+        if (error === null && response !== undefined) resolve(response);
+        else reject(error ?? new Error("no answer"));
+      },
+    );
+  });
+}
+
+/** What the clients last saw of each key: what a compare-and-swap expects. */
+type LastSeen = Map<string, string | null>;
+
+class LoadClient {
+  private readonly id: number;
+  private readonly options: LoadOptions;
+  private readonly random: Random;
+  private readonly seen: LastSeen;
+  private at: number;
+  private channel: grpc.Client;
+  private serial = 0;
+
+  constructor(id: number, options: LoadOptions, seen: LastSeen) {
+    this.id = id;
+    this.options = options;
+    this.random = seededRandom(options.seed * 31 + id);
+    this.seen = seen;
+    this.at = id % options.endpoints.length;
+    this.channel = openChannel(options.endpoints[this.at]!);
+  }
+
+  async run(stopped: AbortSignal): Promise<void> {
+    while (!stopped.aborted) {
+      // A call is only made on a connection that stands, or history fills with what was never sent.
+      if (!(await this.connected())) {
+        this.moveOn();
+        continue;
+      }
+      await this.operate();
+      await new Promise((resolve) => setTimeout(resolve, this.options.thinkMs));
+    }
+    this.channel.close();
+  }
+
+  private connected(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.channel.waitForReady(Date.now() + connectMs, (error) => resolve(error === undefined));
+    });
+  }
+
+  private moveOn(): void {
+    this.channel.close();
+    this.at = (this.at + 1) % this.options.endpoints.length;
+    this.channel = openChannel(this.options.endpoints[this.at]!);
+  }
+
+  private async operate(): Promise<void> {
+    const dice = this.random.below(100);
+    const kind = dice < 40 ? "get" : dice < 72 ? "put" : dice < 77 ? "delete" : "cas";
+    const key = `k${this.random.below(this.options.keys)}`;
+    const writes = kind === "put" || kind === "cas";
+    const operation: Operation = {
+      client: this.id,
+      call: nowNs(),
+      return: 0,
+      kind,
+      key,
+      value: writes ? `${this.id}.${this.serial++}` : "",
+      expect: kind === "cas" ? (this.seen.get(key) ?? null) : null,
+      found: null,
+      success: false,
+      revision: 0,
+      unknown: false,
+    };
+    try {
+      await this.send(operation);
+      operation.return = nowNs();
+    } catch (error) {
+      const { code } = error as Partial<grpc.ServiceError>;
+      if (code === undefined) throw error;
+      this.moveOn();
+      if (refused.has(code)) return;
+      operation.unknown = true;
+    }
+    this.options.history.add(operation);
+  }
+
+  private async send(operation: Operation): Promise<void> {
+    const { key, value, expect, kind } = operation;
+    const { methods } = KVDefinition;
+    const { deadlineMs } = this.options;
+    switch (kind) {
+      case "get": {
+        const request = RangeRequest.fromPartial({ key: utf8(key) });
+        const answer = await callOnce(
+          this.channel,
+          methods.range,
+          KVDefinition,
+          request,
+          deadlineMs,
+        );
+        this.found(operation, answer);
+        return;
+      }
+      case "put": {
+        const request = PutRequest.fromPartial({ key: utf8(key), value: utf8(value) });
+        const answer = await callOnce(this.channel, methods.put, KVDefinition, request, deadlineMs);
+        operation.revision = answer.header?.revision ?? 0;
+        this.seen.set(key, value);
+        return;
+      }
+      case "delete": {
+        const request = DeleteRangeRequest.fromPartial({ key: utf8(key) });
+        const answer = await callOnce(
+          this.channel,
+          methods.deleteRange,
+          KVDefinition,
+          request,
+          deadlineMs,
+        );
+        operation.revision = answer.deleted > 0 ? (answer.header?.revision ?? 0) : 0;
+        this.seen.set(key, null);
+        return;
+      }
+      case "cas": {
+        const answer = await callOnce(
+          this.channel,
+          methods.txn,
+          KVDefinition,
+          compareAndSwap(key, expect, value),
+          deadlineMs,
+        );
+        operation.success = answer.succeeded;
+        if (answer.succeeded) {
+          operation.revision = answer.header?.revision ?? 0;
+          this.seen.set(key, value);
+          return;
+        }
+        const response = answer.responses[0]?.response;
+        assert(response?.$case === "responseRange", "a failed compare answers with a range");
+        this.found(operation, response.value);
+        return;
+      }
+    }
+  }
+
+  private found(operation: Operation, answer: RangeResponse): void {
+    const [kv] = answer.kvs;
+    operation.found = kv === undefined ? null : decoder.decode(kv.value);
+    this.seen.set(operation.key, operation.found);
+  }
+}
+
+function compareAndSwap(key: string, expect: string | null, value: string): TxnRequest {
+  const at = utf8(key);
+  const compare =
+    expect === null
+      ? {
+          target: CompareTarget.CREATE,
+          targetUnion: { $case: "createRevision" as const, value: 0 },
+        }
+      : {
+          target: CompareTarget.VALUE,
+          targetUnion: { $case: "value" as const, value: utf8(expect) },
+        };
+  return TxnRequest.fromPartial({
+    compare: [{ key: at, result: CompareResult.EQUAL, ...compare }],
+    success: [
+      {
+        request: {
+          $case: "requestPut",
+          value: PutRequest.fromPartial({ key: at, value: utf8(value) }),
+        },
+      },
+    ],
+    failure: [{ request: { $case: "requestRange", value: RangeRequest.fromPartial({ key: at }) } }],
+  });
+}
+
+/** Runs the load until `stopped`; resolves when every client has ended its last operation. */
+export async function runLoad(options: LoadOptions, stopped: AbortSignal): Promise<void> {
+  const seen: LastSeen = new Map();
+  const clients = Array.from(
+    { length: options.clients },
+    (_, id) => new LoadClient(id, options, seen),
+  );
+  await Promise.all(clients.map((client) => client.run(stopped)));
+}

@@ -1,0 +1,126 @@
+// `npm run test:faults`: the fault runs, one after the other, and the runs of planted bugs, which
+// must be rejected. Ends with "N passed, N failed".
+//
+//   node test/faults/run.ts [NAME ...]     only these runs
+//   FAULT_SECONDS=120                      length of the first run
+//   FAULT_SEED=7                           the seed of every run; another each time if unset
+//   FAULT_KEEP=1                           keep the folders of runs that passed
+import { randomInt } from "node:crypto";
+import { discard, type FaultRunOptions, faultRun, type ProblemKind } from "./fault-run.ts";
+import { plants } from "./plants.ts";
+
+interface Scenario {
+  readonly about: string;
+  readonly options: Omit<FaultRunOptions, "seed" | "log">;
+  /** The problems of which one must be found; none for a run that must pass. */
+  readonly expected?: readonly ProblemKind[];
+  /** The run needs what only Linux has. */
+  readonly linux?: boolean;
+}
+
+const seconds = Number(process.env["FAULT_SECONDS"] ?? "120");
+/** What is asked of two minutes, for a run of another length. */
+const share = Math.min(1, seconds / 120);
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  main: {
+    about: "kill -9, pauses, power cuts under load; history, hashes and the reference agree",
+    options: {
+      seconds,
+      reference: true,
+      minCompleted: Math.floor(20_000 * share),
+      minLeaderChanges: Math.floor(10 * share),
+    },
+  },
+  forget: {
+    about: "the same where a kill also loses what was not synced",
+    options: { seconds: 25, forget: true, opening: ["kill-leader", "power-cut", "two-down"] },
+    linux: true,
+  },
+  "forget-no-sync": {
+    about: "without the sync of the log that loses acknowledged writes",
+    options: {
+      seconds: 8,
+      forget: true,
+      noSync: "*/wal/*.log",
+      opening: ["power-cut", "power-cut"],
+    },
+    expected: ["not-linearizable", "member-failed"],
+    linux: true,
+  },
+  "stale-reads": {
+    about: plants["stale-reads"].about,
+    options: { seconds: 6, plant: "stale-reads", opening: ["pause-one"] },
+    expected: ["not-linearizable"],
+  },
+  "lost-writes": {
+    about: plants["lost-writes"].about,
+    options: { seconds: 6, plant: "lost-writes", opening: ["kill-leader"] },
+    expected: ["not-linearizable"],
+  },
+};
+
+async function play(name: string, scenario: Scenario, seed: number): Promise<boolean> {
+  const { options, expected } = scenario;
+  console.log(`--- ${name}: ${scenario.about}`);
+  console.log(`seed ${seed}; again: FAULT_SEED=${seed} npm run test:faults -- ${name}`);
+  const startMs = performance.now();
+  const result = await faultRun({
+    ...options,
+    seed,
+    log: (line) => console.log(`  ${line}`),
+  });
+  const { problems } = result;
+  const faults = [...result.faults].map(([kind, count]) => `${kind} ${count}`).join(", ");
+  console.log(
+    `  ${result.completed} operations completed, ${result.unknown} of unknown outcome, ` +
+      `${result.leaderChanges} leader changes, revision ${result.revision}, ` +
+      `${result.filesCut} files cut; faults: ${faults}`,
+  );
+  console.log(`  checker: ${JSON.stringify(result.verdict)}`);
+  for (const { kind, text } of problems) console.log(`  ${kind}: ${text}`);
+  const passed =
+    expected === undefined
+      ? problems.length === 0
+      : problems.some(({ kind }) => expected.includes(kind));
+  if (expected !== undefined && !passed) {
+    console.log(`  none of ${expected.join(", ")} was found: the run would miss this bug`);
+  }
+  const tookS = ((performance.now() - startMs) / 1000).toFixed(0);
+  console.log(`${passed ? "ok" : "FAILED"} ${name} (${tookS} s)`);
+  if (passed && process.env["FAULT_KEEP"] !== "1") discard(result);
+  else console.log(`  kept: ${result.folder}`);
+  return passed;
+}
+
+async function main(): Promise<void> {
+  const names = process.argv.slice(2);
+  for (const name of names) {
+    if (scenarios[name] === undefined) {
+      console.error(`no run ${name}; there are ${Object.keys(scenarios).join(", ")}`);
+      process.exitCode = 1;
+      return;
+    }
+  }
+  const seed = Number(process.env["FAULT_SEED"] ?? randomInt(2 ** 31));
+  let passed = 0;
+  let failed = 0;
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    if (scenario.linux === true && process.platform !== "linux") {
+      console.log(`skipped ${name}: it preloads a library, as only Linux does`);
+      continue;
+    }
+    try {
+      if (await play(name, scenario, seed)) passed++;
+      else failed++;
+    } catch (error) {
+      failed++;
+      console.log(`FAILED ${name}:`, error);
+    }
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+await main();
