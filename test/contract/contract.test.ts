@@ -7,9 +7,11 @@ import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
 import { leaseSuite } from "./lease-cases.ts";
 import { httpSuite, memberSuite } from "./member-cases.ts";
 import { rangeSuite } from "./range-cases.ts";
+import { rangeStreamSuite } from "./range-stream-cases.ts";
 import type { Setting } from "./setting.ts";
-import { limitSuite, majoritySuite, quotaSuite } from "./small-cases.ts";
+import { limitSuite, majoritySuite, quotaSuite, restartSuite } from "./small-cases.ts";
 import { txnSuite } from "./txn-cases.ts";
+import { txnCompareSuite } from "./txn-compare-cases.ts";
 import { watchSuite } from "./watch-cases.ts";
 import { Wire } from "./wire.ts";
 import { followerSuite, wireSuite } from "./wire-cases.ts";
@@ -41,7 +43,9 @@ describe(`contract of three members (${runner})`, () => {
   for (const role of ["leader", "follower"] as const) {
     describe(`through the ${role}`, () => {
       rangeSuite(settingVia(role));
+      rangeStreamSuite(settingVia(role));
       writeSuite(settingVia(role));
+      txnCompareSuite(settingVia(role));
       txnSuite(settingVia(role));
       watchSuite(settingVia(role));
       leaseSuite(settingVia(role));
@@ -56,5 +60,6 @@ describe(`contract of three members (${runner})`, () => {
 describe(`contract of limits and losses (${runner})`, () => {
   limitSuite(runner);
   quotaSuite(runner);
+  restartSuite(runner);
   majoritySuite(runner);
 });

@@ -10,8 +10,12 @@ import {
   freshPrefix,
   interval,
   openWatch,
+  plain,
+  readEvents,
   refuses,
   revisionOf,
+  s,
+  type Watches,
 } from "./setting.ts";
 import { Wire } from "./wire.ts";
 
@@ -36,6 +40,14 @@ function withOneMember(
     () => wire!,
     () => cluster!,
   );
+}
+
+/** Expects an error with one of these codes. */
+async function endsWith(codes: readonly number[], call: Promise<unknown>): Promise<void> {
+  await assert.rejects(call, (error: { readonly code: number; readonly details: string }) => {
+    assert.ok(codes.includes(error.code), `${error.code} ${error.details}`);
+    return true;
+  });
 }
 
 /** The cases of --max-txn-ops, --max-request-bytes and --watch-progress-notify-interval. */
@@ -159,7 +171,10 @@ export function quotaSuite(runner: RunnerName): void {
         assert.equal(gone.deleted, read.count, "deletes go on");
         await lease.leaseRevoke({ ID });
         await kv.compact({ revision: revisionOf(gone), physical: true });
-        await maintenance.defragment({});
+        // Where the size is that of a file, only this makes it smaller; elsewhere it may be missing.
+        await maintenance.defragment({}).catch((error: { readonly code: number }) => {
+          assert.equal(error.code, 12);
+        });
         const disarmed = await maintenance.alarm({
           action: 2,
           alarm: 1,
@@ -182,12 +197,17 @@ export function quotaSuite(runner: RunnerName): void {
 export function majoritySuite(runner: RunnerName): void {
   describe("three members, two of them down", () => {
     let cluster: Cluster | undefined;
+    let needsLeader: Watches | undefined;
+    let needsNone: Watches | undefined;
     const wires: Wire[] = [];
     before(async () => {
       cluster = await startCluster({ runner, size: 3 });
       for (const endpoint of cluster.endpoints()) wires.push(new Wire(endpoint));
       await wires[0]!.kv.put({ key: b("kept"), value: b("1") });
       for (const wire of wires) await wire.kv.range({ key: b("kept") });
+      needsLeader = wires[0]!.watch({ metadata: { hasleader: "true" } });
+      needsNone = wires[0]!.watch();
+      for (const stream of [needsLeader, needsNone]) await createWatch(stream, { key: b("after") });
       await Promise.all([cluster.members[1]!.kill(), cluster.members[2]!.kill()]);
     });
     after(async () => {
@@ -200,15 +220,12 @@ export function majoritySuite(runner: RunnerName): void {
       assert.equal(answer.count, 1);
     });
     test("a write and a linearizable read end at the caller's deadline", async () => {
-      await refuses(
-        wires[0]!.kv.put({ key: b("lost"), value: b("1") }, { deadlineMs: 500 }),
-        4,
-        /./,
-      );
-      await refuses(wires[0]!.kv.range({ key: b("kept") }, { deadlineMs: 500 }), 4, /./);
+      // The server knows the deadline too, and may be the first to say so, in its own words.
+      await endsWith([1, 4, 14], wires[0]!.kv.put({ key: b("lost") }, { deadlineMs: 500 }));
+      await endsWith([1, 4, 14], wires[0]!.kv.range({ key: b("kept") }, { deadlineMs: 500 }));
     });
     test("a call that needs a leader is refused once it is known to be gone", async () => {
-      const { wire } = { wire: wires[0]! };
+      const wire = wires[0]!;
       for (;;) {
         const { leader } = await wire.maintenance.status({});
         if (leader === 0n) break;
@@ -227,12 +244,120 @@ export function majoritySuite(runner: RunnerName): void {
       const local = await fetch(`${cluster!.members[0]!.clientUrl}/health?serializable=true`);
       assert.equal(local.status, 200);
     });
+    test("a watch that asks for a leader ends when there is none", async () => {
+      await refuses(needsLeader!.next(), 14, "etcdserver: no leader");
+    });
+    test("a write and a linearizable read without the caller's deadline end at the server's", async () => {
+      const limit = { deadlineMs: 60_000 };
+      // A proposal that waits for a leader gives what ended its context (4), one that waits for
+      // its majority says that it timed out (14).
+      const proposals = [
+        wires[0]!.kv.put({ key: b("lost"), value: b("1") }, limit),
+        wires[0]!.lease.leaseGrant({ TTL: 60 }, limit),
+      ];
+      await Promise.all([
+        ...proposals.map((proposal) => endsWith([4, 14], proposal)),
+        refuses(wires[0]!.kv.range({ key: b("kept") }, limit), 14, "etcdserver: request timed out"),
+      ]);
+    });
     test("with one back, writes go on, and nothing acknowledged is lost", async () => {
       await cluster!.members[1]!.start();
       await wires[0]!.kv.put({ key: b("after"), value: b("1") });
       const read = await wires[1]!.kv.range({ key: b("kept") });
       assert.equal(read.count, 1);
       assert.equal((await wires[1]!.kv.range({ key: b("after") })).count, 1);
+      const seen = await needsNone!.next();
+      assert.equal(seen.events.length, 1, "the watch that asked for no leader went on");
+      needsNone!.cancel();
+    });
+  });
+}
+
+/** The cases of a member that is killed and started again on its data. */
+export function restartSuite(runner: RunnerName): void {
+  describe("one member, killed and started again", () => {
+    let cluster: Cluster | undefined;
+    let wire: Wire | undefined;
+    const p = freshPrefix();
+    let first = 0;
+    let lease = 0n;
+    let before1: Awaited<ReturnType<Wire["maintenance"]["hashKV"]>> | undefined;
+    before(async () => {
+      cluster = await startCluster({ runner, size: 1 });
+      wire = new Wire(cluster.endpoints()[0]!);
+      const { kv } = wire;
+      await kv.put({ key: b(`${p}a`), value: b("0") });
+      first = revisionOf(await kv.put({ key: b(`${p}a`), value: b("1") }));
+      await kv.put({ key: b(`${p}a`), value: b("2") });
+      await kv.put({ key: b(`${p}b`), value: b("1") });
+      await kv.deleteRange({ key: b(`${p}b`) });
+      lease = (await wire.lease.leaseGrant({ TTL: 600 })).ID;
+      await kv.put({ key: b(`${p}leased`), value: b("1"), lease });
+      await kv.compact({ revision: first, physical: true });
+      before1 = await wire.maintenance.hashKV({});
+      await cluster.members[0]!.kill("SIGKILL");
+      await cluster.members[0]!.start();
+    });
+    after(async () => {
+      wire?.close();
+      await cluster?.stop();
+    });
+
+    test("keys, versions and revisions are as they were", async () => {
+      const { kv } = wire!;
+      const read = await kv.range(interval(p));
+      assert.equal(revisionOf(read), first + 4);
+      assert.deepEqual(read.kvs.map(plain), [
+        { key: `${p}a`, value: "2", create: first - 1, mod: first + 1, version: 3, lease: 0n },
+        { key: `${p}leased`, value: "1", create: first + 4, mod: first + 4, version: 1, lease },
+      ]);
+    });
+    test("history is as it was, down to the compaction", async () => {
+      const { kv } = wire!;
+      const old = await kv.range({ key: b(`${p}a`), revision: first });
+      assert.equal(Buffer.from(old.kvs[0]!.value).toString(), "1");
+      await refuses(
+        kv.range({ key: b(`${p}a`), revision: first - 1 }),
+        11,
+        "etcdserver: mvcc: required revision has been compacted",
+      );
+      const { stream } = await openWatch(wire!, { ...interval(p), startRevision: first + 1 });
+      assert.deepEqual(await readEvents(stream, 4, p, first), [
+        "PUT a=2 @1",
+        "PUT b=1 @2",
+        "DELETE b @3",
+        "PUT leased=1 @4",
+      ]);
+      stream.cancel();
+    });
+    test("the hash of the history is as it was", async () => {
+      const after1 = await wire!.maintenance.hashKV({});
+      assert.deepEqual(
+        [after1.hash, after1.hashRevision, after1.compactRevision],
+        [before1!.hash, before1!.hashRevision, before1!.compactRevision],
+      );
+    });
+    test("the lease still owns its key", async () => {
+      const left = await wire!.lease.leaseTimeToLive({ ID: lease, keys: true });
+      assert.equal(left.grantedTTL, 600);
+      assert.deepEqual(left.keys.map(s), [`${p}leased`]);
+      await wire!.lease.leaseRevoke({ ID: lease });
+      assert.equal((await wire!.kv.range({ key: b(`${p}leased`) })).count, 0);
+    });
+    test("the next write is the next revision", async () => {
+      const now = revisionOf(await wire!.kv.range({ key: b(p) }));
+      assert.equal(revisionOf(await wire!.kv.put({ key: b(`${p}c`), value: b("1") })), now + 1);
+    });
+    test("the member is who it was, and a clean stop loses nothing either", async () => {
+      const status = await wire!.maintenance.status({});
+      const exit = await cluster!.members[0]!.kill("SIGTERM");
+      assert.deepEqual(exit, { code: null, signal: "SIGTERM" });
+      await cluster!.members[0]!.start();
+      const again = await wire!.maintenance.status({});
+      assert.equal(again.header?.memberId, status.header?.memberId);
+      assert.equal(again.header?.clusterId, status.header?.clusterId);
+      assert.equal(revisionOf(again), revisionOf(status));
+      assert.ok(again.raftTerm > status.raftTerm);
     });
   });
 }

@@ -179,17 +179,16 @@ export class Wire {
     return this.stream(LeaseDefinition, LeaseDefinition.methods.leaseKeepAlive, options);
   }
 
-  healthWatch(service: string): MessageStream<unknown, { readonly status: number }> {
-    const method = HealthDefinition.methods.watch;
-    const call = this.client.makeServerStreamRequest(
-      `/${HealthDefinition.fullName}/${method.name}`,
-      (request: { readonly service: string }) => serialize(method, request),
-      (bytes: Buffer) => method.responseType.decode(bytes),
-      { service },
-      new grpc.Metadata(),
-      { deadline: deadlineOf(undefined) },
-    );
-    return new MessageStream(call as grpc.ClientDuplexStream<unknown, { readonly status: number }>);
+  healthWatch(
+    service: string,
+  ): MessageStream<never, ResponseOf<typeof HealthDefinition.methods.watch>> {
+    return this.serverStream(HealthDefinition, HealthDefinition.methods.watch, { service });
+  }
+
+  rangeStream(
+    request: RequestOf<typeof KVDefinition.methods.rangeStream>,
+  ): MessageStream<never, ResponseOf<typeof KVDefinition.methods.rangeStream>> {
+    return this.serverStream(KVDefinition, KVDefinition.methods.rangeStream, request);
   }
 
   /** A unary call of any path with any bytes. */
@@ -229,6 +228,22 @@ export class Wire {
         });
     }
     return calls as UnaryCalls<S>;
+  }
+
+  private serverStream<M extends MethodDefinition>(
+    service: ServiceDefinition,
+    method: M,
+    request: RequestOf<M>,
+  ): MessageStream<never, ResponseOf<M>> {
+    const call = this.client.makeServerStreamRequest(
+      `/${service.fullName}/${method.name}`,
+      (partial: RequestOf<M>) => serialize(method, partial),
+      (bytes: Buffer) => method.responseType.decode(bytes) as ResponseOf<M>,
+      request,
+      new grpc.Metadata(),
+      { deadline: deadlineOf(undefined) },
+    );
+    return new MessageStream(call as unknown as grpc.ClientDuplexStream<never, ResponseOf<M>>);
   }
 
   private stream<M extends MethodDefinition>(
