@@ -22,7 +22,7 @@ export interface ClientOptions {
   readonly tls?: TlsOptions;
   /** The default deadline of a unary call, milliseconds; none if not given. */
   readonly callTimeoutMs?: number;
-  /** HTTP/2 keep-alive: a ping after so much silence (off if not given), dead without an answer in so much. */
+  /** HTTP/2 keep-alive: a ping after so much silence (10 s at least, off if not given), dead without an answer in so much. */
   readonly keepAliveTimeMs?: number;
   readonly keepAliveTimeoutMs?: number;
   /** Largest request, bytes; 2 MiB if not given. */

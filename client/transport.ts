@@ -49,6 +49,9 @@ const backoffMs = 25;
 const backoffJitter = 0.1;
 const defaultMaxSendBytes = 2 * 1024 * 1024;
 const defaultMaxReceiveBytes = 2_147_483_647;
+const keepAliveOffMs = 2_147_483_647;
+// Servers end connections that ping more often than each five seconds; gRPC for Go has the same floor.
+const minKeepAliveTimeMs = 10_000;
 const apiVersion = "3.7";
 
 const serializer =
@@ -74,7 +77,7 @@ export class Transport {
       endpoints: options.endpoints,
       tls: options.tls,
       clock: options.clock,
-      keepAliveTimeMs: options.keepAliveTimeMs ?? 2_147_483_647,
+      keepAliveTimeMs: Math.max(options.keepAliveTimeMs ?? keepAliveOffMs, minKeepAliveTimeMs),
       keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 20_000,
       maxSendBytes: options.maxSendBytes || defaultMaxSendBytes,
       maxReceiveBytes: options.maxReceiveBytes || defaultMaxReceiveBytes,

@@ -173,7 +173,7 @@ async function runCommand(words: readonly string[], terminal: Terminal): Promise
   const found = findCommand(words);
   const node = found.path.at(-1) ?? root;
   if (node.name === "help") {
-    const asked = findCommand(found.words.filter((word) => !word.startsWith("-")));
+    const asked = findCommand(found.words);
     await explain(asked.path, terminal);
     return;
   }
