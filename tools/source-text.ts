@@ -11,6 +11,8 @@ export interface Import {
   readonly from: string;
   /** The whole statement is `import type` or `export type`. */
   readonly isType: boolean;
+  /** `import("...")`: loaded when it is reached, not when the file is. */
+  readonly isLazy: boolean;
   readonly line: number;
 }
 
@@ -113,6 +115,7 @@ export function readSource(text: string): SourceText {
     imports.push({
       from: text.slice(end - 1 - inside.length, end - 1),
       isType: found[2] !== undefined,
+      isLazy: found[1] === undefined,
       line: lineAt(text, found.index),
     });
   }
