@@ -1,9 +1,7 @@
 // Wires one member from its parts: folders, log, state, raft, peers, API. Beside main.ts the only
 // file that knows adapters. Whatever was opened is closed again if a later step fails.
-import { createHash } from "node:crypto";
 import { crc32c } from "@node-rs/crc32";
 import type { Clock } from "#base/clock.ts";
-import { OperatingError } from "#base/errors.ts";
 import { formatId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
@@ -11,15 +9,14 @@ import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { Alarms } from "#server/apply/alarms.ts";
-import { defaultWalDir, openStateFolder, type StateFolder } from "#server/backend/state-folder.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
-import { bootstrapMembers } from "#server/config/bootstrap.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
 import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
 import { addMemberMetrics, type DurationMeters } from "#server/member-metrics.ts";
-import { confStateOf, initialCluster, initialEntries } from "#server/membership/bootstrap-ids.ts";
+import { confStateOf } from "#server/membership/bootstrap-ids.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import { Members } from "#server/membership/members.ts";
+import type { Backend } from "#server/mvcc/backend.ts";
 import { MvccStore } from "#server/mvcc/store.ts";
 import { WatchHub } from "#server/mvcc/watch-hub.ts";
 import { NodeApi } from "#server/node/api-member.ts";
@@ -38,13 +35,12 @@ import type { PeerHandler } from "#server/peer/ports.ts";
 import { PeerTransport } from "#server/peer/transport.ts";
 import { startPeerListeners } from "#server/peer-listeners.ts";
 import { etcdLimits } from "#server/raft/config.ts";
-import { MemoryLog } from "#server/raft/memory-log.ts";
 import { RawNode } from "#server/raft/raw-node.ts";
 import { defaultLimits } from "#server/rpc/limits.ts";
 import { startClientListeners } from "#server/rpc/listeners.ts";
 import { ServiceRegistry } from "#server/rpc/service-registry.ts";
-import { openWal, walExists } from "#server/wal/rocks-wal.ts";
-import { raiseHardState, type Wal, type WalContents } from "#server/wal/wal.ts";
+import { markState, openStorage } from "#server/storage.ts";
+import type { SnapshotMark } from "#server/wal/wal.ts";
 
 /** What the process lends to a member. */
 export interface Surroundings {
@@ -71,7 +67,6 @@ export interface RunningMember {
 
 type Closers = (() => Promise<unknown>)[];
 
-const sha1 = (bytes: Uint8Array): Uint8Array => createHash("sha1").update(bytes).digest();
 const drainMs = 1000;
 const peerQuestionMs = 5000;
 
@@ -96,86 +91,20 @@ async function closeAll(closers: Closers): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
 }
 
-/** Log and state as found or made, and who this member is. */
-async function openStorage(config: ServerConfig, around: Surroundings, closers: Closers) {
-  const first = firstMembers(config);
-  const walDir = config.walDir ?? defaultWalDir(config.dataDir);
-  const known = await walExists(walDir);
-  const identity = known
-    ? undefined
-    : { memberId: first.self.id, clusterId: first.cluster.clusterId };
-  const folder = await openStateFolder({
-    dataDir: config.dataDir,
-    log: around.log,
-    holder: around.processName,
-  });
-  closers.push(() => folder.close());
-  const opened = await openWal({ dir: walDir, identity, log: around.log });
-  const { wal } = opened;
-  closers.push(() => wal.close());
-  const contents = await finishInstall(folder, wal, opened.contents);
-  const memoryLog = new MemoryLog();
-  if (contents === undefined || isUntouched(contents)) {
-    const entries = initialEntries(first.cluster.members);
-    const hardState = { term: 1, vote: 0n, commit: entries.length };
-    await wal.save(hardState, entries, true);
-    memoryLog.append(entries);
-    memoryLog.setHardState(hardState);
-  } else {
-    const { confState, index, term } = contents.snapshot;
-    if (index > 0) {
-      memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: { confState, index, term } });
-    }
-    memoryLog.append(contents.entries);
-    memoryLog.setHardState(contents.hardState);
-  }
-  const ids = contents ?? identity;
-  if (ids === undefined) throw new OperatingError("WAL_MISSING", `${walDir} holds no log`);
-  return { first, folder, wal, memoryLog, ids, markIndex: contents?.snapshot.index ?? 0 };
-}
-
-/** A state was received and counts, but the process ended before the log was reset to it. */
-async function finishInstall(
-  folder: StateFolder,
-  wal: Wal,
-  contents: WalContents | undefined,
-): Promise<WalContents | undefined> {
-  const mark = folder.unfinished;
-  if (mark === undefined || contents === undefined) return contents;
-  const reset = contents.snapshot.index < mark.index;
-  if (reset) await wal.reset(mark, undefined);
-  await folder.finish();
-  if (!reset) return contents;
-  return {
-    ...contents,
-    hardState: raiseHardState(contents.hardState, mark),
-    snapshot: mark,
-    entries: [],
-  };
-}
-
-function isUntouched(contents: WalContents): boolean {
-  return contents.hardState.term === 0 && contents.entries.length === 0;
-}
-
-function firstMembers(config: ServerConfig) {
-  const parsed = bootstrapMembers(config);
-  if (!parsed.ok) throw new OperatingError("BAD_INITIAL_CLUSTER", parsed.reason);
-  const cluster = initialCluster(parsed.members, config.initialClusterToken, sha1);
-  const self = cluster.members.find((one) => one.name === config.name);
-  if (self === undefined) throw new OperatingError("BAD_INITIAL_CLUSTER", "no such member");
-  return { cluster, self };
-}
-
 async function start(
   config: ServerConfig,
   around: Surroundings,
   closers: Closers,
 ): Promise<RunningMember> {
   const { clock, log } = around;
-  const storage = await openStorage(config, around, closers);
-  const { first, folder, wal, memoryLog } = storage;
-  const { clusterId, memberId } = storage.ids;
+  const peerClient = new PeerClient({ clock });
+  const storage = await openStorage(config, {
+    log,
+    processName: around.processName,
+    peerClient,
+    onClose: (close) => closers.push(close),
+  });
+  const { clusterId, folder, memberId, memoryLog, wal } = storage;
   const pause = (): Promise<void> => new Promise((resolve) => around.schedule(resolve));
 
   const members = new Members(config.maxLearners);
@@ -192,13 +121,7 @@ async function start(
     maxRequestBytes: config.maxRequestBytes,
     fatal: around.fatal,
   });
-  if (members.list().length === 0) members.expect(first.cluster.members);
-  if (applied.index > memoryLog.lastIndex()) {
-    throw new OperatingError(
-      "STATE_AHEAD",
-      `the state in ${config.dataDir} holds entry ${applied.index}, the log ends at ${memoryLog.lastIndex()}: the log lost its end, so replace this member`,
-    );
-  }
+  if (members.list().length === 0) members.expect(storage.expected);
 
   const hardState = memoryLog.hardState;
   const raft = new RawNode({
@@ -313,7 +236,12 @@ async function start(
     exchange: async (mark, fill) => {
       await compaction.hold();
       await member.applyTurn.flushed();
-      const backend = await folder.replace(mark, fill, (reached) => wal.reset(reached, undefined));
+      const fillAndMark = async (fresh: Backend): Promise<void> => {
+        await fill(fresh);
+        await markState(fresh, storage);
+      };
+      const resetLog = (reached: SnapshotMark): Promise<void> => wal.reset(reached, undefined);
+      const backend = await folder.replace(mark, fillAndMark, resetLog);
       memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
       await loadSmallBuckets(backend, { members, alarms, lessor });
       await store.reload(backend, lessor);
@@ -330,7 +258,6 @@ async function start(
     }
   };
 
-  const peerClient = new PeerClient({ clock });
   const api = new NodeApi(
     member,
     new LeaseForwarding({
