@@ -3,7 +3,7 @@
 // are both in the state, so that a restart resumes (facts: storage format §3).
 //
 // The index tells which records to drop, so nothing is scanned. A step is blocked while a read that
-// is under way has pinned an older revision.
+// is under way has pinned an older revision, and until all that it may delete has been written.
 import { utf8 } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import type { StateBatch } from "#base/state-batch.ts";
@@ -15,7 +15,7 @@ import type { StoreState } from "#server/mvcc/store-state.ts";
 export const scheduledCompactKey = utf8("scheduledCompactRev");
 export const finishedCompactKey = utf8("finishedCompactRev");
 
-/** What a step did: nothing to do, more to do, waiting for a read, or the last deletions are in the batch. */
+/** What a step did: nothing to do, more to do, waiting for a read or a write, or the last deletions are in the batch. */
 export type CompactionProgress = "idle" | "more" | "blocked" | "finished";
 
 const successorOfEmpty = new Uint8Array(0);
@@ -62,7 +62,8 @@ export class Compaction {
     const revision = this.scheduled[0];
     if (revision === undefined) return "idle";
     const { state } = this;
-    if (state.oldestPin() < revision) return "blocked";
+    // Deletions must reach the backend behind the records that they delete.
+    if (state.recent.written < revision || state.oldestPin() < revision) return "blocked";
     const { index } = state;
     const { table } = index;
     let dropped = 0;

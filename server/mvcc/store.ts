@@ -180,10 +180,13 @@ export class MvccStore {
     return this.txn;
   }
 
-  /** All batches up to `revision`, the current one when the last of them was handed over, are written. */
+  /**
+   * All batches of applied commands up to `revision`, the current one when the last of them was handed
+   * over, are written. Not for batches of compactStep: while one of those was written, commands may
+   * have been applied whose batch was not.
+   */
   written(revision: number): void {
     this.state.recent.markWritten(revision);
-    this.compaction.settle();
   }
 
   /** Prefetch: the current record of `key` will be read. */
@@ -315,7 +318,12 @@ export class MvccStore {
     return this.compaction.step(batch, maxRecords);
   }
 
-  /** Resolves once the compaction at `revision` has finished and `written` was called after it. */
+  /** The batch of the last compactStep has been written. */
+  compactionWritten(): void {
+    this.compaction.settle();
+  }
+
+  /** Resolves once the compaction at `revision` has finished and its batch has been written. */
   compacted(revision: number): Promise<void> {
     return this.compaction.whenFinished(revision);
   }

@@ -452,3 +452,25 @@ test("after the state was replaced every watch goes on where it was", async () =
     "0@6 +a=six@6",
   ]);
 });
+
+test("watches of one stream whose queue fills within a slice all get everything", async () => {
+  const rig = await Rig.open({ ...small, sessionQueueBytes: 200 });
+  for (let i = 0; i < 5; i++) await apply(rig, put("k", `${i}`));
+  const events = new Map<number, string[]>();
+  const pump = (): void => {
+    for (let one = session.next(); one !== undefined; one = session.next()) {
+      const list = events.get(one.watchId) ?? [];
+      events.set(one.watchId, list);
+      for (const { kv } of one.events) list.push(`${kv?.value}`);
+    }
+  };
+  const session = rig.hub.openWatch(pump);
+  for (let i = 0; i < 4; i++) create(session, { key: b("k"), startRevision: 1 });
+  pump();
+  await turns(60);
+  const all = ["0", "1", "2", "3", "4"];
+  assert.deepEqual(
+    [...events.entries()].sort(),
+    [0, 1, 2, 3].map((id) => [id, all]),
+  );
+});

@@ -54,6 +54,7 @@ async function checkRange(rig: Rig, model: Model, request: RangeRequest): Promis
 
 /** What is in the backend must be the model's history, to the byte. */
 async function checkState(rig: Rig, model: Model): Promise<void> {
+  await rig.flush();
   while (rig.store.compacting) {
     rig.compactStep(3);
     await turns(1);

@@ -63,7 +63,8 @@ export interface RigOptions {
 interface Held {
   readonly batch: WritableBatch;
   readonly commands: readonly KvCommand[];
-  readonly revision: number;
+  /** Undefined for a step of compaction. */
+  readonly revision: number | undefined;
 }
 
 export class Rig {
@@ -131,14 +132,15 @@ export class Rig {
   compactStep(maxRecords: number): void {
     const batch = this.backend.newBatch();
     this.store.compactStep(batch, maxRecords);
-    this.held.push({ batch, commands: [], revision: this.store.currentRevision });
+    this.held.push({ batch, commands: [], revision: undefined });
   }
 
   /** Writes the oldest `count` of the batches held back. */
   async flush(count = this.held.length): Promise<void> {
     for (const { batch, revision } of this.held.splice(0, count)) {
       await this.backend.write(batch, { sync: false });
-      this.store.written(revision);
+      if (revision === undefined) this.store.compactionWritten();
+      else this.store.written(revision);
     }
     if (this.failure !== undefined) throw this.failure;
   }
