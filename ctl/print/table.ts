@@ -27,11 +27,12 @@ function centred(text: string, columns: number): string {
   return " ".repeat(left) + text + " ".repeat(free - left);
 }
 
-/** The table as text, a line feed after each line. */
+/** The table as text, a line feed after each line. Cells lose the space around them. */
 export function tableText(
   columns: readonly string[],
-  rows: readonly (readonly string[])[],
+  cells: readonly (readonly string[])[],
 ): string {
+  const rows = cells.map((row) => row.map((cell) => cell.trim()));
   const headings = columns.map((name) => name.replaceAll("_", " ").toUpperCase());
   const widths = headings.map((heading, i) =>
     Math.max(width(heading), ...rows.map((row) => width(row[i] ?? ""))),

@@ -342,3 +342,21 @@ export const cases: readonly Case[] = [
   ...surroundings,
   ...cluster,
 ];
+
+/** With a quota of 128 KiB: the first write is too much already, and raises NOSPACE. */
+export const alarmCases: readonly Case[] = [
+  args(["put", "big", "x".repeat(120_000)]),
+  c("put small x"),
+  c("alarm list"),
+  ...each("alarm list"),
+  c("alarm list -w fields --hex"),
+  ...each("endpoint health", { loose: "status" }),
+  c("endpoint status -w fields", { loose: "status" }),
+  c("endpoint status -w json", { loose: "status" }),
+  c("get big -w fields"),
+  c("del big"),
+  c("alarm disarm"),
+  c("alarm disarm -w fields"),
+  c("alarm list -w json"),
+  c("put small x"),
+];
