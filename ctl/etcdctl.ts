@@ -9,6 +9,8 @@ enableCompileCache(
 );
 // grpc-js would write lines of its own between ours; every failure is reported by the command.
 process.env["GRPC_VERBOSITY"] ??= "NONE";
+// So would Node, of grpc-js: it names an IP address as TLS server.
+process.noDeprecation = true;
 
 const { runEtcdctl } = await import("#ctl/command-line.ts");
 const { processTerminal } = await import("#ctl/process-terminal.ts");
