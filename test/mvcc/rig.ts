@@ -108,11 +108,11 @@ export class Rig {
   }
 
   /** Applies the commands into one batch, which `flush` will write. */
-  async apply(commands: readonly KvCommand[]): Promise<(object | string)[]> {
+  async apply(commands: readonly KvCommand[], answers = true): Promise<(object | string)[]> {
     const { store, leases } = this;
     const pins = [await prefetch(store, commands)];
     const batch = this.backend.newBatch();
-    const context = { store, leases, batch, answers: true };
+    const context = { store, leases, batch, answers };
     const results: (object | string)[] = [];
     for (const command of commands) {
       for (let cold = prefetch(store, [command]); cold !== undefined; ) {
@@ -143,6 +143,13 @@ export class Rig {
       else this.store.written(revision);
     }
     if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** Writes what is held back without telling the store yet; the function returned tells it. */
+  async writeUntold(): Promise<() => void> {
+    const revision = this.store.currentRevision;
+    for (const { batch } of this.held.splice(0)) await this.backend.write(batch, { sync: false });
+    return () => this.store.written(revision);
   }
 
   /** Loses what is held back, starts again from the backend, applies the lost commands again. */
