@@ -1,11 +1,11 @@
 // One fault run: a cluster, a load, faults for so many seconds, then everything that must hold. What
 // does not hold is a problem with a kind, so that runs of planted bugs can say which they expect.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorText } from "#base/errors.ts";
 import { seededRandom } from "#base/random.ts";
-import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
+import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import { hashes, missing, readHistory, referenceHash, settled } from "./agreement.ts";
 import { type FaultKind, Faults } from "./faults.ts";
 import { ForgetfulDisk, forgetEnvironment } from "./forget.ts";
@@ -63,7 +63,7 @@ const clientCount = 10;
 const keyCount = 16;
 const memberCount = 3;
 const deadlineMs = 1200;
-const thinkMs = 4;
+const maxPerSecond = 350;
 
 export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult> {
   const folder = mkdtempSync(join(tmpdir(), "etcd-ts-faults-"));
@@ -90,6 +90,11 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult
   }
 }
 
+/** What a member printed since its last start, for whoever looks into a failure. */
+function keepLog(member: ClusterMember, folder: string): void {
+  appendFileSync(join(folder, `${member.name}.log`), `${member.log().join("\n")}\n`);
+}
+
 /** Removes what a run left behind. */
 export function discard(result: FaultRunResult): void {
   rmSync(result.folder, { recursive: true, force: true });
@@ -111,6 +116,7 @@ async function underLoad(
     random: seededRandom(options.seed),
     leader: () => leaders.current,
     beforeStart: (member) => {
+      keepLog(member, folder);
       filesCut += disk?.cut(member.dataDir).length ?? 0;
     },
     opening: options.opening ?? [],
@@ -130,7 +136,7 @@ async function underLoad(
       clients: clientCount,
       keys: keyCount,
       deadlineMs,
-      thinkMs,
+      maxPerSecond,
     },
     loadEnding.signal,
   );
@@ -158,6 +164,7 @@ async function underLoad(
   }
   leaders.close();
   await cluster.stop();
+  for (const member of cluster.members) keepLog(member, folder);
 
   const verdict = await checkHistory(history.path);
   if (verdict.linearizable !== "Ok") {

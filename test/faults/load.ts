@@ -26,8 +26,8 @@ export interface LoadOptions {
   readonly keys: number;
   /** Deadline of an operation. */
   readonly deadlineMs: number;
-  /** Pause of a client between two operations: bounds the history, not the server. */
-  readonly thinkMs: number;
+  /** All clients together, on average from the beginning: bounds the history, not the server. */
+  readonly maxPerSecond: number;
 }
 
 /** Codes with which a server says that it did nothing. */
@@ -87,6 +87,7 @@ class LoadClient {
   private at: number;
   private channel: grpc.Client;
   private serial = 0;
+  private readonly startedS = nowNs() / 1e9;
 
   constructor(id: number, options: LoadOptions, seen: LastSeen) {
     this.id = id;
@@ -105,9 +106,15 @@ class LoadClient {
         continue;
       }
       await this.operate();
-      await new Promise((resolve) => setTimeout(resolve, this.options.thinkMs));
+      await new Promise((resolve) => setTimeout(resolve, this.pauseMs()));
     }
     this.channel.close();
+  }
+
+  private pauseMs(): number {
+    const { history, maxPerSecond, clients } = this.options;
+    const ahead = history.completed / maxPerSecond - nowNs() / 1e9 + this.startedS;
+    return ahead > 0 ? (clients / maxPerSecond) * 1000 : 1;
   }
 
   private connected(): Promise<boolean> {

@@ -4,9 +4,11 @@
 //   node test/faults/run.ts [NAME ...]     only these runs
 //   FAULT_SECONDS=120                      length of the first run
 //   FAULT_SEED=7                           the seed of every run; another each time if unset
+//   FAULT_FIRST=two-down,power-cut         faults to begin with
 //   FAULT_KEEP=1                           keep the folders of runs that passed
 import { randomInt } from "node:crypto";
 import { discard, type FaultRunOptions, faultRun, type ProblemKind } from "./fault-run.ts";
+import type { FaultKind } from "./faults.ts";
 import { plants } from "./plants.ts";
 
 interface Scenario {
@@ -27,6 +29,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     about: "kill -9, pauses, power cuts under load; history, hashes and the reference agree",
     options: {
       seconds,
+      opening: ["kill-leader", "pause-leader", "two-down", "power-cut"],
       reference: true,
       minCompleted: Math.floor(20_000 * share),
       minLeaderChanges: Math.floor(10 * share),
@@ -65,8 +68,10 @@ async function play(name: string, scenario: Scenario, seed: number): Promise<boo
   console.log(`--- ${name}: ${scenario.about}`);
   console.log(`seed ${seed}; again: FAULT_SEED=${seed} npm run test:faults -- ${name}`);
   const startMs = performance.now();
+  const first = process.env["FAULT_FIRST"]?.split(",") as readonly FaultKind[] | undefined;
   const result = await faultRun({
     ...options,
+    ...(first === undefined ? {} : { opening: first }),
     seed,
     log: (line) => console.log(`  ${line}`),
   });
