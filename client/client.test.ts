@@ -149,6 +149,24 @@ test("a watch below the compaction ends with the reason", async (t) => {
   assert.equal(watcher.error?.errorName, "compacted");
 });
 
+test("a watch and a lease can follow at once on ones that just ended", async (t) => {
+  if ((await referenceOrSkip(t)) === undefined) return;
+  const { kv, watch, lease } = client(urls());
+  const put = await kv.put("again", "1");
+  const leases = await Promise.all([lease.grant(60), lease.grant(60)]);
+  for (let i = 0; i < 2; i++) {
+    const watcher = watch.watch("again", { startRevision: put.header?.revision ?? 0 });
+    for await (const response of watcher) {
+      assert.equal(response.events.length, 1);
+      break;
+    }
+    for await (const response of lease.keepAlive(leases[i]?.ID ?? 0n)) {
+      assert.equal(response.TTL, 60);
+      break;
+    }
+  }
+});
+
 test("progress can be asked for", async (t) => {
   if ((await referenceOrSkip(t)) === undefined) return;
   const { kv, watch } = client(urls());

@@ -3,7 +3,7 @@
 // again on another connection, and a lease that got no answer for its whole time counts as expired.
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import type { Timer } from "#base/clock.ts";
-import { errorOfStatus } from "#client/errors.ts";
+import { deadlineExceeded, errorOfStatus } from "#client/errors.ts";
 import type { CallOptions } from "#client/options.ts";
 import { rpc, type Transport } from "#client/transport.ts";
 import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
@@ -130,22 +130,28 @@ export class LeaseClient {
   /** Renews once; fails with leaseNotFound if there is no such lease. */
   async keepAliveOnce(id: bigint, options: CallOptions = {}): Promise<LeaseKeepAliveResponse> {
     const { clock } = this.transport;
-    const stream = await this.transport.duplex(keepAliveRpc, {
-      deadlineMs:
-        options.timeoutMs === undefined ? undefined : clock.monotonicMs() + options.timeoutMs,
-      signal: options.signal,
+    const { timeoutMs, signal } = options;
+    const deadlineMs = timeoutMs === undefined ? undefined : clock.monotonicMs() + timeoutMs;
+    const stream = await this.transport.duplex(keepAliveRpc, { deadlineMs, signal });
+    const { promise, resolve, reject } = Promise.withResolvers<LeaseKeepAliveResponse>();
+    const timer =
+      deadlineMs === undefined
+        ? undefined
+        : clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), () =>
+            reject(deadlineExceeded()),
+          );
+    stream.once("data", resolve);
+    stream.on("error", ({ code, details }: { code?: number; details?: string }) => {
+      reject(errorOfStatus(code ?? grpcCode.unknown, details ?? "the keep-alive stream failed"));
     });
-    const response = await new Promise<LeaseKeepAliveResponse>((resolve, reject) => {
-      stream.once("data", resolve);
-      stream.on("error", ({ code, details }: { code?: number; details?: string }) => {
-        reject(errorOfStatus(code ?? grpcCode.unknown, details ?? "the keep-alive stream failed"));
-      });
-      stream.once("end", () =>
-        reject(new EtcdError(grpcCode.unavailable, "the keep-alive stream ended")),
-      );
-      stream.write({ ID: id });
+    stream.once("end", () =>
+      reject(new EtcdError(grpcCode.unavailable, "the keep-alive stream ended")),
+    );
+    stream.write({ ID: id });
+    const response = await promise.finally(() => {
+      timer?.cancel();
+      stream.cancel();
     });
-    stream.cancel();
     if (response.TTL <= 0) throw etcdError("leaseNotFound");
     return response;
   }
@@ -177,7 +183,10 @@ export class LeaseClient {
     kept?.renew?.cancel();
     kept?.expiry?.cancel();
     this.kept.delete(id);
-    if (this.kept.size === 0) this.stream?.end();
+    if (this.kept.size > 0) return;
+    // Forgotten at once: a lease that comes now gets a stream of its own.
+    this.stream?.end();
+    this.stream = undefined;
   }
 
   private expire(kept: Kept): void {

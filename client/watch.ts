@@ -291,7 +291,9 @@ export class WatchClient {
 
   private closeIdle(): void {
     if (this.live.size > 0 || this.creating !== undefined || this.waiting.length > 0) return;
+    // Forgotten at once: a watch that comes now gets a stream of its own.
     this.stream?.end();
+    this.stream = undefined;
   }
 
   private broken(stream: WatchStream, error: EtcdError): void {

@@ -1,6 +1,6 @@
 // Every command line of cases.ts through the reference etcdctl and through ours: stdout, stderr and
 // exit code must agree, but for what differs by nature (lease IDs, times, sizes) and the rows of
-// docs/compatibility.md. To run some only: CASES='lease' node --test test/transcripts/etcdctl.test.ts
+// docs/compatibility.md. To run some only (they may need the writes before them): CASES="^txn" node --test FILE
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { type TestContext, test } from "node:test";
@@ -114,7 +114,12 @@ async function inProcess(
     clock: systemClock,
     random: seededRandom(1),
   };
-  const code = await runEtcdctl(args, terminal);
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<"too long">((resolve) => {
+    timer = setTimeout(resolve, commandLimitMs, "too long");
+  });
+  const code = await Promise.race([runEtcdctl(args, terminal), tooLong]);
+  clearTimeout(timer);
   const lines = stdout.split("\n").slice(0, each.stopAfterLines);
   return stopped
     ? { stdout: lines.join("\n"), stderr: "", code: "stopped" }
