@@ -166,6 +166,7 @@ async function start(
     clock,
     store,
     backend: () => folder.backend,
+    isApplyWaiting: () => member.applyTurn.isWaiting,
     sliceRecords: config.compactionBatchLimit,
     pauseMs: config.compactionSleepMs,
     fatal: around.fatal,

@@ -46,6 +46,7 @@ export class ApplyTurn {
   private index: number;
   private entryTerm: number;
   private writing: Promise<void> = Promise.resolve();
+  private waiting = false;
 
   /** `index` and `term` are those that the state batch on disk carries; 0 for none. */
   constructor(ports: ApplyTurnPorts, index: number, term: number) {
@@ -60,6 +61,14 @@ export class ApplyTurn {
 
   get appliedTerm(): number {
     return this.entryTerm;
+  }
+
+  /**
+   * True while a run of entries waits for the disk, some of it applied and in no written batch:
+   * nothing may then be deleted on the ground of what it has scheduled.
+   */
+  get isWaiting(): boolean {
+    return this.waiting;
   }
 
   /** The state was replaced by a snapshot. */
@@ -89,10 +98,15 @@ export class ApplyTurn {
     const { store } = this.ports;
     const overfull = store.unwrittenBytes > maxUnwrittenBytes;
     const cold = commands.length === 0 ? undefined : prefetch(store, commands);
-    if (cold === undefined && !overfull) {
-      return this.run(entries, commands, 0, 0, this.ports.backend().newBatch(), []);
-    }
-    return this.applySlowly(entries, commands, cold, overfull);
+    const applying =
+      cold === undefined && !overfull
+        ? this.run(entries, commands, 0, 0, this.ports.backend().newBatch(), [])
+        : this.applySlowly(entries, commands, cold, overfull);
+    if (applying === undefined) return undefined;
+    this.waiting = true;
+    return applying.finally(() => {
+      this.waiting = false;
+    });
   }
 
   private async applySlowly(

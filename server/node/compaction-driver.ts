@@ -11,6 +11,8 @@ export interface CompactionDriverPorts {
   readonly clock: Clock;
   readonly store: MvccStore;
   backend(): Backend;
+  /** An apply waits midway: the compaction may be in its batch, which is not written yet. */
+  isApplyWaiting(): boolean;
   /** --compaction-batch-limit: records a slice. */
   readonly sliceRecords: number;
   /** --compaction-sleep-interval. */
@@ -68,6 +70,10 @@ export class CompactionDriver {
   private async run(): Promise<void> {
     const { clock, store, sliceRecords, pauseMs } = this.ports;
     while (store.compacting && !this.stopped && !this.held) {
+      if (this.ports.isApplyWaiting()) {
+        await new Promise<void>((resolve) => clock.after(blockedPauseMs, resolve));
+        continue;
+      }
       const backend = this.ports.backend();
       const batch = backend.newBatch();
       const progress = store.compactStep(batch, sliceRecords);

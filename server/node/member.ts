@@ -140,7 +140,7 @@ export class Member {
       propose: (data) => {
         const result = raft.propose(data);
         this.loop.wake();
-        return result === "ok" ? "ok" : { dropped: result };
+        return result;
       },
     });
     const applier = new Applier({
@@ -223,6 +223,7 @@ export class Member {
     if (this.stopped) return;
     this.stopped = true;
     for (const timer of this.timers) timer.cancel();
+    this.proposer.stop();
     await this.loop.stop();
     const error = (): EtcdError => etcdError("stopped");
     this.pending.rejectAll(error);

@@ -4,11 +4,13 @@ import type { Clock } from "#base/clock.ts";
 import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
 import { type CommandKind, type CommandPayloads, encodeCommand } from "#server/apply/command.ts";
 import type { PendingProposals } from "#server/node/pending-proposals.ts";
+import type { ProposeResult } from "#server/raft/status.ts";
 
 /** Entries that may be committed and not applied before new proposals are refused. */
 const maxApplyBacklog = 5000;
-/** Proposals that may wait for a leader. */
+/** Proposals that may wait for a leader, and their bytes. */
 const maxBlocked = 5000;
+const maxBlockedBytes = 64 * 1024 * 1024;
 
 export interface ProposerPorts {
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -18,13 +20,20 @@ export interface ProposerPorts {
   hasLeader(): boolean;
   committedIndex(): number;
   appliedIndex(): number;
-  /** Hands entry data to raft; `dropped` says why raft would not have it. */
-  propose(data: Uint8Array): "ok" | { readonly dropped: string };
+  /** Hands entry data to raft, which may drop it. */
+  propose(data: Uint8Array): ProposeResult;
+}
+
+interface Blocked {
+  readonly id: bigint;
+  readonly data: Uint8Array;
 }
 
 export class Proposer {
   private readonly ports: ProposerPorts;
-  private blocked: { readonly id: bigint; readonly data: Uint8Array }[] = [];
+  private blocked: Blocked[] = [];
+  private blockedBytes = 0;
+  private stopped = false;
   /** Proposals that ended in an error before they were applied. */
   failed = 0;
 
@@ -34,23 +43,22 @@ export class Proposer {
 
   /**
    * Resolves with what apply answers. Rejects with EtcdError: requestTooLarge, tooManyRequests,
-   * what apply raised, or a timeout.
+   * what apply raised, a timeout, or stopped.
    */
   propose<K extends CommandKind>(kind: K, payload: CommandPayloads[K]): Promise<unknown> {
     const { ports } = this;
+    if (this.stopped) return this.refuse(etcdError("stopped"));
     if (ports.committedIndex() - ports.appliedIndex() > maxApplyBacklog) {
       return this.refuse(etcdError("tooManyRequests"));
     }
     const id = ports.nextRequestId();
     const data = encodeCommand(kind, payload, { id, username: "", authRevision: 0 });
     if (data.length > ports.maxRequestBytes) return this.refuse(etcdError("requestTooLarge"));
-    if (!ports.hasLeader()) {
-      if (this.blocked.length >= maxBlocked) return this.refuse(etcdError("tooManyRequests"));
-      this.blocked.push({ id, data });
-      return ports.pending.wait(id, ports.clock.monotonicMs());
-    }
+    const waits = !ports.hasLeader();
+    if (waits && !this.hasRoom(data)) return this.refuse(etcdError("tooManyRequests"));
     const waiting = ports.pending.wait(id, ports.clock.monotonicMs());
-    this.hand(id, data);
+    if (waits) this.block({ id, data });
+    else this.hand({ id, data });
     return waiting;
   }
 
@@ -59,20 +67,42 @@ export class Proposer {
     const { blocked } = this;
     if (blocked.length === 0) return;
     this.blocked = [];
-    for (const one of blocked) if (this.ports.pending.has(one.id)) this.hand(one.id, one.data);
+    this.blockedBytes = 0;
+    for (const one of blocked) if (this.ports.pending.has(one.id)) this.hand(one);
   }
 
   /** Forgets what waits and was given up meanwhile; call it each tick. */
   sweep(): void {
     if (this.blocked.length === 0) return;
     this.blocked = this.blocked.filter((one) => this.ports.pending.has(one.id));
+    this.blockedBytes = this.blocked.reduce((sum, one) => sum + one.data.length, 0);
   }
 
-  private hand(id: bigint, data: Uint8Array): void {
-    const result = this.ports.propose(data);
+  /** Refuses whatever comes from now on: nothing would answer it any more. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private hand(one: Blocked): void {
+    const result = this.ports.propose(one.data);
     if (result === "ok") return;
+    // Raft may have lost the leader that the last turn still knew: then this waits as well.
+    if (result === "dropped-no-leader" && this.hasRoom(one.data)) {
+      this.block(one);
+      return;
+    }
     this.failed++;
-    this.ports.pending.settle(id, new EtcdError(grpcCode.unknown, "raft proposal dropped"), true);
+    const error = new EtcdError(grpcCode.unknown, "raft proposal dropped");
+    this.ports.pending.settle(one.id, error, true);
+  }
+
+  private hasRoom(data: Uint8Array): boolean {
+    return this.blocked.length < maxBlocked && this.blockedBytes + data.length <= maxBlockedBytes;
+  }
+
+  private block(one: Blocked): void {
+    this.blocked.push(one);
+    this.blockedBytes += one.data.length;
   }
 
   private refuse(error: EtcdError): Promise<never> {
