@@ -228,6 +228,12 @@ test("the table", () => {
     "c-3     http://c:1  starts in 3 s  -            -      -        -",
   ]);
   assert.deepEqual(leaderOf(rows), { name: "c-2", term: 3 });
+  const late = rows.map((row, at) =>
+    row.status.kind === "answers" && at === 0
+      ? { ...row, status: { ...row.status, leaderId: 1n, term: 2 } }
+      : row,
+  );
+  assert.deepEqual(leaderOf(late), { name: "c-2", term: 3 }, "an older term is out of date");
   assert.equal(leaderOf(rows.slice(2)), undefined);
   assert.deepEqual(leaderOf(rows.slice(0, 1)), { name: "2", term: 3 });
   assert.equal(tableEssence(rows), "c-1 running follower\nc-2 running leader\nc-3 starts in 3 s -");
