@@ -200,6 +200,12 @@ export class Lessor {
     return ids;
   }
 
+  /** True for a lease that has ended and waits for its revocation. */
+  hasExpired(id: LeaseId, nowMs: number): boolean {
+    const lease = this.#leases.get(id);
+    return lease !== undefined && lease.expiryMs <= nowMs;
+  }
+
   /** What TimeToLive tells; undefined if there is no such lease. */
   view(id: LeaseId, nowMs: number): LeaseView | undefined {
     const lease = this.#leases.get(id);

@@ -8,9 +8,11 @@ const maxInFlight = 16;
 
 export interface LeaseExpiryPorts {
   isLeader(): boolean;
-  /** Proves leadership: a read-index round. */
+  /** Proves that somebody leads, and that all committed is applied here: a read-index round. */
   linearize(): Promise<void>;
   expired(nowMs: number, max: number): readonly LeaseId[];
+  /** False once the lease is gone, or counts anew since this member was elected again. */
+  hasExpired(lease: LeaseId): boolean;
   revoke(lease: LeaseId): Promise<unknown>;
 }
 
@@ -30,25 +32,29 @@ export class LeaseExpiry {
   async round(nowMs: number): Promise<void> {
     const { ports } = this;
     if (this.proving || !ports.isLeader()) return;
-    const due = ports.expired(nowMs, maxPerRound).filter((lease) => !this.revoking.has(lease));
-    if (due.length === 0) return;
+    const room = maxPerRound - this.due.length;
+    const due = ports.expired(nowMs, room).filter((lease) => !this.revoking.has(lease));
+    if (due.length === 0 && this.due.length === 0) return;
     this.proving = true;
     try {
       await ports.linearize();
     } catch {
+      // All are named again after a while.
+      this.due = [];
       return;
     } finally {
       this.proving = false;
     }
-    this.due = due;
+    this.due.push(...due);
     this.pump();
   }
 
   private pump(): void {
-    while (this.revoking.size < maxInFlight && this.ports.isLeader()) {
-      const lease = this.due.pop();
+    while (this.revoking.size < maxInFlight) {
+      if (!this.ports.isLeader()) this.due = [];
+      const lease = this.due.shift();
       if (lease === undefined) return;
-      if (!this.revoking.has(lease)) this.revoke(lease);
+      if (!this.revoking.has(lease) && this.ports.hasExpired(lease)) this.revoke(lease);
     }
   }
 
@@ -60,6 +66,7 @@ export class LeaseExpiry {
         this.revoking.delete(lease);
         this.pump();
       },
+      // It is named again after a while; the others wait for the next round and its proof.
       () => this.revoking.delete(lease),
     );
   }

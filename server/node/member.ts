@@ -175,6 +175,7 @@ export class Member {
       isLeader: () => this.leadership.isLeader,
       linearize: () => this.linearize(),
       expired: (nowMs, max) => parts.lessor.expired(nowMs, max),
+      hasExpired: (lease) => parts.lessor.hasExpired(lease, clock.monotonicMs()),
       revoke: (lease) => this.proposer.propose("leaseRevoke", { ID: lease }),
     });
     this.loop = new ReadyLoop({
@@ -307,8 +308,10 @@ export class Member {
 
   /** The first entry of a term was applied: if it is this member's own, its leases count from now. */
   private emptyEntry(term: number): void {
-    if (!this.leadership.isLeader || this.parts.raft.status().term !== term) return;
     const { clock, lessor, timings } = this.parts;
+    // A change of membership that raft refused is an empty entry too: its leases count already.
+    if (lessor.isPrimary) return;
+    if (!this.leadership.isLeader || this.parts.raft.status().term !== term) return;
     lessor.promote(clock.monotonicMs(), timings.electionTimeoutMs);
     this.onLeading();
   }
