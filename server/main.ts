@@ -11,6 +11,9 @@ import type { ConfigNote } from "#server/config/note.ts";
 import { openLog, type ProcessLog } from "#server/log.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 
+/** Between the last line of a member that cannot go on and its end. */
+const fatalPauseMs = 250;
+
 function versionText(): string {
   const own = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   return [
@@ -69,6 +72,9 @@ async function main(): Promise<void> {
         : { error: errorText(error), stack: error instanceof Error ? error.stack : undefined };
     log.fatal(fields, message);
     log.flush();
+    // RocksDB's threads abort a process that ends under their work, as after a full disk: they get
+    // time to finish it, while nothing of this member runs or answers any more.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, fatalPauseMs);
     process.exit(1);
   };
   const end = async (signal: NodeJS.Signals | undefined): Promise<void> => {
