@@ -265,10 +265,7 @@ async function start(
       peers: peerClient,
       clock,
       requestTimeoutMs: config.requestTimeoutMs,
-      leaderUrls: () => {
-        const { leader, isLeader } = member.leadership;
-        return isLeader ? [] : (members.get(leader)?.peerUrls ?? []);
-      },
+      leaderUrls: () => members.get(member.leadership.leader)?.peerUrls ?? [],
     }),
   );
   services = new PeerServices(member, api, {

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clusterVersionToPropose, majorMinor } from "#server/membership/cluster-version.ts";
+import {
+  clusterVersionToPropose,
+  majorMinor,
+  storageVersionFor,
+} from "#server/membership/cluster-version.ts";
 
 const cases: readonly [
   string,
@@ -24,4 +28,15 @@ for (const [name, current, servers, want] of cases) {
 test("major and minor", () => {
   assert.equal(majorMinor("3.7.3"), "3.7");
   assert.equal(majorMinor("x"), undefined);
+});
+
+test("the storage follows the cluster, up to what this program writes", () => {
+  const rows = [
+    ["3.6.0", "3.6.0"],
+    ["3.7.0", "3.7.0"],
+    ["3.10.0", "3.7.0"],
+    ["4.0.0", "3.7.0"],
+    ["x", "3.7.0"],
+  ] as const;
+  for (const [cluster, storage] of rows) assert.equal(storageVersionFor(cluster), storage, cluster);
 });

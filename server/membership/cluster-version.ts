@@ -26,6 +26,14 @@ export function majorMinor(text: string): string | undefined {
   return version && `${version.major}.${version.minor}`;
 }
 
+/** The storage version of a member in a cluster of that version: the lower of it and our own. */
+export function storageVersionFor(clusterVersion: string): string {
+  const own = parse(serverVersion)!;
+  const cluster = parse(clusterVersion) ?? own;
+  const { major, minor } = compare(cluster, own) < 0 ? cluster : own;
+  return `${major}.${minor}.0`;
+}
+
 /**
  * The version to propose, or undefined to leave things as they are. `servers` holds each member's
  * server version, the own one included; undefined for a member that could not be asked.

@@ -20,7 +20,7 @@ import {
 import type { ApiMember, Proposals, WatchSession } from "#server/api/member.ts";
 import { readOnlyTxn } from "#server/apply/kv.ts";
 import { commandCost } from "#server/apply/quota.ts";
-import { serverVersion } from "#server/membership/cluster-version.ts";
+import { serverVersion, storageVersionFor } from "#server/membership/cluster-version.ts";
 import type { Member } from "#server/node/member.ts";
 import { toMemberInfo } from "#server/node/member-info.ts";
 
@@ -99,20 +99,39 @@ export class NodeApi implements ApiMember {
   }
 
   async leaseRenew(lease: LeaseId): Promise<number> {
+    const { lessor } = this.member.parts;
+    return lessor.isPrimary
+      ? ((await this.renewAsPrimary(lease)) ?? this.forwarder.renew(lease))
+      : this.forwarder.renew(lease);
+  }
+
+  /**
+   * Renews by this member's own count, once it has proved that it still leads: one that was paused
+   * would otherwise promise life to leases that others have revoked. Undefined if it is not primary,
+   * 0 if there is no such lease.
+   */
+  async renewAsPrimary(lease: LeaseId): Promise<number | undefined> {
     const { clock, lessor } = this.member.parts;
     for (;;) {
+      if (!lessor.isPrimary) return undefined;
+      try {
+        await this.linearize();
+      } catch (error) {
+        if (lessor.isPrimary) throw error;
+        return undefined;
+      }
       const renewal = lessor.renew(lease, clock.monotonicMs());
       switch (renewal.kind) {
         case "renewed":
           if (renewal.clearCheckpoint) this.clearCheckpoint(lease);
           return renewal.ttlSeconds;
         case "not-found":
-          return lessor.isPrimary ? 0 : this.forwarder.renew(lease);
+          return 0;
         case "expired":
           await new Promise<void>((resolve) => lessor.onSettled(lease, resolve));
           break;
         case "not-primary":
-          return this.forwarder.renew(lease);
+          return undefined;
       }
     }
   }
@@ -217,9 +236,9 @@ export class NodeApi implements ApiMember {
     return this.member.parts.members.clusterVersion;
   }
 
+  /** That of the cluster, as etcd's storage follows it; never above this program's own. */
   storageVersion(): string | undefined {
-    return this.member.parts.members.clusterVersion === undefined
-      ? undefined
-      : `${serverVersion.slice(0, serverVersion.lastIndexOf("."))}.0`;
+    const { clusterVersion } = this.member.parts.members;
+    return clusterVersion === undefined ? undefined : storageVersionFor(clusterVersion);
   }
 }

@@ -22,7 +22,7 @@ export interface LeaseForwardingPorts {
   readonly peers: LeasePeers;
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
-  /** The leader's peer URLs; empty if no leader is known or it is this member. */
+  /** The leader's peer URLs, this member's own while it is not primary yet; empty if none is known. */
   leaderUrls(): readonly string[];
 }
 

@@ -72,14 +72,16 @@ export class PeerServices implements PeerHandler, PeerApi {
   async leaseRenew(lease: LeaseId): Promise<number> {
     this.assertPrimary();
     await this.caughtUp();
-    const ttl = await this.api.leaseRenew(lease);
+    const ttl = await this.api.renewAsPrimary(lease);
+    if (ttl === undefined) throw notPrimary();
     if (ttl === 0) throw etcdError("leaseNotFound");
     return ttl;
   }
 
   async leaseTimeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse> {
-    this.assertPrimary();
     await this.caughtUp();
+    // In etcd's order: who asks for a lease that nobody has is told so by any member.
+    if (!this.member.parts.lessor.exists(request.ID as LeaseId)) throw etcdError("leaseNotFound");
     this.assertPrimary();
     const answer = this.api.localTimeToLive(request);
     return { ...answer, header: undefined };
@@ -99,8 +101,7 @@ export class PeerServices implements PeerHandler, PeerApi {
   }
 
   private assertPrimary(): void {
-    if (this.member.parts.lessor.isPrimary) return;
-    throw new OperatingError(notPrimaryLessorCode, "not a primary lessor");
+    if (!this.member.parts.lessor.isPrimary) throw notPrimary();
   }
 
   /** Resolves once all that is committed now is applied; the lease may be among it. */
@@ -113,4 +114,8 @@ export class PeerServices implements PeerHandler, PeerApi {
       await new Promise<void>((resolve) => clock.after(5, resolve));
     }
   }
+}
+
+function notPrimary(): OperatingError {
+  return new OperatingError(notPrimaryLessorCode, "not a primary lessor");
 }
