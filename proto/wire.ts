@@ -4,8 +4,9 @@
 // and never round to something a comparison would take for another revision; IDs come out as
 // bigints. Bytes that are read alias the input: whoever keeps them keeps the whole input alive, and
 // must not write to it. Input that is cut short or malformed throws WireError and reads nothing
-// behind its end. Nesting deeper than 100 is refused by the codecs through `depth`.
-import { Buffer } from "node:buffer";
+// behind its end: a length that leaves the message it stands in, field number 0, a string that is
+// no UTF-8, an end of a group that never began. Nesting deeper than 100 is refused through `depth`.
+import { Buffer, isUtf8 } from "node:buffer";
 
 /** Malformed protobuf; the message says what was wrong. */
 export class WireError extends Error {
@@ -14,6 +15,8 @@ export class WireError extends Error {
 
 const TWO_32 = 4294967296;
 const MAX_SAFE = Number.MAX_SAFE_INTEGER;
+/** Of messages and groups within each other. */
+const maxDepth = 100;
 
 /** Reads one protobuf message from `buf`, never beyond its end. */
 export class BinaryReader {
@@ -66,6 +69,47 @@ export class BinaryReader {
     return this.low;
   }
 
+  /** A varint that must fit into 32 bits. */
+  private short(): number {
+    const b = this.buf[this.pos];
+    if (b !== undefined && b < 0x80) {
+      this.pos++;
+      return b;
+    }
+    this.varint64();
+    if (this.high !== 0) throw new WireError("a length or field number beyond 32 bits");
+    return this.low;
+  }
+
+  /** Field number × 8 + wire type. */
+  tag(): number {
+    const tag = this.short();
+    if (tag < 8) throw new WireError("field number 0");
+    return tag;
+  }
+
+  /** The length of what follows, which lies within the input. */
+  size(): number {
+    const length = this.short();
+    if (length > this.len - this.pos) {
+      throw new WireError("a field reaches beyond the end of the message");
+    }
+    return length;
+  }
+
+  /** A message that was to end at `end` must have done so: its last field may have crossed it. */
+  endAt(end: number): void {
+    if (this.pos !== end) throw new WireError("a field reaches beyond the end of its message");
+  }
+
+  /** Begins a nested message; answers the depth to put back at its end. */
+  enter(): number {
+    const { depth } = this;
+    if (depth >= maxDepth) throw new WireError(`nested deeper than ${maxDepth}`);
+    this.depth = depth + 1;
+    return depth;
+  }
+
   int32(): number {
     this.varint64();
     return this.low | 0;
@@ -106,22 +150,21 @@ export class BinaryReader {
 
   /** A length-delimited field, aliasing the input. */
   bytes(): Uint8Array {
-    const length = this.uint32();
+    const length = this.size();
     const start = this.pos;
-    const end = start + length;
-    if (end > this.len) throw new WireError("a field reaches beyond the end of the message");
-    this.pos = end;
-    return this.buf.subarray(start, end);
+    this.pos = start + length;
+    return this.buf.subarray(start, this.pos);
   }
 
   string(): string {
     const b = this.bytes();
+    if (!isUtf8(b)) throw new WireError("a string is no UTF-8");
     return Buffer.from(b.buffer, b.byteOffset, b.byteLength).toString("utf8");
   }
 
-  /** Steps over a field of `wireType`; groups are refused as no etcd message has one. */
-  skip(wireType: number, fieldNo?: number): void {
-    switch (wireType) {
+  /** Steps over the field that `tag` began, whatever it holds; groups too, which etcd never had. */
+  skip(tag: number): void {
+    switch (tag & 7) {
       case 0:
         this.varint64();
         return;
@@ -131,13 +174,22 @@ export class BinaryReader {
       case 2:
         this.bytes();
         return;
+      case 3:
+        this.skipGroup(tag + 1);
+        return;
       case 5:
         this.pos += 4;
         break;
       default:
-        throw new WireError(`field ${fieldNo ?? "?"} has wire type ${wireType}`);
+        throw new WireError(`field ${tag >>> 3} has wire type ${tag & 7}`);
     }
     if (this.pos > this.len) throw new WireError("a field reaches beyond the end of the message");
+  }
+
+  private skipGroup(end: number): void {
+    const depth = this.enter();
+    for (let tag = this.tag(); tag !== end; tag = this.tag()) this.skip(tag);
+    this.depth = depth;
   }
 }
 

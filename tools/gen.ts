@@ -20,8 +20,29 @@ export function retarget(source: string): string {
     })
     .replaceAll('"@bufbuild/protobuf/wire"', '"#proto/wire.ts"')
     .replaceAll(/longToNumber\(reader\.(u?int64)\(\)\)/g, "reader.$1Number()")
-    .replaceAll(/\(reader as any\)\.__tsProtoDecodeDepth \?\? 0/g, "reader.depth")
-    .replaceAll(/\(reader as any\)\.__tsProtoDecodeDepth/g, "reader.depth")
+    .replaceAll(
+      / *const previousRecursionDepth = [\s\S]*?__tsProtoDecodeDepth = previousRecursionDepth \+ 1;\n/g,
+      "    const depth = reader.enter();\n",
+    )
+    .replaceAll(
+      "(reader as any).__tsProtoDecodeDepth = previousRecursionDepth",
+      "reader.depth = depth",
+    )
+    .replaceAll("const tag = reader.uint32();", "const tag = reader.tag();")
+    .replaceAll(/\.decode\(reader, reader\.uint32\(\)\)/g, ".decode(reader, reader.size())")
+    .replaceAll(
+      "const end2 = reader.uint32() + reader.pos;",
+      "const end2 = reader.size() + reader.pos;",
+    )
+    .replaceAll(/( *)(while \(reader\.pos < end2\) \{\n.*\n *\}\n)/g, "$1$2$1reader.endAt(end2);\n")
+    .replaceAll(
+      / *if \(\(tag & 7\) === 4 \|\| tag === 0\) \{\n *break;\n *\}\n( *)reader\.skip\(tag & 7\);/g,
+      "$1reader.skip(tag);",
+    )
+    .replaceAll(
+      /( *)return message;\n( *)\} finally \{/g,
+      "$1reader.endAt(end);\n$1return message;\n$2} finally {",
+    )
     .replaceAll(/reader\.(u?int64)\(\) as bigint/g, "reader.$1()")
     .replaceAll(/ *if \(BigInt\.as(?:Ui|I)ntN\(64, .*\{\n.*throw.*\n *\}\n/g, "")
     .replaceAll(/(int64)\(BigInt\((message\.[\w.]+|v)\)\)/g, "$1($2)")

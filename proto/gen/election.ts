@@ -73,16 +73,12 @@ export const CampaignRequest: MessageFns<CampaignRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): CampaignRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCampaignRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -109,14 +105,12 @@ export const CampaignRequest: MessageFns<CampaignRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -149,23 +143,19 @@ export const CampaignResponse: MessageFns<CampaignResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): CampaignResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCampaignResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -173,18 +163,16 @@ export const CampaignResponse: MessageFns<CampaignResponse> = {
               break;
             }
 
-            message.leader = LeaderKey.decode(reader, reader.uint32());
+            message.leader = LeaderKey.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -226,16 +214,12 @@ export const LeaderKey: MessageFns<LeaderKey> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): LeaderKey {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLeaderKey();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -270,14 +254,12 @@ export const LeaderKey: MessageFns<LeaderKey> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -308,16 +290,12 @@ export const LeaderRequest: MessageFns<LeaderRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): LeaderRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLeaderRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -328,14 +306,12 @@ export const LeaderRequest: MessageFns<LeaderRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -366,23 +342,19 @@ export const LeaderResponse: MessageFns<LeaderResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): LeaderResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseLeaderResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -390,18 +362,16 @@ export const LeaderResponse: MessageFns<LeaderResponse> = {
               break;
             }
 
-            message.kv = KeyValue.decode(reader, reader.uint32());
+            message.kv = KeyValue.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -432,34 +402,28 @@ export const ResignRequest: MessageFns<ResignRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ResignRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseResignRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.leader = LeaderKey.decode(reader, reader.uint32());
+            message.leader = LeaderKey.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -489,34 +453,28 @@ export const ResignResponse: MessageFns<ResignResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ResignResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseResignResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -549,23 +507,19 @@ export const ProclaimRequest: MessageFns<ProclaimRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ProclaimRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseProclaimRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.leader = LeaderKey.decode(reader, reader.uint32());
+            message.leader = LeaderKey.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -577,14 +531,12 @@ export const ProclaimRequest: MessageFns<ProclaimRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -615,34 +567,28 @@ export const ProclaimResponse: MessageFns<ProclaimResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ProclaimResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseProclaimResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 

@@ -103,16 +103,12 @@ export const RequestHeader: MessageFns<RequestHeader> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RequestHeader {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRequestHeader();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -139,14 +135,12 @@ export const RequestHeader: MessageFns<RequestHeader> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -302,23 +296,19 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): InternalRaftRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseInternalRaftRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 100: {
             if (tag !== 802) {
               break;
             }
 
-            message.header = RequestHeader.decode(reader, reader.uint32());
+            message.header = RequestHeader.decode(reader, reader.size());
             continue;
           }
           case 1: {
@@ -334,7 +324,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.range = RangeRequest.decode(reader, reader.uint32());
+            message.range = RangeRequest.decode(reader, reader.size());
             continue;
           }
           case 4: {
@@ -342,7 +332,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.put = PutRequest.decode(reader, reader.uint32());
+            message.put = PutRequest.decode(reader, reader.size());
             continue;
           }
           case 5: {
@@ -350,7 +340,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.deleteRange = DeleteRangeRequest.decode(reader, reader.uint32());
+            message.deleteRange = DeleteRangeRequest.decode(reader, reader.size());
             continue;
           }
           case 6: {
@@ -358,7 +348,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.txn = TxnRequest.decode(reader, reader.uint32());
+            message.txn = TxnRequest.decode(reader, reader.size());
             continue;
           }
           case 7: {
@@ -366,7 +356,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.compaction = CompactionRequest.decode(reader, reader.uint32());
+            message.compaction = CompactionRequest.decode(reader, reader.size());
             continue;
           }
           case 8: {
@@ -374,7 +364,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.leaseGrant = LeaseGrantRequest.decode(reader, reader.uint32());
+            message.leaseGrant = LeaseGrantRequest.decode(reader, reader.size());
             continue;
           }
           case 9: {
@@ -382,7 +372,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.leaseRevoke = LeaseRevokeRequest.decode(reader, reader.uint32());
+            message.leaseRevoke = LeaseRevokeRequest.decode(reader, reader.size());
             continue;
           }
           case 10: {
@@ -390,7 +380,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.alarm = AlarmRequest.decode(reader, reader.uint32());
+            message.alarm = AlarmRequest.decode(reader, reader.size());
             continue;
           }
           case 11: {
@@ -398,7 +388,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.leaseCheckpoint = LeaseCheckpointRequest.decode(reader, reader.uint32());
+            message.leaseCheckpoint = LeaseCheckpointRequest.decode(reader, reader.size());
             continue;
           }
           case 1000: {
@@ -406,7 +396,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authEnable = AuthEnableRequest.decode(reader, reader.uint32());
+            message.authEnable = AuthEnableRequest.decode(reader, reader.size());
             continue;
           }
           case 1011: {
@@ -414,7 +404,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authDisable = AuthDisableRequest.decode(reader, reader.uint32());
+            message.authDisable = AuthDisableRequest.decode(reader, reader.size());
             continue;
           }
           case 1013: {
@@ -422,7 +412,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authStatus = AuthStatusRequest.decode(reader, reader.uint32());
+            message.authStatus = AuthStatusRequest.decode(reader, reader.size());
             continue;
           }
           case 1012: {
@@ -430,7 +420,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authenticate = InternalAuthenticateRequest.decode(reader, reader.uint32());
+            message.authenticate = InternalAuthenticateRequest.decode(reader, reader.size());
             continue;
           }
           case 1100: {
@@ -438,7 +428,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authUserAdd = AuthUserAddRequest.decode(reader, reader.uint32());
+            message.authUserAdd = AuthUserAddRequest.decode(reader, reader.size());
             continue;
           }
           case 1101: {
@@ -446,7 +436,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authUserDelete = AuthUserDeleteRequest.decode(reader, reader.uint32());
+            message.authUserDelete = AuthUserDeleteRequest.decode(reader, reader.size());
             continue;
           }
           case 1102: {
@@ -454,7 +444,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authUserGet = AuthUserGetRequest.decode(reader, reader.uint32());
+            message.authUserGet = AuthUserGetRequest.decode(reader, reader.size());
             continue;
           }
           case 1103: {
@@ -462,7 +452,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authUserChangePassword = AuthUserChangePasswordRequest.decode(reader, reader.uint32());
+            message.authUserChangePassword = AuthUserChangePasswordRequest.decode(reader, reader.size());
             continue;
           }
           case 1104: {
@@ -470,7 +460,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authUserGrantRole = AuthUserGrantRoleRequest.decode(reader, reader.uint32());
+            message.authUserGrantRole = AuthUserGrantRoleRequest.decode(reader, reader.size());
             continue;
           }
           case 1105: {
@@ -478,7 +468,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authUserRevokeRole = AuthUserRevokeRoleRequest.decode(reader, reader.uint32());
+            message.authUserRevokeRole = AuthUserRevokeRoleRequest.decode(reader, reader.size());
             continue;
           }
           case 1106: {
@@ -486,7 +476,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authUserList = AuthUserListRequest.decode(reader, reader.uint32());
+            message.authUserList = AuthUserListRequest.decode(reader, reader.size());
             continue;
           }
           case 1107: {
@@ -494,7 +484,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authRoleList = AuthRoleListRequest.decode(reader, reader.uint32());
+            message.authRoleList = AuthRoleListRequest.decode(reader, reader.size());
             continue;
           }
           case 1200: {
@@ -502,7 +492,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authRoleAdd = AuthRoleAddRequest.decode(reader, reader.uint32());
+            message.authRoleAdd = AuthRoleAddRequest.decode(reader, reader.size());
             continue;
           }
           case 1201: {
@@ -510,7 +500,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authRoleDelete = AuthRoleDeleteRequest.decode(reader, reader.uint32());
+            message.authRoleDelete = AuthRoleDeleteRequest.decode(reader, reader.size());
             continue;
           }
           case 1202: {
@@ -518,7 +508,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authRoleGet = AuthRoleGetRequest.decode(reader, reader.uint32());
+            message.authRoleGet = AuthRoleGetRequest.decode(reader, reader.size());
             continue;
           }
           case 1203: {
@@ -526,7 +516,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authRoleGrantPermission = AuthRoleGrantPermissionRequest.decode(reader, reader.uint32());
+            message.authRoleGrantPermission = AuthRoleGrantPermissionRequest.decode(reader, reader.size());
             continue;
           }
           case 1204: {
@@ -534,7 +524,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.authRoleRevokePermission = AuthRoleRevokePermissionRequest.decode(reader, reader.uint32());
+            message.authRoleRevokePermission = AuthRoleRevokePermissionRequest.decode(reader, reader.size());
             continue;
           }
           case 1300: {
@@ -542,7 +532,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.clusterVersionSet = ClusterVersionSetRequest.decode(reader, reader.uint32());
+            message.clusterVersionSet = ClusterVersionSetRequest.decode(reader, reader.size());
             continue;
           }
           case 1301: {
@@ -550,7 +540,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.clusterMemberAttrSet = ClusterMemberAttrSetRequest.decode(reader, reader.uint32());
+            message.clusterMemberAttrSet = ClusterMemberAttrSetRequest.decode(reader, reader.size());
             continue;
           }
           case 1302: {
@@ -558,7 +548,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.downgradeInfoSet = DowngradeInfoSetRequest.decode(reader, reader.uint32());
+            message.downgradeInfoSet = DowngradeInfoSetRequest.decode(reader, reader.size());
             continue;
           }
           case 9900: {
@@ -566,18 +556,16 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
               break;
             }
 
-            message.downgradeVersionTest = DowngradeVersionTestRequest.decode(reader, reader.uint32());
+            message.downgradeVersionTest = DowngradeVersionTestRequest.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -694,26 +682,20 @@ export const EmptyResponse: MessageFns<EmptyResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): EmptyResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseEmptyResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -746,16 +728,12 @@ export const InternalAuthenticateRequest: MessageFns<InternalAuthenticateRequest
 
   decode(input: BinaryReader | Uint8Array, length?: number): InternalAuthenticateRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseInternalAuthenticateRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -782,14 +760,12 @@ export const InternalAuthenticateRequest: MessageFns<InternalAuthenticateRequest
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -819,16 +795,12 @@ export const DowngradeVersionTestRequest: MessageFns<DowngradeVersionTestRequest
 
   decode(input: BinaryReader | Uint8Array, length?: number): DowngradeVersionTestRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDowngradeVersionTestRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -839,14 +811,12 @@ export const DowngradeVersionTestRequest: MessageFns<DowngradeVersionTestRequest
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 

@@ -234,16 +234,12 @@ export const RangeRequest: MessageFns<RangeRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RangeRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRangeRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -350,14 +346,12 @@ export const RangeRequest: MessageFns<RangeRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -406,23 +400,19 @@ export const RangeResponse: MessageFns<RangeResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RangeResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRangeResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -430,7 +420,7 @@ export const RangeResponse: MessageFns<RangeResponse> = {
               break;
             }
 
-            message.kvs.push(KeyValue.decode(reader, reader.uint32()));
+            message.kvs.push(KeyValue.decode(reader, reader.size()));
             continue;
           }
           case 3: {
@@ -450,14 +440,12 @@ export const RangeResponse: MessageFns<RangeResponse> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -512,16 +500,12 @@ export const PutRequest: MessageFns<PutRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PutRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePutRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -572,14 +556,12 @@ export const PutRequest: MessageFns<PutRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -615,23 +597,19 @@ export const PutResponse: MessageFns<PutResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): PutResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePutResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -639,18 +617,16 @@ export const PutResponse: MessageFns<PutResponse> = {
               break;
             }
 
-            message.prevKv = KeyValue.decode(reader, reader.uint32());
+            message.prevKv = KeyValue.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -689,16 +665,12 @@ export const DeleteRangeRequest: MessageFns<DeleteRangeRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): DeleteRangeRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDeleteRangeRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -725,14 +697,12 @@ export const DeleteRangeRequest: MessageFns<DeleteRangeRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -768,23 +738,19 @@ export const DeleteRangeResponse: MessageFns<DeleteRangeResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): DeleteRangeResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDeleteRangeResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -800,18 +766,16 @@ export const DeleteRangeResponse: MessageFns<DeleteRangeResponse> = {
               break;
             }
 
-            message.prevKvs.push(KeyValue.decode(reader, reader.uint32()));
+            message.prevKvs.push(KeyValue.decode(reader, reader.size()));
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -854,23 +818,19 @@ export const RequestOp: MessageFns<RequestOp> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RequestOp {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRequestOp();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.request = { $case: "requestRange", value: RangeRequest.decode(reader, reader.uint32()) };
+            message.request = { $case: "requestRange", value: RangeRequest.decode(reader, reader.size()) };
             continue;
           }
           case 2: {
@@ -878,7 +838,7 @@ export const RequestOp: MessageFns<RequestOp> = {
               break;
             }
 
-            message.request = { $case: "requestPut", value: PutRequest.decode(reader, reader.uint32()) };
+            message.request = { $case: "requestPut", value: PutRequest.decode(reader, reader.size()) };
             continue;
           }
           case 3: {
@@ -888,7 +848,7 @@ export const RequestOp: MessageFns<RequestOp> = {
 
             message.request = {
               $case: "requestDeleteRange",
-              value: DeleteRangeRequest.decode(reader, reader.uint32()),
+              value: DeleteRangeRequest.decode(reader, reader.size()),
             };
             continue;
           }
@@ -897,18 +857,16 @@ export const RequestOp: MessageFns<RequestOp> = {
               break;
             }
 
-            message.request = { $case: "requestTxn", value: TxnRequest.decode(reader, reader.uint32()) };
+            message.request = { $case: "requestTxn", value: TxnRequest.decode(reader, reader.size()) };
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -975,23 +933,19 @@ export const ResponseOp: MessageFns<ResponseOp> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ResponseOp {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseResponseOp();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.response = { $case: "responseRange", value: RangeResponse.decode(reader, reader.uint32()) };
+            message.response = { $case: "responseRange", value: RangeResponse.decode(reader, reader.size()) };
             continue;
           }
           case 2: {
@@ -999,7 +953,7 @@ export const ResponseOp: MessageFns<ResponseOp> = {
               break;
             }
 
-            message.response = { $case: "responsePut", value: PutResponse.decode(reader, reader.uint32()) };
+            message.response = { $case: "responsePut", value: PutResponse.decode(reader, reader.size()) };
             continue;
           }
           case 3: {
@@ -1009,7 +963,7 @@ export const ResponseOp: MessageFns<ResponseOp> = {
 
             message.response = {
               $case: "responseDeleteRange",
-              value: DeleteRangeResponse.decode(reader, reader.uint32()),
+              value: DeleteRangeResponse.decode(reader, reader.size()),
             };
             continue;
           }
@@ -1018,18 +972,16 @@ export const ResponseOp: MessageFns<ResponseOp> = {
               break;
             }
 
-            message.response = { $case: "responseTxn", value: TxnResponse.decode(reader, reader.uint32()) };
+            message.response = { $case: "responseTxn", value: TxnResponse.decode(reader, reader.size()) };
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1111,16 +1063,12 @@ export const Compare: MessageFns<Compare> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Compare {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCompare();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -1195,14 +1143,12 @@ export const Compare: MessageFns<Compare> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1271,23 +1217,19 @@ export const TxnRequest: MessageFns<TxnRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): TxnRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseTxnRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.compare.push(Compare.decode(reader, reader.uint32()));
+            message.compare.push(Compare.decode(reader, reader.size()));
             continue;
           }
           case 2: {
@@ -1295,7 +1237,7 @@ export const TxnRequest: MessageFns<TxnRequest> = {
               break;
             }
 
-            message.success.push(RequestOp.decode(reader, reader.uint32()));
+            message.success.push(RequestOp.decode(reader, reader.size()));
             continue;
           }
           case 3: {
@@ -1303,18 +1245,16 @@ export const TxnRequest: MessageFns<TxnRequest> = {
               break;
             }
 
-            message.failure.push(RequestOp.decode(reader, reader.uint32()));
+            message.failure.push(RequestOp.decode(reader, reader.size()));
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1350,23 +1290,19 @@ export const TxnResponse: MessageFns<TxnResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): TxnResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseTxnResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -1382,18 +1318,16 @@ export const TxnResponse: MessageFns<TxnResponse> = {
               break;
             }
 
-            message.responses.push(ResponseOp.decode(reader, reader.uint32()));
+            message.responses.push(ResponseOp.decode(reader, reader.size()));
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1428,16 +1362,12 @@ export const CompactionRequest: MessageFns<CompactionRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): CompactionRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCompactionRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -1456,14 +1386,12 @@ export const CompactionRequest: MessageFns<CompactionRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1492,34 +1420,28 @@ export const CompactionResponse: MessageFns<CompactionResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): CompactionResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCompactionResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1549,34 +1471,28 @@ export const RangeStreamResponse: MessageFns<RangeStreamResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): RangeStreamResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseRangeStreamResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.rangeResponse = RangeResponse.decode(reader, reader.uint32());
+            message.rangeResponse = RangeResponse.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 

@@ -144,26 +144,20 @@ export const HashRequest: MessageFns<HashRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): HashRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseHashRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -190,16 +184,12 @@ export const HashKVRequest: MessageFns<HashKVRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): HashKVRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseHashKVRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -210,14 +200,12 @@ export const HashKVRequest: MessageFns<HashKVRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -254,23 +242,19 @@ export const HashKVResponse: MessageFns<HashKVResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): HashKVResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseHashKVResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -298,14 +282,12 @@ export const HashKVResponse: MessageFns<HashKVResponse> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -341,23 +323,19 @@ export const HashResponse: MessageFns<HashResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): HashResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseHashResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -369,14 +347,12 @@ export const HashResponse: MessageFns<HashResponse> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -404,26 +380,20 @@ export const SnapshotRequest: MessageFns<SnapshotRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): SnapshotRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseSnapshotRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -459,23 +429,19 @@ export const SnapshotResponse: MessageFns<SnapshotResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): SnapshotResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseSnapshotResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -503,14 +469,12 @@ export const SnapshotResponse: MessageFns<SnapshotResponse> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -540,26 +504,20 @@ export const DefragmentRequest: MessageFns<DefragmentRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): DefragmentRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDefragmentRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -586,34 +544,28 @@ export const DefragmentResponse: MessageFns<DefragmentResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): DefragmentResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDefragmentResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -643,16 +595,12 @@ export const MoveLeaderRequest: MessageFns<MoveLeaderRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): MoveLeaderRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseMoveLeaderRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -663,14 +611,12 @@ export const MoveLeaderRequest: MessageFns<MoveLeaderRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -698,34 +644,28 @@ export const MoveLeaderResponse: MessageFns<MoveLeaderResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): MoveLeaderResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseMoveLeaderResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -761,16 +701,12 @@ export const AlarmRequest: MessageFns<AlarmRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): AlarmRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseAlarmRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -797,14 +733,12 @@ export const AlarmRequest: MessageFns<AlarmRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -837,16 +771,12 @@ export const AlarmMember: MessageFns<AlarmMember> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): AlarmMember {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseAlarmMember();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -865,14 +795,12 @@ export const AlarmMember: MessageFns<AlarmMember> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -904,23 +832,19 @@ export const AlarmResponse: MessageFns<AlarmResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): AlarmResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseAlarmResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -928,18 +852,16 @@ export const AlarmResponse: MessageFns<AlarmResponse> = {
               break;
             }
 
-            message.alarms.push(AlarmMember.decode(reader, reader.uint32()));
+            message.alarms.push(AlarmMember.decode(reader, reader.size()));
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -973,16 +895,12 @@ export const DowngradeRequest: MessageFns<DowngradeRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): DowngradeRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDowngradeRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -1001,14 +919,12 @@ export const DowngradeRequest: MessageFns<DowngradeRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1040,23 +956,19 @@ export const DowngradeResponse: MessageFns<DowngradeResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): DowngradeResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDowngradeResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -1068,14 +980,12 @@ export const DowngradeResponse: MessageFns<DowngradeResponse> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1103,26 +1013,20 @@ export const StatusRequest: MessageFns<StatusRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StatusRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStatusRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1204,23 +1108,19 @@ export const StatusResponse: MessageFns<StatusResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): StatusResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseStatusResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -1316,18 +1216,16 @@ export const StatusResponse: MessageFns<StatusResponse> = {
               break;
             }
 
-            message.downgradeInfo = DowngradeInfo.decode(reader, reader.uint32());
+            message.downgradeInfo = DowngradeInfo.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1374,16 +1272,12 @@ export const DowngradeInfo: MessageFns<DowngradeInfo> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): DowngradeInfo {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseDowngradeInfo();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -1402,14 +1296,12 @@ export const DowngradeInfo: MessageFns<DowngradeInfo> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 

@@ -193,16 +193,12 @@ export const Entry: MessageFns<Entry> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Entry {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseEntry();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -237,14 +233,12 @@ export const Entry: MessageFns<Entry> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -281,23 +275,19 @@ export const SnapshotMetadata: MessageFns<SnapshotMetadata> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): SnapshotMetadata {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseSnapshotMetadata();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.confState = ConfState.decode(reader, reader.uint32());
+            message.confState = ConfState.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -317,14 +307,12 @@ export const SnapshotMetadata: MessageFns<SnapshotMetadata> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -359,16 +347,12 @@ export const Snapshot: MessageFns<Snapshot> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Snapshot {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseSnapshot();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -383,18 +367,16 @@ export const Snapshot: MessageFns<Snapshot> = {
               break;
             }
 
-            message.metadata = SnapshotMetadata.decode(reader, reader.uint32());
+            message.metadata = SnapshotMetadata.decode(reader, reader.size());
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -479,16 +461,12 @@ export const Message: MessageFns<Message> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Message {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseMessage();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -543,7 +521,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.entries.push(Entry.decode(reader, reader.uint32()));
+            message.entries.push(Entry.decode(reader, reader.size()));
             continue;
           }
           case 8: {
@@ -559,7 +537,7 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.snapshot = Snapshot.decode(reader, reader.uint32());
+            message.snapshot = Snapshot.decode(reader, reader.size());
             continue;
           }
           case 10: {
@@ -599,18 +577,16 @@ export const Message: MessageFns<Message> = {
               break;
             }
 
-            message.responses.push(Message.decode(reader, reader.uint32()));
+            message.responses.push(Message.decode(reader, reader.size()));
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -659,16 +635,12 @@ export const HardState: MessageFns<HardState> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): HardState {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseHardState();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -695,14 +667,12 @@ export const HardState: MessageFns<HardState> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -744,16 +714,12 @@ export const ConfState: MessageFns<ConfState> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ConfState {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseConfState();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag === 8) {
@@ -763,10 +729,11 @@ export const ConfState: MessageFns<ConfState> = {
             }
 
             if (tag === 10) {
-              const end2 = reader.uint32() + reader.pos;
+              const end2 = reader.size() + reader.pos;
               while (reader.pos < end2) {
                 message.voters.push(reader.uint64());
               }
+              reader.endAt(end2);
 
               continue;
             }
@@ -781,10 +748,11 @@ export const ConfState: MessageFns<ConfState> = {
             }
 
             if (tag === 18) {
-              const end2 = reader.uint32() + reader.pos;
+              const end2 = reader.size() + reader.pos;
               while (reader.pos < end2) {
                 message.learners.push(reader.uint64());
               }
+              reader.endAt(end2);
 
               continue;
             }
@@ -799,10 +767,11 @@ export const ConfState: MessageFns<ConfState> = {
             }
 
             if (tag === 26) {
-              const end2 = reader.uint32() + reader.pos;
+              const end2 = reader.size() + reader.pos;
               while (reader.pos < end2) {
                 message.votersOutgoing.push(reader.uint64());
               }
+              reader.endAt(end2);
 
               continue;
             }
@@ -817,10 +786,11 @@ export const ConfState: MessageFns<ConfState> = {
             }
 
             if (tag === 34) {
-              const end2 = reader.uint32() + reader.pos;
+              const end2 = reader.size() + reader.pos;
               while (reader.pos < end2) {
                 message.learnersNext.push(reader.uint64());
               }
+              reader.endAt(end2);
 
               continue;
             }
@@ -836,14 +806,12 @@ export const ConfState: MessageFns<ConfState> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -884,16 +852,12 @@ export const ConfChange: MessageFns<ConfChange> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ConfChange {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseConfChange();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -928,14 +892,12 @@ export const ConfChange: MessageFns<ConfChange> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -969,16 +931,12 @@ export const ConfChangeSingle: MessageFns<ConfChangeSingle> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ConfChangeSingle {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseConfChangeSingle();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -997,14 +955,12 @@ export const ConfChangeSingle: MessageFns<ConfChangeSingle> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -1039,16 +995,12 @@ export const ConfChangeV2: MessageFns<ConfChangeV2> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): ConfChangeV2 {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseConfChangeV2();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -1063,7 +1015,7 @@ export const ConfChangeV2: MessageFns<ConfChangeV2> = {
               break;
             }
 
-            message.changes.push(ConfChangeSingle.decode(reader, reader.uint32()));
+            message.changes.push(ConfChangeSingle.decode(reader, reader.size()));
             continue;
           }
           case 3: {
@@ -1075,14 +1027,12 @@ export const ConfChangeV2: MessageFns<ConfChangeV2> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 

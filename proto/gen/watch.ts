@@ -78,16 +78,12 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): WatchRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseWatchRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -96,7 +92,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 
             message.requestUnion = {
               $case: "createRequest",
-              value: WatchCreateRequest.decode(reader, reader.uint32()),
+              value: WatchCreateRequest.decode(reader, reader.size()),
             };
             continue;
           }
@@ -107,7 +103,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 
             message.requestUnion = {
               $case: "cancelRequest",
-              value: WatchCancelRequest.decode(reader, reader.uint32()),
+              value: WatchCancelRequest.decode(reader, reader.size()),
             };
             continue;
           }
@@ -118,19 +114,17 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 
             message.requestUnion = {
               $case: "progressRequest",
-              value: WatchProgressRequest.decode(reader, reader.uint32()),
+              value: WatchProgressRequest.decode(reader, reader.size()),
             };
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -220,16 +214,12 @@ export const WatchCreateRequest: MessageFns<WatchCreateRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): WatchCreateRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseWatchCreateRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
@@ -271,10 +261,11 @@ export const WatchCreateRequest: MessageFns<WatchCreateRequest> = {
             }
 
             if (tag === 42) {
-              const end2 = reader.uint32() + reader.pos;
+              const end2 = reader.size() + reader.pos;
               while (reader.pos < end2) {
                 message.filters.push(reader.int32() as never);
               }
+              reader.endAt(end2);
 
               continue;
             }
@@ -306,14 +297,12 @@ export const WatchCreateRequest: MessageFns<WatchCreateRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -348,16 +337,12 @@ export const WatchCancelRequest: MessageFns<WatchCancelRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): WatchCancelRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseWatchCancelRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 8) {
@@ -368,14 +353,12 @@ export const WatchCancelRequest: MessageFns<WatchCancelRequest> = {
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -400,26 +383,20 @@ export const WatchProgressRequest: MessageFns<WatchProgressRequest> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): WatchProgressRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseWatchProgressRequest();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 
@@ -476,23 +453,19 @@ export const WatchResponse: MessageFns<WatchResponse> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): WatchResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = reader.depth;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    reader.depth = previousRecursionDepth + 1;
+    const depth = reader.enter();
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseWatchResponse();
       while (reader.pos < end) {
-        const tag = reader.uint32();
+        const tag = reader.tag();
         switch (tag >>> 3) {
           case 1: {
             if (tag !== 10) {
               break;
             }
 
-            message.header = ResponseHeader.decode(reader, reader.uint32());
+            message.header = ResponseHeader.decode(reader, reader.size());
             continue;
           }
           case 2: {
@@ -548,18 +521,16 @@ export const WatchResponse: MessageFns<WatchResponse> = {
               break;
             }
 
-            message.events.push(Event.decode(reader, reader.uint32()));
+            message.events.push(Event.decode(reader, reader.size()));
             continue;
           }
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        reader.skip(tag);
       }
+      reader.endAt(end);
       return message;
     } finally {
-      reader.depth = previousRecursionDepth;
+      reader.depth = depth;
     }
   },
 

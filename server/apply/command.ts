@@ -139,7 +139,7 @@ export function decodeCommand(data: Uint8Array): Command | undefined {
   let kind: CommandKind | undefined;
   let payload: unknown;
   while (reader.pos < reader.len) {
-    const tag = reader.uint32();
+    const tag = reader.tag();
     const field = tag >>> 3;
     if (field === 1 && (tag & 7) === 0) {
       legacyId = reader.uint64();
@@ -147,13 +147,12 @@ export function decodeCommand(data: Uint8Array): Command | undefined {
     }
     const found = kindByField.get(field);
     if (field !== headerField && found === undefined) {
-      reader.skip(tag & 7, field);
+      reader.skip(tag);
       continue;
     }
     if ((tag & 7) !== lengthDelimited)
       throw new WireError(`field ${field} of a command is no message`);
-    const length = reader.uint32();
-    if (reader.pos + length > reader.len) throw new WireError("a command is cut short");
+    const length = reader.size();
     if (field === headerField) {
       const read = RequestHeader.decode(reader, length);
       header = { id: read.ID, username: read.username, authRevision: read.authRevision };
