@@ -242,13 +242,14 @@ async function start(
         await markState(fresh, storage);
       };
       const resetLog = (reached: SnapshotMark): Promise<void> => wal.reset(reached, undefined);
-      const backend = await folder.replace(mark, fillAndMark, resetLog);
-      memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
-      await loadSmallBuckets(backend, { members, alarms, lessor });
-      await store.reload(backend, lessor);
-      member.applyTurn.reset(mark.index, mark.term);
-      checkpoints.reset(mark.index);
-      hub.restore();
+      await folder.replace(mark, fillAndMark, resetLog, async (backend) => {
+        memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
+        await loadSmallBuckets(backend, { members, alarms, lessor });
+        await store.reload(backend, lessor);
+        hub.restore();
+        checkpoints.reset(mark.index);
+        member.applyTurn.reset(mark.index, mark.term);
+      });
       meetPeers();
       compaction.release();
     },

@@ -189,6 +189,8 @@ export class MemoryBackend implements Backend {
     const end = to === undefined ? list.length : Math.max(at, lowerBound(list, to));
     return {
       next: (maxRecords) => {
+        const failure = this.refusal();
+        if (failure !== undefined) return Promise.reject(failure);
         const slice = list.slice(at, Math.min(end, at + maxRecords));
         at += slice.length;
         return Promise.resolve(slice);
@@ -207,6 +209,8 @@ export class MemoryBackend implements Backend {
     let at = 0;
     return {
       next: (maxRecords) => {
+        const failure = this.refusal();
+        if (failure !== undefined) return Promise.reject(failure);
         const slice = all.slice(at, at + maxRecords);
         at += slice.length;
         return Promise.resolve(slice);

@@ -91,6 +91,24 @@ test("a replacement, and one after it", async () => {
   assert.deepEqual(await states(dataDir), ["state-3"]);
 });
 
+test("the old state can be read until the new one is adopted", async () => {
+  const dataDir = fresh();
+  const folder = await open(dataDir);
+  await put(folder.backend, "old");
+  const old = folder.backend;
+  await folder.replace(
+    mark,
+    (next) => put(next, "new"),
+    () => Promise.resolve(),
+    async (next) => {
+      assert.equal(await who(next), "new");
+      assert.equal(await who(old), "old");
+    },
+  );
+  await assert.rejects(async () => await who(old), { code: "STORE_CLOSED" });
+  await folder.close();
+});
+
 test("a replacement that cannot be filled changes nothing", async () => {
   const dataDir = fresh();
   const folder = await open(dataDir);

@@ -241,19 +241,21 @@ export class StateFolder {
 
   /**
    * Replaces the state by one that `fill` writes, which holds everything up to `mark`; `resetLog`
-   * then resets the log to it, synced. The old state is closed and removed; nobody may use it any
-   * more, views included. If `fill` fails nothing has changed; a later failure is fatal.
+   * then resets the log to it, synced. Until `adopt` has resolved the old state can be read; then it
+   * is closed, and reads still under way fail. If `fill` fails nothing has changed; a later failure is
+   * fatal.
    */
   async replace(
     mark: InstallMark,
     fill: (backend: Backend) => Promise<void>,
     resetLog: (mark: InstallMark) => Promise<void>,
+    adopt: (backend: Backend) => Promise<void> = () => Promise.resolve(),
   ): Promise<RocksBackend> {
     assert(!this.replacing, "state: one replacement at a time");
     assert(this.toFinish === undefined, "state: the last replacement is not finished");
     this.replacing = true;
     try {
-      return await this.runReplacement(mark, fill, resetLog);
+      return await this.runReplacement(mark, fill, resetLog, adopt);
     } finally {
       this.replacing = false;
     }
@@ -272,6 +274,7 @@ export class StateFolder {
     mark: InstallMark,
     fill: (backend: Backend) => Promise<void>,
     resetLog: (mark: InstallMark) => Promise<void>,
+    adopt: (backend: Backend) => Promise<void>,
   ): Promise<RocksBackend> {
     const { member, options } = this;
     const serial = this.serial + 1;
@@ -300,6 +303,7 @@ export class StateFolder {
     await this.step("log reset");
     await this.finish();
     await this.step("finished");
+    await adopt(next);
     await old.close();
     await removeFolder(old.dir);
     await this.step("removed");

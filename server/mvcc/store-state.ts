@@ -1,5 +1,6 @@
 // What all parts of the store share: the index, the records in memory, the revisions and the pins.
 import { assert } from "#base/assert.ts";
+import { etcdError } from "#proto/errors.ts";
 import { KeyValue } from "#proto/gen/mvcc.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import { KeyIndex } from "#server/mvcc/key-index.ts";
@@ -99,7 +100,8 @@ export class StoreState {
 
   /**
    * Reads the records of these changes from the backend. The caller pins a revision that reaches
-   * them. A record that is not there means a damaged state and breaks an invariant.
+   * them. A record that is not there means a damaged state and breaks an invariant. Rejects with
+   * leaderChanged if the state was replaced and closed meanwhile.
    */
   async fetch(wanted: readonly Wanted[]): Promise<Uint8Array[]> {
     const { backend, epoch } = this;
@@ -109,7 +111,10 @@ export class StoreState {
     for (let from = 0; from < order.length; from += fetchChunk) {
       const part = order.slice(from, from + fetchChunk);
       const keys = part.map((i) => revisionKey(wanted[i]!.main, wanted[i]!.sub, false));
-      const found = await backend.getMany("key", keys);
+      const found = await backend.getMany("key", keys).catch((error: unknown) => {
+        // The former state is closed once another has taken its place.
+        throw epoch === this.epoch ? error : etcdError("leaderChanged");
+      });
       for (let i = 0; i < part.length; i++) {
         const record = found[i];
         const { main, sub } = wanted[part[i]!]!;

@@ -158,11 +158,14 @@ class Scan {
         if (this.covered < state.currentRevision) await this.ports.pause();
         if (epoch !== state.epoch) break;
       }
-      // The state was replaced: begin anew in it.
-      for (const watcher of group) if (watcher.state === "behind") this.waiting.add(watcher);
+    } catch (error) {
+      // The former state is closed once another has taken its place.
+      if (epoch === state.epoch) throw error;
     } finally {
       await this.view?.close();
     }
+    // The state was replaced: begin anew in it.
+    for (const watcher of group) if (watcher.state === "behind") this.waiting.add(watcher);
   }
 
   /** Drops who is gone or full, cancels who was compacted away, takes in who can join. */

@@ -453,6 +453,46 @@ test("after the state was replaced every watch goes on where it was", async () =
   ]);
 });
 
+test("a state replaced and closed under a watch that catches up costs it nothing", async () => {
+  const rig = await Rig.open(small);
+  const other = await Rig.open(small);
+  for (const keys of Array.from({ length: 60 }, (_, i) =>
+    Array.from({ length: 100 }, (_, k) => `k${i}.${k}`),
+  )) {
+    await apply(rig, puts(...keys));
+    await apply(other, puts(...keys));
+  }
+  await apply(other, put("last"));
+  const session = rig.hub.openWatch(() => {});
+  const former = rig.backend;
+  const scan = former.scan.bind(former);
+  former.scan = (...interval) => {
+    const view = scan(...interval);
+    // As a disk does, it takes its time.
+    const next = (max: number) => turns(1).then(() => view.next(max));
+    return { next, close: () => view.close() };
+  };
+  const reloading = rig.reload(other.backend.reopen());
+  await turns(5);
+  create(session, { key: b("a"), rangeEnd: b("\0"), startRevision: 2 });
+  let events = 0;
+  const take = (): void => {
+    for (let one = session.next(); one !== undefined; one = session.next()) {
+      events += one.events.length;
+    }
+  };
+  await reloading;
+  await former.close();
+  take();
+  assert(events < 6000, "the watch was through before the state was replaced");
+  for (let turn = 0; events < 6001 && turn < 200; turn++) {
+    await turns(1);
+    take();
+  }
+  await rig.flush();
+  assert.equal(events, 6001);
+});
+
 test("watches of one stream whose queue fills within a slice all get everything", async () => {
   const rig = await Rig.open({ ...small, sessionQueueBytes: 200 });
   for (let i = 0; i < 5; i++) await apply(rig, put("k", `${i}`));

@@ -71,10 +71,11 @@ export class ApplyTurn {
     return this.waiting;
   }
 
-  /** The state was replaced by a snapshot. */
+  /** The state was replaced by a snapshot, which may hold what reads wait for. */
   reset(index: number, term: number): void {
     this.index = index;
     this.entryTerm = term;
+    this.ports.applied(index);
   }
 
   /** Resolves when everything applied before the call has reached the backend. */
