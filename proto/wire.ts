@@ -10,7 +10,12 @@ import { Buffer, isUtf8 } from "node:buffer";
 
 /** Malformed protobuf; the message says what was wrong. */
 export class WireError extends Error {
-  readonly code = "MALFORMED_PROTOBUF";
+  readonly code: string = "MALFORMED_PROTOBUF";
+}
+
+/** A string field that is no UTF-8: Go's library words this one apart. */
+export class Utf8Error extends WireError {
+  override readonly code: string = "MALFORMED_UTF8";
 }
 
 const TWO_32 = 4294967296;
@@ -158,7 +163,7 @@ export class BinaryReader {
 
   string(): string {
     const b = this.bytes();
-    if (!isUtf8(b)) throw new WireError("a string is no UTF-8");
+    if (!isUtf8(b)) throw new Utf8Error("a string is no UTF-8");
     return Buffer.from(b.buffer, b.byteOffset, b.byteLength).toString("utf8");
   }
 

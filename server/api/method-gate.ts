@@ -3,6 +3,7 @@
 import { InvariantError } from "#base/assert.ts";
 import { errorText } from "#base/errors.ts";
 import { EtcdError, type EtcdErrorName, errorTable, grpcCode } from "#proto/errors.ts";
+import { Utf8Error } from "#proto/wire.ts";
 import type {
   RequestSink,
   RequestStreamMethod,
@@ -85,6 +86,7 @@ export function failWith(responder: Responder, thrown: unknown): void {
 }
 
 const malformed = "proto: cannot parse invalid wire-format data";
+const invalidUtf8 = "string field contains invalid UTF-8";
 
 /** Ends the call because a message could not be decoded; streams and unary calls word it differently. */
 export function failMalformed(
@@ -97,7 +99,8 @@ export function failMalformed(
     kind === "unary"
       ? "grpc: error unmarshalling request"
       : "grpc: failed to unmarshal the received message";
-  responder.fail(grpcCode.internal, `${doing}: ${malformed}`);
+  const text = thrown instanceof Utf8Error ? invalidUtf8 : malformed;
+  responder.fail(grpcCode.internal, `${doing}: ${text}`);
 }
 
 /** A unary method, or one with a stream of answers: how to read its request and serve it. */
