@@ -2,11 +2,11 @@
 // nothing that was acknowledged is lost, and once there is room again it comes back.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { startCluster } from "#test/cluster/cluster.ts";
+import { type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import { b, interval, s } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
 import { leaderOf, put, until } from "./wires.ts";
@@ -28,6 +28,29 @@ function cannotMount(): string | undefined {
     return `mount -t tmpfs does not work here: ${(error as Error).message.split("\n")[1] ?? error}`;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** It ended by itself, with a code and one line that says why. */
+async function stoppedClearly(member: ClusterMember): Promise<void> {
+  const { code, signal } = await member.kill();
+  const tail = member.log().slice(-10).join("\n");
+  assert.equal(signal, null, `ended by a signal:\n${tail}`);
+  assert.ok(code !== 0, `exit code ${code}`);
+  const clear = member.log().filter((line) => /no space left|disk is full/i.test(line));
+  assert.equal(clear.length, 1, `one clear line, not:\n${tail}`);
+}
+
+/** Writes a file until there is no room, so that a start cannot make any by tidying up. */
+function fill(path: string): void {
+  const file = openSync(path, "w");
+  const block = Buffer.alloc(1 << 12);
+  try {
+    for (;;) writeSync(file, block);
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, "ENOSPC");
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -66,11 +89,12 @@ for (const role of ["follower", "leader"] as const) {
         acknowledged.set(`full/${i}`, `${i} `);
       }
       await exit;
-      const { code, signal } = await member.kill();
-      assert.equal(signal, null, `it ended by itself:\n${member.log().slice(-10).join("\n")}`);
-      assert.ok(code !== 0, `exit code ${code}`);
-      const clear = member.log().filter((line) => /no space left|disk is full/i.test(line));
-      assert.equal(clear.length, 1, `one clear line, not:\n${member.log().slice(-10).join("\n")}`);
+      await stoppedClearly(member);
+      const ballast = join(mounts[victim]!, "ballast");
+      fill(ballast);
+      await assert.rejects(member.start(), { code: "MEMBER_FAILED" });
+      await stoppedClearly(member);
+      rmSync(ballast);
 
       // The others go on; with room it comes back and has all.
       await put(others, "full/after", "after");
