@@ -12,6 +12,8 @@ import { localLayout } from "#operator/platform/local/layout.ts";
 import { runLocalCluster } from "#operator/platform/local/local-cluster.ts";
 
 const root = join(import.meta.dirname, "..");
+/** A Ctrl-C so long after the first one means "at once". */
+const secondSignalMs = 500;
 const exampleManifest = join(root, "examples", "cluster.yaml");
 
 function readManifest(file: string): EtcdCluster {
@@ -48,8 +50,23 @@ async function local(file: string): Promise<void> {
   const cluster = readManifest(path);
   const stop = new AbortController();
   const kill = new AbortController();
-  const onSignal = () => (stop.signal.aborted ? kill : stop).abort();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  let stoppedMs = 0;
+  const stopOnce = () => {
+    if (stop.signal.aborted) return;
+    stoppedMs = systemClock.monotonicMs();
+    stop.abort();
+  };
+  // One Ctrl-C may arrive more than once, from the terminal and from npm; a second one comes later.
+  process.on("SIGINT", () => {
+    const isSecond = stop.signal.aborted && systemClock.monotonicMs() - stoppedMs > secondSignalMs;
+    if (isSecond) kill.abort();
+    stopOnce();
+  });
+  process.on("SIGTERM", stopOnce);
+  process.on("SIGHUP", stopOnce);
+  // Whoever read the output is gone: the members must not outlive this process.
+  process.stdout.on("error", stopOnce);
+  process.on("exit", () => kill.abort());
   await runLocalCluster({
     layout: localLayout(cluster, dataFolder(cluster, path)),
     // Another server binary with etcd's flags may stand in for ours.

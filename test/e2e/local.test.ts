@@ -53,7 +53,10 @@ class Operator {
   }
 }
 
-async function manifestIn(folder: string): Promise<{ file: string; endpoints: string[] }> {
+async function manifestIn(
+  folder: string,
+  replicas = 3,
+): Promise<{ file: string; endpoints: string[] }> {
   // A step of 1 and two runs of free ports would collide easily: take what the kernel gives and a
   // step that keeps the three members apart.
   for (;;) {
@@ -66,7 +69,7 @@ async function manifestIn(folder: string): Promise<{ file: string; endpoints: st
 kind: EtcdCluster
 metadata: { name: e2e }
 spec:
-  replicas: 3
+  replicas: ${replicas}
   local: { dataFolder: data, clientPort: ${client}, peerPort: ${peer}, portStep: 10 }
 `,
     );
@@ -139,6 +142,23 @@ test("three processes: put, kill, read, stop, start again", async () => {
     first.child.kill("SIGINT");
     second?.child.kill("SIGINT");
     await Promise.all([first.exited, second?.exited]);
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("when nobody reads its output any more it stops, and leaves no member behind", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "e2e-"));
+  const { file } = await manifestIn(folder, 1);
+  const local = new Operator(file);
+  try {
+    const text = await local.prints(/Ctrl-C stops/);
+    const pid = Number(/runs as process (\d+)/.exec(text)?.[1]);
+    local.child.stdout?.destroy();
+    assert.equal(await local.exited, 0);
+    assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+  } finally {
+    local.child.kill("SIGTERM");
+    await local.exited;
     rmSync(folder, { recursive: true, force: true });
   }
 });
