@@ -100,6 +100,7 @@ function restore(raft: Raft, snapshot: Snapshot): boolean {
     raft.log.commitTo(index);
     return false;
   }
+  raft.configBeforeSnapshot ??= raft.tracker.config;
   raft.log.restore(snapshot);
   raft.switchTo(assertAccepted(restoreConfiguration(confState)));
   return true;

@@ -52,6 +52,11 @@ export class Raft {
   pendingConfIndex = 0;
   /** Payload of the entries that this leader took in and has not handed out for applying. */
   uncommittedBytes = 0;
+  /**
+   * While a received snapshot waits to be installed, the configuration of what is still being applied
+   * before it; the tracker has the snapshot's own since it came.
+   */
+  configBeforeSnapshot: Configuration | undefined;
   /** Waiting for the first commit in this leader's term. */
   postponedReads: PostponedRead[] = [];
 
@@ -243,6 +248,12 @@ export class Raft {
   }
 
   applyConfChange(change: ConfChangeV2): ConfState {
+    if (this.configBeforeSnapshot !== undefined) {
+      // The snapshot is newer than this change and holds its effect already.
+      const config = assertAccepted(applyChange(this.configBeforeSnapshot, change));
+      this.configBeforeSnapshot = config;
+      return confStateOf(config);
+    }
     return this.switchTo(assertAccepted(applyChange(this.tracker.config, change)));
   }
 

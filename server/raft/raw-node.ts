@@ -207,6 +207,7 @@ export class RawNode {
     const raft = this.#raft;
     raft.log.stableTo(done.lastIndex, done.lastTerm);
     if (done.snapshotIndex > 0) raft.log.snapshotStable(done.snapshotIndex);
+    if (!raft.log.hasPendingSnapshot) raft.configBeforeSnapshot = undefined;
     if (done.term === raft.term) this.#countSelf(done);
     if (done.appliedIndex > 0) {
       // A snapshot that came meanwhile cannot have overtaken it: it installs with the next advance.
