@@ -2,6 +2,7 @@
 // file that knows adapters. Whatever was opened is closed again if a later step fails.
 import { crc32c } from "@node-rs/crc32";
 import type { Clock } from "#base/clock.ts";
+import { errorText } from "#base/errors.ts";
 import { formatId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
@@ -59,7 +60,7 @@ export interface Surroundings {
 
 /** A started member. */
 export interface RunningMember {
-  /** Resolves once it serves clients. */
+  /** Resolves once it serves clients, or was stopped before. */
   readonly ready: Promise<void>;
   /** Stops serving, ends the loop, closes log and state. */
   stop(): Promise<void>;
@@ -97,6 +98,12 @@ async function start(
   closers: Closers,
 ): Promise<RunningMember> {
   const { clock, log } = around;
+  let stopping = false;
+  const fatal = (error: unknown): void => {
+    // What fails because it is being closed must not make a clean stop a failed one.
+    if (stopping) log.warn({ error: errorText(error) }, "gave up work when stopping");
+    else around.fatal(error);
+  };
   const peerClient = new PeerClient({ clock });
   const storage = await openStorage(config, {
     log,
@@ -119,7 +126,11 @@ async function start(
   const hub = new WatchHub(store, {
     pause,
     maxRequestBytes: config.maxRequestBytes,
-    fatal: around.fatal,
+    fatal,
+  });
+  closers.push(async () => {
+    hub.close();
+    store.close();
   });
   if (members.list().length === 0) members.expect(storage.expected);
 
@@ -169,7 +180,7 @@ async function start(
     isApplyWaiting: () => member.applyTurn.isWaiting,
     sliceRecords: config.compactionBatchLimit,
     pauseMs: config.compactionSleepMs,
-    fatal: around.fatal,
+    fatal,
   });
   closers.push(async () => compaction.stop());
   const files = new TransferFiles(config.dataDir);
@@ -206,7 +217,7 @@ async function start(
     appliedTerm: applied.term,
     meters,
     schedule: around.schedule,
-    fatal: around.fatal,
+    fatal,
     onRemoved: around.removed,
   });
   const checkpoints = new Checkpoints(
@@ -223,15 +234,17 @@ async function start(
       catchUp: config.snapshotCatchupEntries,
       holdLog: () => transfer.isSending,
       saved: (index) => log.info({ index }, "saved snapshot to disk"),
-      fatal: around.fatal,
+      fatal,
     },
     storage.markIndex,
   );
+  closers.push(() => checkpoints.stop());
 
   const transfer = new SnapshotTransfer({
     log,
     files,
     backend: () => folder.backend,
+    appliedIndex: () => member.applyTurn.appliedIndex,
     sendSnapshot: (message, body) => transport.sendSnapshot(message, body),
     reportFailure: (to) => handler.reportSnapshot(to, false),
     exchange: async (mark, fill) => {
@@ -301,6 +314,7 @@ async function start(
 
   const serve = async (): Promise<void> => {
     await publication.publish();
+    if (stopping) return;
     const registry = new ServiceRegistry();
     const { gate } = registerV3Services(registry, api, config);
     const metrics = new Metrics({ member: api, registry, gate, serverVersion });
@@ -324,13 +338,21 @@ async function start(
       clock,
       log,
     });
+    if (stopping) {
+      await listeners.close(0);
+      return;
+    }
     closers.push(() => listeners.close(drainMs));
     for (const address of listeners.addresses) {
       log.warn({ address }, "serving client traffic insecurely; this is strongly discouraged!");
     }
     log.info({}, "ready to serve client requests");
   };
-  return { ready: serve(), stop: () => closeAll(closers) };
+  const stop = (): Promise<void> => {
+    stopping = true;
+    return closeAll(closers);
+  };
+  return { ready: serve(), stop };
 }
 
 async function askVersion(

@@ -31,7 +31,8 @@ export interface CheckpointPorts {
 export class Checkpoints {
   private readonly ports: CheckpointPorts;
   private markIndex: number;
-  private running = false;
+  private running: Promise<void> | undefined;
+  private stopped = false;
 
   /** `markIndex` is that of the last mark in the log. */
   constructor(ports: CheckpointPorts, markIndex: number) {
@@ -41,11 +42,17 @@ export class Checkpoints {
 
   /** Call after entries were applied. */
   applied(index: number): void {
-    if (this.running || index - this.markIndex < this.ports.every) return;
-    this.running = true;
-    this.run().then(() => {
-      this.running = false;
+    if (this.stopped || this.running !== undefined) return;
+    if (index - this.markIndex < this.ports.every) return;
+    this.running = this.run().then(() => {
+      this.running = undefined;
     }, this.ports.fatal);
+  }
+
+  /** Resolves when the one under way has ended; none begins any more. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.running;
   }
 
   /** The state was replaced by one of this index, and the log reset. */

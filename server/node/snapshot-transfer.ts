@@ -10,7 +10,7 @@ import { decodeConfState } from "#server/membership/conf-state-json.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import type { SnapshotMark } from "#server/wal/wal.ts";
 
-/** Sends under way at once; more wait for raft to ask again. */
+/** Sends under way at once, each with a copy on the disk; more wait for raft to ask again. */
 const maxSends = 4;
 
 /** Files of states; server/backend/transfer-files is one. */
@@ -29,6 +29,7 @@ export interface SnapshotTransferPorts {
   readonly log: Log;
   readonly files: StateFiles;
   backend(): Backend;
+  appliedIndex(): number;
   /** Sends and tells raft the outcome, once. */
   sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
   reportFailure(to: MemberId): void;
@@ -40,6 +41,8 @@ export class SnapshotTransfer {
   private readonly ports: SnapshotTransferPorts;
   private sends = 0;
   private receiving: Promise<void> = Promise.resolve();
+  /** Indexes of received states that lie in files. */
+  private readonly kept = new Set<number>();
 
   constructor(ports: SnapshotTransferPorts) {
     this.ports = ports;
@@ -58,39 +61,53 @@ export class SnapshotTransfer {
       return;
     }
     this.sends++;
-    this.sendNow(message)
-      .catch((error: unknown) => {
-        this.ports.log.warn(
-          { to: formatId(to), error: errorText(error) },
-          "could not send a state",
-        );
-        this.ports.reportFailure(to);
-      })
-      .finally(() => {
-        this.sends--;
-      });
+    void this.sendNow(message).finally(() => {
+      this.sends--;
+    });
   }
 
   private async sendNow(message: Message): Promise<void> {
-    const { files, log } = this.ports;
-    const state = await files.export(this.ports.backend());
+    const { files, log, reportFailure, sendSnapshot } = this.ports;
+    const to = formatId(message.to);
+    let told = false;
     try {
-      const metadata = metadataOf(state.meta);
-      const fields = { to: formatId(message.to), index: metadata.index };
-      log.info(fields, "sending a state to a member that fell behind");
-      const snapshot = { data: new Uint8Array(0), metadata };
-      await this.ports.sendSnapshot({ ...message, snapshot }, state.body());
-    } finally {
-      await state.remove();
+      const state = await files.export(this.ports.backend());
+      try {
+        const metadata = metadataOf(state.meta);
+        log.info({ to, index: metadata.index }, "sending a state to a member that fell behind");
+        const snapshot = { data: new Uint8Array(0), metadata };
+        told = true;
+        await sendSnapshot({ ...message, snapshot }, state.body());
+      } finally {
+        await state.remove();
+      }
+    } catch (error) {
+      log.warn({ to, error: errorText(error) }, "could not send a state");
+      // Raft hears of each once: sendSnapshot has told it.
+      if (!told) reportFailure(message.to as MemberId);
     }
   }
 
   /** Keeps what a leader sends; one at a time. Durable when it resolves. */
   receive(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
     const index = message.snapshot?.metadata?.index ?? 0;
-    const received = this.receiving.then(() => this.ports.files.receive(index, body));
+    const received = this.receiving.then(async () => {
+      await this.dropOutdated();
+      await this.ports.files.receive(index, body);
+      this.kept.add(index);
+    });
     this.receiving = received.catch(() => {});
     return received;
+  }
+
+  /** Raft installs nothing that ends before what is applied: such states will not be asked for. */
+  private async dropOutdated(): Promise<void> {
+    const applied = this.ports.appliedIndex();
+    for (const index of this.kept) {
+      if (index > applied) continue;
+      this.kept.delete(index);
+      await this.ports.files.drop(index);
+    }
   }
 
   /** Replaces state and log by the received state; resolves when both are durable. */
@@ -101,6 +118,7 @@ export class SnapshotTransfer {
     await this.ports.exchange({ index, term, confState: confState ?? noConfState }, (backend) =>
       files.fill(index, backend),
     );
+    this.kept.delete(index);
     await files.drop(index);
     log.info({ index, term }, "installed a received state");
   }

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { uint64Bytes } from "#base/bytes.ts";
+import { silentLog } from "#base/log.ts";
+import { Message, MessageType, type Snapshot } from "#proto/gen/raft.ts";
+import { MemoryBackend } from "#server/backend/memory-backend.ts";
+import { encodeConfState } from "#server/membership/conf-state-json.ts";
+import { SnapshotTransfer } from "#server/node/snapshot-transfer.ts";
+import { zeroMark } from "#server/wal/wal.ts";
+
+const confState = { ...zeroMark.confState, voters: [1n, 2n] };
+
+function message(index: number): Message {
+  const snapshot: Snapshot = {
+    data: new Uint8Array(0),
+    metadata: { index, term: 3, confState },
+  };
+  return Message.fromPartial({ type: MessageType.MsgSnap, to: 2n, from: 1n, snapshot });
+}
+
+class Rig {
+  readonly steps: string[] = [];
+  applied = 50;
+  exportFails = false;
+  removeFails = false;
+  holdSends = false;
+  release = (): void => {};
+  readonly transfer = new SnapshotTransfer({
+    log: silentLog,
+    files: {
+      export: async () => {
+        if (this.exportFails) throw new Error("no room");
+        return {
+          meta: new Map([
+            ["consistent_index", uint64Bytes(77)],
+            ["term", uint64Bytes(3)],
+            ["confState", encodeConfState(confState)],
+          ]),
+          body: async function* () {},
+          remove: async () => {
+            if (this.removeFails) throw new Error("cannot be removed");
+            this.steps.push("removed");
+          },
+        };
+      },
+      receive: async (index) => void this.steps.push(`received ${index}`),
+      fill: async (index) => void this.steps.push(`filled ${index}`),
+      drop: async (index) => void this.steps.push(`dropped ${index}`),
+    },
+    backend: () => new MemoryBackend(),
+    appliedIndex: () => this.applied,
+    sendSnapshot: async (sent) => {
+      this.steps.push(`sent ${sent.snapshot?.metadata?.index}`);
+      if (this.holdSends) await new Promise<void>((resolve) => (this.release = resolve));
+    },
+    reportFailure: (to) => void this.steps.push(`failed to ${to}`),
+    exchange: async (mark, fill) => {
+      await fill(new MemoryBackend());
+      this.steps.push(`exchanged ${mark.index}`);
+    },
+  });
+
+  async send(): Promise<readonly string[]> {
+    this.transfer.send(message(10));
+    await new Promise(setImmediate);
+    return this.steps.splice(0);
+  }
+}
+
+async function* nothing(): AsyncIterable<Uint8Array> {}
+
+test("what is sent is the state of now, and its own records say so", async () => {
+  const rig = new Rig();
+  assert.deepEqual(await rig.send(), ["sent 77", "removed"]);
+  assert.equal(rig.transfer.isSending, false);
+});
+
+test("raft hears of each send once, whatever fails", async () => {
+  const rig = new Rig();
+  rig.exportFails = true;
+  assert.deepEqual(await rig.send(), ["failed to 2"]);
+  rig.exportFails = false;
+  rig.removeFails = true;
+  assert.deepEqual(await rig.send(), ["sent 77"], "sendSnapshot has told raft");
+  assert.equal(rig.transfer.isSending, false);
+});
+
+test("no more than four are sent at a time", async () => {
+  const rig = new Rig();
+  rig.holdSends = true;
+  for (let i = 0; i < 4; i++) assert.deepEqual(await rig.send(), ["sent 77"]);
+  assert.deepEqual(await rig.send(), ["failed to 2"]);
+  assert.equal(rig.transfer.isSending, true);
+});
+
+test("a received state is installed, then its file is dropped", async () => {
+  const rig = new Rig();
+  await rig.transfer.receive(message(77), nothing());
+  await rig.transfer.install(message(77).snapshot!);
+  assert.deepEqual(rig.steps, ["received 77", "filled 77", "exchanged 77", "dropped 77"]);
+});
+
+test("received states that raft did not want are dropped once others come", async () => {
+  const rig = new Rig();
+  await rig.transfer.receive(message(60), nothing());
+  await rig.transfer.receive(message(70), nothing());
+  rig.applied = 65;
+  rig.steps.length = 0;
+  await rig.transfer.receive(message(80), nothing());
+  assert.deepEqual(rig.steps, ["dropped 60", "received 80"]);
+});
