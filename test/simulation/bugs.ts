@@ -37,8 +37,8 @@ export const bugs = {
   "vote-not-synced": {
     about: "a vote is told before it is on the disk, and a crash forgets it",
     file: "raw-node.ts",
-    find: "const mustSync = entries.length > 0 || votedOrNewTerm;",
-    replace: "const mustSync = entries.length > 0;",
+    find: "const mustSync = entries.length > 0 || snapshot !== undefined || votedOrNewTerm;",
+    replace: "const mustSync = entries.length > 0 || snapshot !== undefined;",
   },
   "commit-beyond-match": {
     about: "a heartbeat tells a commit index that the follower's log may not match",
