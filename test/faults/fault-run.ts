@@ -18,6 +18,8 @@ import { checkHistory, type Verdict } from "./tools.ts";
 export interface FaultRunOptions {
   readonly seed: number;
   readonly seconds: number;
+  /** How long it may go on until the counts below are reached; `seconds` if not given. */
+  readonly maxSeconds?: number;
   /** Faults to begin with. */
   readonly opening?: readonly FaultKind[];
   /** Cut files back to what was synced before each restart. */
@@ -29,6 +31,8 @@ export interface FaultRunOptions {
   readonly reference?: boolean;
   readonly minCompleted?: number;
   readonly minLeaderChanges?: number;
+  /** Members that fell behind and were sent the whole state. */
+  readonly minInstalls?: number;
   /** Told what happens. */
   log(line: string): void;
 }
@@ -53,6 +57,7 @@ export interface FaultRunResult {
   readonly leaderChanges: number;
   readonly faults: ReadonlyMap<FaultKind, number>;
   readonly filesCut: number;
+  readonly installs: number;
   readonly verdict: Verdict;
   readonly revision: number;
   /** Where history and members' data are kept; removed if there was no problem. */
@@ -64,6 +69,8 @@ const keyCount = 16;
 const memberCount = 3;
 const deadlineMs = 1200;
 const maxPerSecond = 350;
+/** So that the log is truncated all the time, and who was down gets a snapshot. */
+const quickSnapshots = ["--snapshot-count=300", "--snapshot-catchup-entries=50"];
 
 export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult> {
   const folder = mkdtempSync(join(tmpdir(), "etcd-ts-faults-"));
@@ -75,6 +82,7 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult
     size: memberCount,
     folder: data,
     keepData: true,
+    flags: quickSnapshots,
     env: {
       ...(options.forget === true
         ? await forgetEnvironment({ root: `${data}/`, journal, noSync: options.noSync })
@@ -90,9 +98,26 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult
   }
 }
 
-/** What a member printed since its last start, for whoever looks into a failure. */
-function keepLog(member: ClusterMember, folder: string): void {
-  appendFileSync(join(folder, `${member.name}.log`), `${member.log().join("\n")}\n`);
+/**
+ * Keeps what a member printed since its last start, for whoever looks into a failure; answers how
+ * many snapshots it says it installed.
+ */
+function keepLog(member: ClusterMember, folder: string): number {
+  const lines = member.log();
+  appendFileSync(join(folder, `${member.name}.log`), `${lines.join("\n")}\n`);
+  return lines.filter((line) => line.includes("installed a received state")).length;
+}
+
+function tooLittle(options: FaultRunOptions, history: History, leaders: Leaders): Problem[] {
+  const { minCompleted = 0, minLeaderChanges = 0 } = options;
+  const texts: string[] = [];
+  if (history.completed < minCompleted) {
+    texts.push(`only ${history.completed} of ${minCompleted} operations were completed`);
+  }
+  if (leaders.changes < minLeaderChanges) {
+    texts.push(`only ${leaders.changes} of ${minLeaderChanges} leader changes`);
+  }
+  return texts.map((text) => ({ kind: "too-little", text }));
 }
 
 /** Removes what a run left behind. */
@@ -110,13 +135,14 @@ async function underLoad(
   const history = new History(join(folder, "history.jsonl"));
   const leaders = new Leaders(cluster.endpoints());
   let filesCut = 0;
+  let installs = 0;
   const startedMs = performance.now();
   const faults = new Faults({
     members: cluster.members,
     random: seededRandom(options.seed),
     leader: () => leaders.current,
     beforeStart: (member) => {
-      keepLog(member, folder);
+      installs += keepLog(member, folder);
       filesCut += disk?.cut(member.dataDir).length ?? 0;
     },
     opening: options.opening ?? [],
@@ -140,7 +166,13 @@ async function underLoad(
     },
     loadEnding.signal,
   );
-  const timer = setTimeout(() => ending.abort(), options.seconds * 1000);
+  const timer = setInterval(() => {
+    const seconds = (performance.now() - startedMs) / 1000;
+    const enough = tooLittle(options, history, leaders).length === 0;
+    if (seconds >= (enough ? options.seconds : (options.maxSeconds ?? options.seconds))) {
+      ending.abort();
+    }
+  }, 250);
   let healthy = true;
   try {
     await faults.run(ending.signal);
@@ -148,7 +180,7 @@ async function underLoad(
     healthy = false;
     problems.push({ kind: "member-failed", text: errorText(error) });
   }
-  clearTimeout(timer);
+  clearInterval(timer);
   loadEnding.abort();
   await load;
   await history.close();
@@ -164,7 +196,7 @@ async function underLoad(
   }
   leaders.close();
   await cluster.stop();
-  for (const member of cluster.members) keepLog(member, folder);
+  for (const member of cluster.members) installs += keepLog(member, folder);
 
   const verdict = await checkHistory(history.path);
   if (verdict.linearizable !== "Ok") {
@@ -173,13 +205,9 @@ async function underLoad(
   if (!verdict.revisionsFollowTime) {
     problems.push({ kind: "lost", text: `revisions go back: ${JSON.stringify(verdict)}` });
   }
-  if (history.completed < (options.minCompleted ?? 0)) {
-    const text = `only ${history.completed} of ${options.minCompleted} operations were completed`;
-    problems.push({ kind: "too-little", text });
-  }
-  if (leaders.changes < (options.minLeaderChanges ?? 0)) {
-    const text = `only ${leaders.changes} of ${options.minLeaderChanges} leader changes`;
-    problems.push({ kind: "too-little", text });
+  problems.push(...tooLittle(options, history, leaders));
+  if (installs < (options.minInstalls ?? 0)) {
+    problems.push({ kind: "too-little", text: `only ${installs} snapshots were installed` });
   }
   return {
     problems,
@@ -188,6 +216,7 @@ async function underLoad(
     leaderChanges: leaders.changes,
     faults: faults.counts,
     filesCut,
+    installs,
     verdict,
     revision,
     folder,

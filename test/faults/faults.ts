@@ -9,6 +9,7 @@ export const faultKinds = [
   "pause-leader",
   "kill-one",
   "pause-one",
+  "crash-twice",
   "two-down",
   "power-cut",
 ] as const;
@@ -18,8 +19,9 @@ export type FaultKind = (typeof faultKinds)[number];
 const shares: Readonly<Record<FaultKind, number>> = {
   "kill-leader": 34,
   "pause-leader": 20,
-  "kill-one": 14,
-  "pause-one": 12,
+  "kill-one": 10,
+  "pause-one": 10,
+  "crash-twice": 6,
   "two-down": 12,
   "power-cut": 8,
 };
@@ -102,6 +104,10 @@ export class Faults {
         report(kind, [victim.name]);
         await this.pause(victim, this.between(100, 4000));
         return;
+      case "crash-twice":
+        report(kind, [victim.name]);
+        await this.crashTwice(victim);
+        return;
       case "two-down":
         report(kind, [victim.name, other.name]);
         if (random.chance(0.5)) await this.kill([victim, other], this.between(500, 2500));
@@ -128,6 +134,17 @@ export class Faults {
         return member.start();
       }),
     );
+  }
+
+  /** The second time as it starts, replays its log or installs a snapshot. */
+  private async crashTwice(member: ClusterMember): Promise<void> {
+    await member.kill("SIGKILL");
+    await wait(this.between(500, 2000));
+    this.options.beforeStart(member);
+    const first = member.start().catch(() => {});
+    await wait(this.between(200, 3000));
+    await this.kill([member], 0);
+    await first;
   }
 
   private async pause(member: ClusterMember, forMs: number): Promise<void> {
