@@ -10,6 +10,7 @@ import { serverVersion } from "#server/membership/cluster-version.ts";
 import { membersJson } from "#server/membership/member-json.ts";
 import type { NodeApi } from "#server/node/api-member.ts";
 import type { Member } from "#server/node/member.ts";
+import { messageFault } from "#server/node/message-check.ts";
 import { notPrimaryLessorCode, type PeerApi, type PeerHandler } from "#server/peer/ports.ts";
 
 /** How long a forwarded keep-alive may wait for this member to apply what is committed. */
@@ -31,7 +32,9 @@ export class PeerServices implements PeerHandler, PeerApi {
     this.snapshots = snapshots;
   }
 
+  /** Throws BAD_RAFT_MESSAGE for what no honest member sends. */
   step(message: Message): void {
+    this.check(message);
     this.member.step(message);
   }
 
@@ -53,7 +56,8 @@ export class PeerServices implements PeerHandler, PeerApi {
     this.member.parts.onRemoved();
   }
 
-  receiveSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
+  async receiveSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
+    this.check(message);
     return this.snapshots.receive(message, body);
   }
 
@@ -98,6 +102,12 @@ export class PeerServices implements PeerHandler, PeerApi {
       etcdcluster: this.api.clusterVersion() ?? "not_decided",
       storage: this.api.storageVersion() ?? "unknown",
     });
+  }
+
+  private check(message: Message): void {
+    const fault = messageFault(message, this.member.parts.memberId);
+    if (fault === undefined) return;
+    throw new OperatingError("BAD_RAFT_MESSAGE", `refused a raft message: ${fault}`);
   }
 
   private assertPrimary(): void {
