@@ -9,39 +9,24 @@ import type { Random } from "#base/random.ts";
 import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
-import { Alarms } from "#server/apply/alarms.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
-import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
 import { addMemberMetrics, type DurationMeters } from "#server/member-metrics.ts";
-import { confStateOf } from "#server/membership/bootstrap-ids.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
-import { Members } from "#server/membership/members.ts";
-import type { Backend } from "#server/mvcc/backend.ts";
-import { MvccStore } from "#server/mvcc/store.ts";
-import { WatchHub } from "#server/mvcc/watch-hub.ts";
 import { NodeApi } from "#server/node/api-member.ts";
-import { loadSmallBuckets, readApplied } from "#server/node/boot-state.ts";
-import { Checkpoints } from "#server/node/checkpoints.ts";
-import { CompactionDriver } from "#server/node/compaction-driver.ts";
 import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
-import { Member } from "#server/node/member.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
-import { RequestIds } from "#server/node/request-id.ts";
-import { SnapshotTransfer } from "#server/node/snapshot-transfer.ts";
+import { openReplica, type Replica } from "#server/node/replica.ts";
 import { PeerClient } from "#server/peer/peer-client.ts";
 import { peerRequestHandler } from "#server/peer/peer-server.ts";
 import type { PeerHandler } from "#server/peer/ports.ts";
 import { PeerTransport } from "#server/peer/transport.ts";
 import { startPeerListeners } from "#server/peer-listeners.ts";
-import { etcdLimits } from "#server/raft/config.ts";
-import { RawNode } from "#server/raft/raw-node.ts";
 import { defaultLimits } from "#server/rpc/limits.ts";
 import { startClientListeners } from "#server/rpc/listeners.ts";
 import { ServiceRegistry } from "#server/rpc/service-registry.ts";
 import { markState, openStorage } from "#server/storage.ts";
-import type { SnapshotMark } from "#server/wal/wal.ts";
 
 /** What the process lends to a member. */
 export interface Surroundings {
@@ -111,44 +96,8 @@ async function start(
     peerClient,
     onClose: (close) => closers.push(close),
   });
-  const { clusterId, folder, memberId, memoryLog, wal } = storage;
-  const pause = (): Promise<void> => new Promise((resolve) => around.schedule(resolve));
-
-  const members = new Members(config.maxLearners);
-  const alarms = new Alarms();
-  const lessor = new Lessor({
-    minTtlSeconds: minTtlSeconds(config.electionTicks, config.heartbeatMs),
-    expiredRetryMs: config.requestTimeoutMs,
-  });
-  const applied = await readApplied(folder.backend);
-  await loadSmallBuckets(folder.backend, { members, alarms, lessor });
-  const store = await MvccStore.load(folder.backend, lessor, { crc32c, pause });
-  const hub = new WatchHub(store, {
-    pause,
-    maxRequestBytes: config.maxRequestBytes,
-    fatal,
-  });
-  closers.push(async () => {
-    hub.close();
-    store.close();
-  });
-  if (members.list().length === 0) members.expect(storage.expected);
-
-  const hardState = memoryLog.hardState;
-  const raft = new RawNode({
-    id: memberId,
-    electionTicks: config.electionTicks,
-    heartbeatTicks: 1,
-    storage: memoryLog,
-    applied: applied.index,
-    hardState: { ...hardState, commit: Math.max(hardState.commit, applied.index) },
-    confState: applied.index > 0 ? members.confState() : confStateOf([]),
-    ...etcdLimits,
-    checkQuorum: true,
-    preVote: config.preVote,
-    random: around.random,
-  });
-
+  const { clusterId, folder, memberId } = storage;
+  let replica: Replica | undefined;
   let services: PeerServices | undefined;
   const identity = {
     memberId,
@@ -160,7 +109,7 @@ async function start(
     step: (message) => services?.step(message),
     reportUnreachable: (id) => services?.reportUnreachable(id),
     reportSnapshot: (id, ok) => services?.reportSnapshot(id, ok),
-    isRemoved: (id) => members.isRemoved(id),
+    isRemoved: (id) => replica?.member.parts.members.isRemoved(id) ?? false,
     removedFromCluster: () => around.removed(),
     receiveSnapshot: async (message, body) => services?.receiveSnapshot(message, body),
   };
@@ -173,105 +122,28 @@ async function start(
   });
   closers.push(async () => transport.stop());
 
-  const compaction = new CompactionDriver({
-    clock,
-    store,
-    backend: () => folder.backend,
-    isApplyWaiting: () => member.applyTurn.isWaiting,
-    sliceRecords: config.compactionBatchLimit,
-    pauseMs: config.compactionSleepMs,
-    fatal,
-  });
-  closers.push(async () => compaction.stop());
   const files = new TransferFiles(config.dataDir);
   await files.clean();
   const meters: DurationMeters = { logSynced: () => {}, applied: () => {} };
-  const member: Member = new Member({
-    clusterId,
-    memberId,
-    timings: config,
-    maxRequestBytes: config.maxRequestBytes,
-    quotaBytes: config.quotaBytes ?? Number.POSITIVE_INFINITY,
+  replica = await openReplica({
+    ...storage,
+    settings: config,
     clock,
     log,
-    requestIds: new RequestIds(memberId, clock.wallMs()),
-    raft,
-    memoryLog,
-    wal,
-    backend: () => folder.backend,
-    store,
-    hub,
-    lessor,
-    alarms,
-    members,
+    random: around.random,
+    crc32c,
+    state: folder,
+    files,
     peers: transport,
-    snapshots: () => ({
-      send: (message) => transfer.send(message),
-      install: (snapshot) => transfer.install(snapshot),
-      applied: (index) => {
-        checkpoints.applied(index);
-        compaction.wake();
-      },
-    }),
-    appliedIndex: applied.index,
-    appliedTerm: applied.term,
     meters,
+    markState: (backend) => markState(backend, storage),
     schedule: around.schedule,
     fatal,
     onRemoved: around.removed,
   });
-  const checkpoints = new Checkpoints(
-    {
-      memoryLog,
-      wal,
-      backend: () => folder.backend,
-      applied: () => ({
-        index: member.applyTurn.appliedIndex,
-        term: member.applyTurn.appliedTerm,
-        confState: members.confState(),
-      }),
-      every: config.snapshotCount,
-      catchUp: config.snapshotCatchupEntries,
-      holdLog: () => transfer.isSending,
-      saved: (index) => log.info({ index }, "saved snapshot to disk"),
-      fatal,
-    },
-    storage.markIndex,
-  );
-  closers.push(() => checkpoints.stop());
-
-  const transfer = new SnapshotTransfer({
-    log,
-    files,
-    backend: () => folder.backend,
-    appliedIndex: () => member.applyTurn.appliedIndex,
-    sendSnapshot: (message, body) => transport.sendSnapshot(message, body),
-    reportFailure: (to) => handler.reportSnapshot(to, false),
-    exchange: async (mark, fill) => {
-      await compaction.hold();
-      await member.applyTurn.flushed();
-      const fillAndMark = async (fresh: Backend): Promise<void> => {
-        await fill(fresh);
-        await markState(fresh, storage);
-      };
-      const resetLog = (reached: SnapshotMark): Promise<void> => wal.reset(reached, undefined);
-      await folder.replace(mark, fillAndMark, resetLog, async (backend) => {
-        memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
-        await loadSmallBuckets(backend, { members, alarms, lessor });
-        await store.reload(backend, lessor);
-        hub.restore();
-        checkpoints.reset(mark.index);
-        member.applyTurn.reset(mark.index, mark.term);
-      });
-      meetPeers();
-      compaction.release();
-    },
-  });
-  const meetPeers = (): void => {
-    for (const one of members.list()) {
-      if (one.id !== memberId) transport.addPeer(one.id, one.peerUrls);
-    }
-  };
+  const { member, start: startReplica, stop: stopReplica, transfer } = replica;
+  const { hub, members } = member.parts;
+  closers.push(stopReplica);
 
   const api = new NodeApi(
     member,
@@ -290,15 +162,12 @@ async function start(
     peerRequestHandler({ identity, handler, api: services, transport, clock, log }),
   );
   closers.push(() => peerListeners.close());
-  meetPeers();
   transport.start();
   log.info(
     { "local-member-id": formatId(memberId), "cluster-id": formatId(clusterId), name: config.name },
     "starting etcd-ts member",
   );
-  member.start();
-  closers.push(() => member.stop());
-  compaction.wake();
+  startReplica();
   const progress = clock.every(config.watchProgressNotifyMs, () => hub.progressTick());
   closers.push(async () => progress.cancel());
   const publication = new Publication({

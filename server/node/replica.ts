@@ -1,0 +1,254 @@
+// The replicated part of a member, wired: state, raft, the loop that drives it, and what works in the
+// background: checkpoints, compaction, whole states sent and installed. Adapters are passed in, so
+// that the process and the simulator run the very same thing.
+import type { Clock } from "#base/clock.ts";
+import type { ClusterId, MemberId } from "#base/ids.ts";
+import type { Log } from "#base/log.ts";
+import type { Random } from "#base/random.ts";
+import type { Message } from "#proto/gen/raft.ts";
+import { Alarms } from "#server/apply/alarms.ts";
+import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
+import { confStateOf } from "#server/membership/bootstrap-ids.ts";
+import type { Member as MemberRecord } from "#server/membership/member-json.ts";
+import { Members } from "#server/membership/members.ts";
+import type { Backend } from "#server/mvcc/backend.ts";
+import { MvccStore, type StoreOptions } from "#server/mvcc/store.ts";
+import { WatchHub } from "#server/mvcc/watch-hub.ts";
+import { loadSmallBuckets, readApplied } from "#server/node/boot-state.ts";
+import { Checkpoints } from "#server/node/checkpoints.ts";
+import { CompactionDriver } from "#server/node/compaction-driver.ts";
+import { Member, type MemberMeters, type Peers } from "#server/node/member.ts";
+import { RequestIds } from "#server/node/request-id.ts";
+import { SnapshotTransfer, type StateFiles } from "#server/node/snapshot-transfer.ts";
+import { etcdLimits } from "#server/raft/config.ts";
+import type { MemoryLog } from "#server/raft/memory-log.ts";
+import { RawNode } from "#server/raft/raw-node.ts";
+import type { SnapshotMark, Wal } from "#server/wal/wal.ts";
+
+/** The state, which can be replaced whole; server/backend/state-folder.ts is one. */
+export interface ReplaceableState {
+  /** The one that counts. */
+  readonly backend: Backend;
+  /** As StateFolder.replace: the old state can be read until `adopt` has resolved. */
+  replace(
+    mark: SnapshotMark,
+    fill: (backend: Backend) => Promise<void>,
+    resetLog: (mark: SnapshotMark) => Promise<void>,
+    adopt: (backend: Backend) => Promise<void>,
+  ): Promise<unknown>;
+}
+
+/** The connections to peers, and the way of whole states. */
+export interface ReplicaPeers extends Peers {
+  sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+/** The settings that the replicated part reads; server/config has them by these names. */
+export interface ReplicaSettings {
+  readonly electionTicks: number;
+  readonly heartbeatMs: number;
+  readonly electionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly preVote: boolean;
+  readonly maxLearners: number;
+  readonly maxRequestBytes: number;
+  /** Undefined for no limit. */
+  readonly quotaBytes: number | undefined;
+  readonly snapshotCount: number;
+  readonly snapshotCatchupEntries: number;
+  readonly compactionBatchLimit: number;
+  readonly compactionSleepMs: number;
+}
+
+export interface ReplicaPorts {
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  readonly settings: ReplicaSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly crc32c: StoreOptions["crc32c"];
+  /** Bounds of the store's memory; its own if left out. */
+  readonly memory?: Pick<StoreOptions, "cacheBytes" | "recentBytes">;
+  readonly state: ReplaceableState;
+  readonly wal: Wal;
+  /** Holds what `wal` held when it was opened. */
+  readonly memoryLog: MemoryLog;
+  /** The last mark in the log. */
+  readonly markIndex: number;
+  /** Members to know before the log or a snapshot tells them. */
+  readonly expected: readonly MemberRecord[];
+  readonly files: StateFiles;
+  readonly peers: ReplicaPeers;
+  readonly meters: MemberMeters;
+  /** Puts what is private into a received state, before it counts. */
+  markState(backend: Backend): Promise<void>;
+  schedule(run: () => void): void;
+  fatal(error: unknown): void;
+  onRemoved(): void;
+}
+
+/** A wired replica; `start` makes it tick. */
+export interface Replica {
+  readonly member: Member;
+  readonly transfer: SnapshotTransfer;
+  start(): void;
+  /** Ends the loop, then what works in the background, then all watches. Log and state stay open. */
+  stop(): Promise<void>;
+}
+
+/** Loads the state and wires all that works on it. */
+export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
+  const { clock, fatal, log, memberId, memoryLog, peers, settings, state, wal } = ports;
+  const pause = (): Promise<void> => new Promise((resolve) => ports.schedule(resolve));
+  const backend = (): Backend => state.backend;
+  const members = new Members(settings.maxLearners);
+  const alarms = new Alarms();
+  const lessor = new Lessor({
+    minTtlSeconds: minTtlSeconds(settings.electionTicks, settings.heartbeatMs),
+    expiredRetryMs: settings.requestTimeoutMs,
+  });
+  const small = { members, alarms, lessor };
+  const applied = await readApplied(state.backend);
+  await loadSmallBuckets(state.backend, small);
+  const store = await MvccStore.load(state.backend, lessor, {
+    crc32c: ports.crc32c,
+    pause,
+    ...ports.memory,
+  });
+  const hub = new WatchHub(store, { pause, maxRequestBytes: settings.maxRequestBytes, fatal });
+  if (members.list().length === 0) members.expect(ports.expected);
+  const { hardState } = memoryLog;
+  const raft = new RawNode({
+    id: memberId,
+    electionTicks: settings.electionTicks,
+    heartbeatTicks: 1,
+    storage: memoryLog,
+    applied: applied.index,
+    // The commit index on the disk may be older than what was applied: it is not synced.
+    hardState: { ...hardState, commit: Math.max(hardState.commit, applied.index) },
+    confState: applied.index > 0 ? members.confState() : confStateOf([]),
+    ...etcdLimits,
+    checkQuorum: true,
+    preVote: settings.preVote,
+    random: ports.random,
+  });
+
+  const compaction = new CompactionDriver({
+    clock,
+    store,
+    backend,
+    isApplyWaiting: () => member.applyTurn.isWaiting,
+    sliceRecords: settings.compactionBatchLimit,
+    pauseMs: settings.compactionSleepMs,
+    fatal,
+  });
+  const member: Member = new Member({
+    clusterId: ports.clusterId,
+    memberId,
+    timings: settings,
+    maxRequestBytes: settings.maxRequestBytes,
+    quotaBytes: settings.quotaBytes ?? Number.POSITIVE_INFINITY,
+    clock,
+    log,
+    requestIds: new RequestIds(memberId, clock.wallMs()),
+    raft,
+    memoryLog,
+    wal,
+    backend,
+    store,
+    hub,
+    ...small,
+    peers,
+    snapshots: () => ({
+      send: (message) => transfer.send(message),
+      install: (snapshot) => transfer.install(snapshot),
+      applied: (index) => {
+        checkpoints.applied(index);
+        compaction.wake();
+      },
+    }),
+    appliedIndex: applied.index,
+    appliedTerm: applied.term,
+    meters: ports.meters,
+    schedule: (run) => ports.schedule(run),
+    fatal,
+    onRemoved: () => ports.onRemoved(),
+  });
+  const checkpoints = new Checkpoints(
+    {
+      memoryLog,
+      wal,
+      backend,
+      applied: () => ({
+        index: member.applyTurn.appliedIndex,
+        term: member.applyTurn.appliedTerm,
+        confState: members.confState(),
+      }),
+      every: settings.snapshotCount,
+      catchUp: settings.snapshotCatchupEntries,
+      holdLog: () => transfer.isSending,
+      saved: (index) => log.info({ index }, "saved snapshot to disk"),
+      fatal,
+    },
+    ports.markIndex,
+  );
+  const meetPeers = (): void => {
+    for (const one of members.list()) {
+      if (one.id !== memberId) peers.addPeer(one.id, one.peerUrls);
+    }
+  };
+
+  /** Everybody else's work on the old state has ended or waits; reads go on until it is closed. */
+  const adopt = async (fresh: Backend, mark: SnapshotMark): Promise<void> => {
+    memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
+    await loadSmallBuckets(fresh, small);
+    await store.reload(fresh, lessor);
+    hub.restore();
+    checkpoints.reset(mark.index);
+    member.applyTurn.reset(mark.index, mark.term);
+  };
+  const transfer = new SnapshotTransfer({
+    log,
+    files: ports.files,
+    backend,
+    appliedIndex: () => member.applyTurn.appliedIndex,
+    sendSnapshot: (message, body) => peers.sendSnapshot(message, body),
+    reportFailure: (to) => {
+      raft.reportSnapshot(to, "failure");
+      member.wake();
+    },
+    exchange: async (mark, fill) => {
+      await compaction.hold();
+      await member.applyTurn.flushed();
+      await state.replace(
+        mark,
+        async (fresh) => {
+          await fill(fresh);
+          await ports.markState(fresh);
+        },
+        (reached) => wal.reset(reached, undefined),
+        (fresh) => adopt(fresh, mark),
+      );
+      meetPeers();
+      compaction.release();
+    },
+  });
+
+  return {
+    member,
+    transfer,
+    start: () => {
+      meetPeers();
+      member.start();
+      compaction.wake();
+    },
+    stop: async () => {
+      await member.stop();
+      await checkpoints.stop();
+      compaction.stop();
+      hub.close();
+      store.close();
+    },
+  };
+}
