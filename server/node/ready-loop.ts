@@ -58,6 +58,8 @@ export class ReadyLoop {
   private readonly ports: LoopPorts;
   private role: SoftState["role"] = "follower";
   private state: "idle" | "scheduled" | "running" | "stopped" = "idle";
+  /** Not on the disk yet: differs from what is there in the commit index alone. */
+  private unsaved: HardState | undefined;
   private ended: (() => void) | undefined;
 
   constructor(ports: LoopPorts) {
@@ -145,11 +147,20 @@ export class ReadyLoop {
     ports.raft.advance();
   }
 
+  /**
+   * A commit index alone is no reason to write: it goes with the next entries. A crash may lose it
+   * (Raft, figure 2: it is volatile), and a start takes it to be at least what was applied.
+   */
   private save(ready: Ready): Promise<void> | undefined {
-    if (ready.entries.length === 0 && ready.hardState === undefined) return undefined;
+    const hardState = ready.hardState ?? this.unsaved;
+    if (ready.entries.length === 0 && !ready.mustSync) {
+      this.unsaved = hardState;
+      return undefined;
+    }
+    this.unsaved = undefined;
     const { ports } = this;
     const start = ports.clock.monotonicMs();
-    const saved = ports.wal.save(ready.hardState, ready.entries, ready.mustSync);
+    const saved = ports.wal.save(hardState, ready.entries, ready.mustSync);
     return saved.then(() => {
       ports.onSynced(ports.clock.monotonicMs() - start, ready.entries.length);
     });
