@@ -74,3 +74,15 @@ test("a member starts again on what it left", async () => {
     await started.member.stop();
   }
 });
+
+test("a log that is gone does not begin again beside a state", async () => {
+  const cluster = (url: string): string => `bereft=${url}`;
+  const started = await start("bereft", cluster);
+  await started.member.ready;
+  await started.member.stop();
+  rmSync(join(folder, "bereft", "member", "wal"), { recursive: true });
+  // The second time its log is there, and empty.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await assert.rejects(start("bereft", cluster), { code: "STATE_AHEAD" });
+  }
+});

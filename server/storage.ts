@@ -18,10 +18,11 @@ import type { PeerClient, RemoteCluster } from "#server/peer/peer-client.ts";
 import { MemoryLog } from "#server/raft/memory-log.ts";
 import { openWal, walExists } from "#server/wal/rocks-wal.ts";
 import { checkJoin, finishInstall } from "#server/wal/start-up.ts";
-import type { Wal, WalContents } from "#server/wal/wal.ts";
+import { type Wal, type WalContents, zeroMark } from "#server/wal/wal.ts";
 
 const joinTimeoutMs = 10_000;
 const bootstrappedTimeoutMs = 1000;
+const emptyLog: Pick<WalContents, "snapshot" | "entries"> = { snapshot: zeroMark, entries: [] };
 const identityKey = utf8("identity");
 
 export interface Identity {
@@ -77,6 +78,9 @@ export async function openStorage(
   ports.onClose(() => wal.close());
   let { contents } = opened;
   if (contents !== undefined) contents = await finishInstall(folder, wal, contents);
+  // Before anything else: a log that is new or forgot all must not begin again beside a state.
+  const applied = await readApplied(folder.backend);
+  checkJoin(applied.index, contents ?? emptyLog, config.dataDir);
   if (contents !== undefined && isUntouched(contents)) {
     // The first start was cut short right behind the making of the log.
     first ??= await firstStart(config, ports.peerClient);
@@ -88,8 +92,6 @@ export async function openStorage(
     if (first?.bootstraps === true) await beginLog(wal, memoryLog, first.members);
   } else {
     loadLog(memoryLog, contents);
-    const applied = await readApplied(folder.backend);
-    checkJoin(applied.index, contents, config.dataDir);
   }
   const { clusterId, memberId } = contents ?? first!;
   await checkState(folder.backend, { clusterId, memberId }, config.dataDir);

@@ -39,7 +39,11 @@ export async function finishInstall(
  * effects the state holds. Ahead of the log: the log lost its end. Behind its mark: the state lost
  * writes that the log no longer holds.
  */
-export function checkJoin(applied: number, contents: WalContents, dataDir: string): void {
+export function checkJoin(
+  applied: number,
+  contents: Pick<WalContents, "snapshot" | "entries">,
+  dataDir: string,
+): void {
   const { snapshot, entries } = contents;
   const last = snapshot.index + entries.length;
   if (applied > last) {
