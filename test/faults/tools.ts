@@ -38,10 +38,14 @@ async function built(
   return out;
 }
 
-/** The linearizability checker's binary; needs go when it is not built yet. */
+/** The program of a folder with a Go module, under `name` in the cache; needs go to build it. */
+export function goBinary(name: string, folder: string): Promise<string> {
+  return built(cached(name, folder), folder, (out) => ["go", "build", "-o", out, "."]);
+}
+
+/** The linearizability checker's binary. */
 export function checkerBinary(): Promise<string> {
-  const folder = join(import.meta.dirname, "checker");
-  return built(cached("checker", folder), folder, (out) => ["go", "build", "-o", out, "."]);
+  return goBinary("checker", join(import.meta.dirname, "checker"));
 }
 
 /** The library to preload; needs cc when it is not built yet. */
