@@ -2,7 +2,7 @@
 // from the clock; the Ready loop does the work; answers leave through pending proposals and read
 // rounds. Adapters are passed in; this file knows none.
 import type { Clock, Timer } from "#base/clock.ts";
-import type { ClusterId, MemberId } from "#base/ids.ts";
+import { type ClusterId, formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import { type EtcdError, etcdError } from "#proto/errors.ts";
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from "#proto/gen/maintenance.ts";
@@ -18,6 +18,7 @@ import type { WatchHub } from "#server/mvcc/watch-hub.ts";
 import { ApplyTurn, confStateKey } from "#server/node/apply-turn.ts";
 import { Leadership } from "#server/node/leadership.ts";
 import { LeaseExpiry } from "#server/node/lease-expiry.ts";
+import { LogDoubt } from "#server/node/log-doubt.ts";
 import { PendingProposals } from "#server/node/pending-proposals.ts";
 import { Proposer } from "#server/node/proposer.ts";
 import { ReadRounds } from "#server/node/read-rounds.ts";
@@ -88,6 +89,7 @@ export interface MemberParts {
 }
 
 const leaseRoundMs = 500;
+const doubtText = "a heartbeat counts on entries that this log does not hold; ignored for now";
 
 export class Member {
   readonly parts: MemberParts;
@@ -104,6 +106,7 @@ export class Member {
   private term: number;
   private committed: number;
   private raisingNoSpace = false;
+  private readonly logDoubt: LogDoubt;
   private stopped = false;
 
   constructor(parts: MemberParts) {
@@ -113,6 +116,7 @@ export class Member {
     this.term = status.term;
     this.committed = status.commit;
     this.pending = new PendingProposals(timings.requestTimeoutMs);
+    this.logDoubt = new LogDoubt(timings.electionTimeoutMs);
     this.leadership = new Leadership({
       memberId: parts.memberId,
       electionTimeoutMs: timings.electionTimeoutMs,
@@ -243,7 +247,14 @@ export class Member {
   /** A message from a peer, already checked to be from a member and for this one. */
   step(message: Message): void {
     if (this.stopped) return;
-    this.parts.raft.step(message);
+    const { clock, log, raft } = this.parts;
+    const result = raft.step(message);
+    try {
+      if (this.logDoubt.stepped(message, result, clock.monotonicMs()))
+        log.error({ from: formatId(message.from), commit: message.commit }, doubtText);
+    } catch (error) {
+      this.parts.fatal(error);
+    }
     this.loop.wake();
   }
 

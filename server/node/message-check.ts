@@ -1,7 +1,7 @@
 // What no honest member sends, found before raft sees it. Raft's own asserts stop the process, and so
 // would an entry that no member can apply: neither may hang on the bytes of one peer. Whether a
 // message fits this member's log is raft's business, and not looked at here.
-import type { MemberId } from "#base/ids.ts";
+import { type MemberId, noMember } from "#base/ids.ts";
 import {
   ConfChange,
   type Entry,
@@ -27,7 +27,10 @@ const mayBeOwn: ReadonlySet<MessageType> = new Set([
 /** Why a message from the wire cannot be right, or undefined. `own` is this member. */
 export function messageFault(message: Message, own: MemberId): string | undefined {
   const { type, term, index, logTerm, commit, rejectHint, entries, snapshot } = message;
-  if (message.from === own && !mayBeOwn.has(type)) return "it claims to be of this member";
+  if (!mayBeOwn.has(type)) {
+    if (message.from === own) return "it claims to be of this member";
+    if (message.from === noMember) return "it names no sender";
+  }
   if (Math.max(term, index, logTerm, commit, rejectHint) >= saturated) {
     return "a term or an index is beyond 2^53";
   }

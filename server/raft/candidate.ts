@@ -18,8 +18,7 @@ export function stepCandidate(raft: Raft, message: Message): StepResult {
       break;
     case MessageType.MsgHeartbeat:
       raft.becomeFollower(message.term, message.from);
-      handleHeartbeat(raft, message);
-      break;
+      return handleHeartbeat(raft, message);
     case MessageType.MsgSnap:
       raft.becomeFollower(message.term, message.from);
       handleSnapshot(raft, message);

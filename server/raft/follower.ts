@@ -15,18 +15,14 @@ export function stepFollower(raft: Raft, message: Message): StepResult {
       raft.forward(message);
       break;
     case MessageType.MsgApp:
-      raft.electionElapsed = 0;
-      raft.leader = message.from;
+      if (!heardFromLeader(raft, message)) return "ignored-second-leader";
       handleAppend(raft, message);
       break;
     case MessageType.MsgHeartbeat:
-      raft.electionElapsed = 0;
-      raft.leader = message.from;
-      handleHeartbeat(raft, message);
-      break;
+      if (!heardFromLeader(raft, message)) return "ignored-second-leader";
+      return handleHeartbeat(raft, message);
     case MessageType.MsgSnap:
-      raft.electionElapsed = 0;
-      raft.leader = message.from;
+      if (!heardFromLeader(raft, message)) return "ignored-second-leader";
       handleSnapshot(raft, message);
       break;
     case MessageType.MsgTransferLeader:
@@ -49,6 +45,14 @@ export function stepFollower(raft: Raft, message: Message): StepResult {
       break;
   }
   return "ok";
+}
+
+/** False if the sender cannot lead: a term has one leader at most (Raft §5.2). */
+function heardFromLeader(raft: Raft, message: Message): boolean {
+  if (raft.leader !== noMember && raft.leader !== message.from) return false;
+  raft.electionElapsed = 0;
+  raft.leader = message.from;
+  return true;
 }
 
 /** Appends what the leader sent, or tells it where the two logs may match. */
@@ -76,9 +80,11 @@ export function handleAppend(raft: Raft, message: Message): void {
 }
 
 /** The leader knows that this log matches at `commit`. The context goes back byte for byte. */
-export function handleHeartbeat(raft: Raft, message: Message): void {
+export function handleHeartbeat(raft: Raft, message: Message): StepResult {
+  if (message.commit > raft.log.lastIndex()) return "contradicts-log";
   raft.log.commitTo(message.commit);
   raft.send(MessageType.MsgHeartbeatResp, message.from).context = message.context;
+  return "ok";
 }
 
 /** Replaces the log by a snapshot, unless it holds all of that already (Raft §7). */

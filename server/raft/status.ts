@@ -13,8 +13,17 @@ export type ProposeResult =
   | "dropped-uncommitted-limit"
   | "dropped-not-member";
 
-/** What became of a message: a proposal's result, or why the message was not looked at. */
-export type StepResult = ProposeResult | "ignored-local-message" | "ignored-unknown-sender";
+/**
+ * What became of a message: a proposal's result, or why the message was not looked at.
+ * "contradicts-log": a heartbeat tells to commit what this log does not hold; if the leader means it,
+ * the log was damaged, cut or lost.
+ */
+export type StepResult =
+  | ProposeResult
+  | "ignored-local-message"
+  | "ignored-unknown-sender"
+  | "ignored-second-leader"
+  | "contradicts-log";
 
 /** "ok" promises no answer: it may be lost, so whoever asks tries again with a fresh context. */
 export type ReadIndexResult = "ok" | "dropped-no-leader" | "dropped-too-many-pending";

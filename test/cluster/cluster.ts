@@ -39,7 +39,13 @@ export interface ClusterMember {
 /** Members that form one cluster. */
 export interface Cluster extends AsyncDisposable {
   readonly runner: RunnerName;
+  /** Those it began with, then those that joined. */
   readonly members: readonly ClusterMember[];
+  /**
+   * Makes another member beside those of `present`, which are all that the cluster has by then. It
+   * joins when it is started; add its peer URL to the cluster before.
+   */
+  newMember(runner: RunnerName, present: readonly ClusterMember[]): Promise<ClusterMember>;
   /** host:port of every member. */
   endpoints(): string[];
   /** Ends all members and removes their data. */
@@ -50,6 +56,8 @@ export interface Cluster extends AsyncDisposable {
 export interface ClusterOptions {
   readonly runner: RunnerName;
   readonly size: number;
+  /** Whose server each member is, where they differ; as many as `size`. */
+  readonly runners?: readonly RunnerName[];
   /** More flags, given to every member. */
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -139,25 +147,34 @@ class ProcessMember implements ClusterMember {
 
 /** Starts `size` members with a static bootstrap; resolves when all of them serve clients. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const launcher = await launcherOf(options.runner);
-  const ports = await reservePorts(options.size * 2);
+  const ports: number[] = [];
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), `etcd-ts-${options.runner}-`));
-  const prepared = Array.from(
-    { length: options.size },
-    (_, i): MemberOptions => ({
-      name: `m${i + 1}`,
-      dataDir: join(folder, `m${i + 1}`),
-      clientPort: ports[i * 2]!,
-      peerPort: ports[i * 2 + 1]!,
+  const prepared: MemberOptions[] = [];
+  const members: ProcessMember[] = [];
+  const make = async (runner: RunnerName): Promise<void> => {
+    const launcher = await launcherOf(runner);
+    const [clientPort, peerPort] = await reservePorts(2);
+    ports.push(clientPort!, peerPort!);
+    const name = `m${members.length + 1}`;
+    prepared.push({
+      name,
+      dataDir: join(folder, name),
+      clientPort: clientPort!,
+      peerPort: peerPort!,
       launcher,
       env: { ...process.env, ...options.env },
       flags: [],
-    }),
-  );
-  const members = prepared.map((member) => new ProcessMember(member));
-  const initialCluster = members.map((member) => `${member.name}=${member.peerUrl}`).join(",");
-  for (const [i, member] of members.entries()) {
-    prepared[i]!.flags = [
+    });
+    members.push(new ProcessMember(prepared.at(-1)!));
+  };
+  const configure = (
+    at: number,
+    state: "new" | "existing",
+    present: readonly ClusterMember[],
+  ): void => {
+    const member = members[at]!;
+    const initialCluster = present.map((one) => `${one.name}=${one.peerUrl}`).join(",");
+    prepared[at]!.flags = [
       `--name=${member.name}`,
       `--data-dir=${member.dataDir}`,
       `--listen-client-urls=${member.clientUrl}`,
@@ -166,16 +183,18 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       `--initial-advertise-peer-urls=${member.peerUrl}`,
       `--initial-cluster=${initialCluster}`,
       "--initial-cluster-token=etcd-ts-test",
-      "--initial-cluster-state=new",
+      `--initial-cluster-state=${state}`,
       ...(options.flags ?? []),
     ];
-  }
+  };
   const stop = async (): Promise<void> => {
     await Promise.all(members.filter((member) => member.isRunning).map((member) => member.kill()));
     releasePorts(ports);
     if (options.keepData !== true) rmSync(folder, { recursive: true, force: true });
   };
   try {
+    for (let i = 0; i < options.size; i++) await make(options.runners?.[i] ?? options.runner);
+    for (const i of members.keys()) configure(i, "new", members);
     await Promise.all(members.map((member) => member.start()));
   } catch (error) {
     await stop();
@@ -184,6 +203,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return {
     runner: options.runner,
     members,
+    newMember: async (runner, present) => {
+      await make(runner);
+      const fresh = members.at(-1)!;
+      configure(members.length - 1, "existing", [...present, fresh]);
+      return fresh;
+    },
     endpoints: () => members.map((member) => member.endpoint),
     stop,
     [Symbol.asyncDispose]: stop,

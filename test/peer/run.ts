@@ -6,6 +6,7 @@ import { isGood, runFiles, summary, type Tally } from "#tools/test.ts";
 /** What a file is run with, in this order. They are not named .test.ts: npm test leaves them out. */
 const files: readonly { readonly file: string; readonly runner: string }[] = [
   { file: "test/contract/contract.test.ts", runner: "reference" },
+  { file: "test/peer/mixed.ts", runner: "ours" },
 ];
 
 const only = process.argv.slice(2);
