@@ -2,6 +2,8 @@
 // write, read and change the membership, a network that loses, doubles, delays and cuts, members
 // that stop, sleep and lose what they had not synced. At the end all faults cease, and every member
 // must have applied the same.
+
+import { assert } from "#base/assert.ts";
 import { uint64Bytes } from "#base/bytes.ts";
 import type { MemberId } from "#base/ids.ts";
 import { type Random, seededRandom } from "#base/random.ts";
@@ -327,7 +329,7 @@ export class World {
     timeline.after(delayMs, () => {
       const arrives = to.life === life && to.raw !== undefined;
       this.snapshotFate(isSnapshot, from, message, arrives);
-      if (arrives) to.input((raw) => void raw.step({ ...message }));
+      if (arrives) to.input((raw) => stepHonest(raw, { ...message }));
     });
   }
 
@@ -371,4 +373,13 @@ export class World {
 
 function keyOf(data: Uint8Array): string {
   return Buffer.from(data).toString("latin1");
+}
+
+/** Nobody lies here: a leader that counts on what a log does not hold has broken it. */
+function stepHonest(raw: RawNode, message: Message): void {
+  const result = raw.step(message);
+  assert(
+    result !== "contradicts-log" && result !== "ignored-second-leader",
+    `${message.type} of term ${message.term}: ${result}`,
+  );
 }
