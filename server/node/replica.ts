@@ -13,7 +13,7 @@ import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import { Members } from "#server/membership/members.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import { MvccStore, type StoreOptions } from "#server/mvcc/store.ts";
-import { WatchHub } from "#server/mvcc/watch-hub.ts";
+import { WatchHub, type WatchHubOptions } from "#server/mvcc/watch-hub.ts";
 import { loadSmallBuckets, readApplied } from "#server/node/boot-state.ts";
 import { Checkpoints } from "#server/node/checkpoints.ts";
 import { CompactionDriver } from "#server/node/compaction-driver.ts";
@@ -68,8 +68,9 @@ export interface ReplicaPorts {
   readonly log: Log;
   readonly random: Random;
   readonly crc32c: StoreOptions["crc32c"];
-  /** Bounds of the store's memory; its own if left out. */
-  readonly memory?: Pick<StoreOptions, "cacheBytes" | "recentBytes">;
+  /** Bounds of the memory of store and watches; their own if left out. */
+  readonly memory?: Pick<StoreOptions, "cacheBytes" | "recentBytes"> &
+    Pick<WatchHubOptions, "sessionQueueBytes">;
   readonly state: ReplaceableState;
   readonly wal: Wal;
   /** Holds what `wal` held when it was opened. */
@@ -116,7 +117,12 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     pause,
     ...ports.memory,
   });
-  const hub = new WatchHub(store, { pause, maxRequestBytes: settings.maxRequestBytes, fatal });
+  const hub = new WatchHub(store, {
+    pause,
+    maxRequestBytes: settings.maxRequestBytes,
+    fatal,
+    ...ports.memory,
+  });
   if (members.list().length === 0) members.expect(ports.expected);
   const { hardState } = memoryLog;
   const raft = new RawNode({

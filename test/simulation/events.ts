@@ -29,14 +29,19 @@ export class Timeline {
 
   /** Works off everything up to and including `untilMs`. */
   runUntil(untilMs: number): void {
-    for (;;) {
-      const first = this.heap[0];
-      if (first === undefined || first.atMs > untilMs) break;
-      this.pop();
-      this.nowMs = first.atMs;
-      first.run();
+    for (let run = this.take(untilMs); run !== undefined; run = this.take(untilMs)) run();
+  }
+
+  /** Takes the next event out and makes its time now; undefined if none is left up to `untilMs`. */
+  take(untilMs: number): (() => void) | undefined {
+    const first = this.heap[0];
+    if (first === undefined || first.atMs > untilMs) {
+      this.nowMs = untilMs;
+      return undefined;
     }
-    this.nowMs = untilMs;
+    this.pop();
+    this.nowMs = first.atMs;
+    return first.run;
   }
 
   private pop(): void {

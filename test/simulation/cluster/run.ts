@@ -1,0 +1,43 @@
+// Runs seeds of whole members: `npm run sim:cluster -- --seed N` replays one, `--seconds N` runs as
+// many as fit, `--bug NAME` runs against a member with that fault planted (bugs.ts).
+import { parseArgs } from "node:util";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    first: { type: "string", default: "1" },
+    seeds: { type: "string" },
+    seconds: { type: "string" },
+    "storm-seconds": { type: "string", default: "40" },
+    counters: { type: "boolean", default: false },
+    bug: { type: "string" },
+  },
+});
+const { ClusterWorld } = await import("./cluster-world.ts");
+
+let seed = 0;
+function fail(error: unknown): never {
+  process.stdout.write(
+    `seed ${seed} failed: ${error instanceof Error ? error.stack : error}\nreplay: npm run sim:cluster -- --seed ${seed}\n`,
+  );
+  process.exit(1);
+}
+process.on("unhandledRejection", fail);
+process.on("uncaughtException", fail);
+
+const counts = new Map<string, number>();
+const first = Number(values.seed ?? values.first);
+const count = values.seed === undefined ? Number(values.seeds ?? (values.seconds ? 1e9 : 20)) : 1;
+const endMs = Date.now() + Number(values.seconds ?? 1e9) * 1000;
+let ran = 0;
+while (ran < count && Date.now() < endMs) {
+  seed = first + ran++;
+  const world = new ClusterWorld({ seed, stormMs: Number(values["storm-seconds"]) * 1000 });
+  await world.run().catch(fail);
+  for (const [what, n] of world.counts) counts.set(what, (counts.get(what) ?? 0) + n);
+}
+process.stdout.write(`${ran} seeds passed\n`);
+if (values.counters) {
+  for (const [what, n] of [...counts].sort())
+    process.stdout.write(`${String(n).padStart(10)}  ${what}\n`);
+}
