@@ -7,6 +7,7 @@ import { isGood, runFiles, summary, type Tally } from "#tools/test.ts";
 const files: readonly { readonly file: string; readonly runner: string }[] = [
   { file: "test/contract/contract.test.ts", runner: "reference" },
   { file: "test/peer/mixed.ts", runner: "ours" },
+  { file: "test/peer/mixed-raft/seeds.ts", runner: "ours" },
 ];
 
 const only = process.argv.slice(2);
