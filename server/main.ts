@@ -71,7 +71,15 @@ async function main(): Promise<void> {
   }
 
   const { config } = result;
-  const log = openLog(config.log);
+  let log: ProcessLog;
+  try {
+    log = openLog(config.log);
+  } catch (error) {
+    const other = openLog({ level: "info", outputs: ["stderr"] });
+    other.fatal({ error: errorText(error) }, "failed to open the log");
+    process.exitCode = 1;
+    return;
+  }
   for (const one of result.warnings) note(log, one);
   let running: RunningMember | undefined;
   let ending = false;
