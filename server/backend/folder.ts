@@ -1,6 +1,6 @@
 // Folders and small files on the disk: made, replaced and synced, with errors that say what to do.
 import type { Dirent } from "node:fs";
-import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import { errorText, OperatingError } from "#base/errors.ts";
 
@@ -48,9 +48,25 @@ export function diskError(error: unknown, file: string): OperatingError {
 /** Makes a folder for this user alone, with its parents, unless it is there. */
 export async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeWithParents(path.resolve(folder));
   } catch (error) {
     throw diskError(error, folder);
+  }
+}
+
+/** Not mkdir's own `recursive`: below /proc, where nothing can be made, that tries for ever. */
+async function makeWithParents(folder: string): Promise<void> {
+  const make = (): Promise<unknown> => mkdir(folder, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const parent = path.dirname(folder);
+    if (systemCode(error) === "ENOENT" && parent !== folder) {
+      await makeWithParents(parent);
+      await make();
+    } else if (systemCode(error) !== "EEXIST" || !(await stat(folder)).isDirectory()) {
+      throw error;
+    }
   }
 }
 
