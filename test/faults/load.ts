@@ -252,6 +252,54 @@ function compareAndSwap(key: string, expect: string | null, value: string): TxnR
   });
 }
 
+const patientEveryMs = 60;
+const patientDeadlineMs = 6000;
+
+/**
+ * Reads from one member at a steady pace, whether it answers or not: what reaches a member while it
+ * is paused is answered as it wakes, which is when a server that trusts its own state is wrong.
+ */
+async function readPatiently(i: number, options: LoadOptions, stopped: AbortSignal): Promise<void> {
+  const channel = openChannel(options.endpoints[i]!);
+  const random = seededRandom(options.seed * 37 + i);
+  const { range } = KVDefinition.methods;
+  const read = async (key: string): Promise<void> => {
+    const operation: Operation = {
+      client: options.clients + i,
+      call: nowNs(),
+      return: 0,
+      kind: "get",
+      key,
+      value: "",
+      expect: null,
+      found: null,
+      success: false,
+      revision: 0,
+      unknown: false,
+    };
+    const request = RangeRequest.fromPartial({ key: utf8(key) });
+    try {
+      const answer = await callOnce(channel, range, KVDefinition, request, patientDeadlineMs);
+      const [kv] = answer.kvs;
+      operation.found = kv === undefined ? null : decoder.decode(kv.value);
+      operation.return = nowNs();
+      options.history.add(operation);
+    } catch {
+      // A read without an answer says nothing.
+    }
+  };
+  const reads = new Set<Promise<void>>();
+  while (!stopped.aborted) {
+    if (channel.getChannel().getConnectivityState(true) === grpc.connectivityState.READY) {
+      const one = read(`k${random.below(options.keys)}`).finally(() => reads.delete(one));
+      reads.add(one);
+    }
+    await new Promise((resolve) => setTimeout(resolve, patientEveryMs));
+  }
+  await Promise.all(reads);
+  channel.close();
+}
+
 /** Runs the load until `stopped`; resolves when every client has ended its last operation. */
 export async function runLoad(options: LoadOptions, stopped: AbortSignal): Promise<void> {
   const seen: LastSeen = new Map();
@@ -259,5 +307,8 @@ export async function runLoad(options: LoadOptions, stopped: AbortSignal): Promi
     { length: options.clients },
     (_, id) => new LoadClient(id, options, seen),
   );
-  await Promise.all(clients.map((client) => client.run(stopped)));
+  await Promise.all([
+    ...clients.map((client) => client.run(stopped)),
+    ...options.endpoints.map((_, i) => readPatiently(i, options, stopped)),
+  ]);
 }

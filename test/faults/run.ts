@@ -5,6 +5,7 @@
 //   FAULT_SECONDS=120                      length of the first run
 //   FAULT_SEED=7                           the seed of every run; another each time if unset
 //   FAULT_FIRST=two-down,power-cut         faults to begin with
+//   RUNNER=reference                       the reference etcd instead, for runs without a bug
 //   FAULT_KEEP=1                           keep the folders of runs that passed
 import { randomInt } from "node:crypto";
 import { discard, type FaultRunOptions, faultRun, type ProblemKind } from "./fault-run.ts";
@@ -61,7 +62,12 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   "stale-reads": {
     about: plants["stale-reads"].about,
-    options: { seconds: 6, plant: "stale-reads", opening: ["pause-one"] },
+    options: {
+      seconds: 12,
+      plant: "stale-reads",
+      keys: 4,
+      opening: ["pause-one", "pause-leader", "pause-one", "pause-leader", "pause-one"],
+    },
     expected: [illegal],
   },
   "lost-writes": {
