@@ -4,6 +4,7 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { systemCode } from "#server/backend/folder.ts";
 import type { Endpoint } from "#server/config/urls.ts";
 import { peerServerOptions } from "#server/peer/peer-server.ts";
+import { boundPipelining } from "#server/rpc/pipelining.ts";
 
 /** The open listeners; close ends them and all their connections. */
 export interface PeerListeners {
@@ -27,7 +28,7 @@ export async function startPeerListeners(
   };
   try {
     for (const url of urls) {
-      const server = createServer(peerServerOptions, handler);
+      const server = createServer(peerServerOptions, boundPipelining(handler));
       await listen(server, url);
       servers.push(server);
     }

@@ -11,6 +11,7 @@ import {
   frameMessage,
   MessageReader,
   type MessageTarget,
+  type UnfinishedBytes,
 } from "./grpc-framing.ts";
 import type {
   RegisteredMethod,
@@ -30,6 +31,8 @@ const okTrailers = { "grpc-status": "0", "grpc-message": "" };
 
 export interface CallLimits {
   readonly maxReceiveBytes: number;
+  /** Shared by all calls of a server. */
+  readonly unfinished: UnfinishedBytes;
   readonly timeoutMs: number | undefined;
   /** On the monotonic clock; meaningless without timeoutMs. */
   readonly deadlineMs: number;
@@ -70,7 +73,7 @@ export class GrpcCall implements Responder, MessageTarget {
     this.timeoutMs = limits.timeoutMs;
     this.deadlineMs = limits.deadlineMs;
     this.maxReceiveBytes = limits.maxReceiveBytes;
-    this.reader = new MessageReader(this, limits.maxReceiveBytes);
+    this.reader = new MessageReader(this, limits.maxReceiveBytes, limits.unfinished);
     this.stream[callOf] = this;
   }
 
@@ -191,6 +194,7 @@ export class GrpcCall implements Responder, MessageTarget {
 
   /** @internal for the stream's listeners */
   closed(): void {
+    this.reader.drop();
     if (!this.ended) this.fail(grpcCode.canceled, "context canceled");
   }
 

@@ -7,6 +7,7 @@ import {
   frameMessage,
   MessageReader,
   parseTimeoutMs,
+  UnfinishedBytes,
 } from "./grpc-framing.ts";
 
 function readAll(chunks: readonly Buffer[], maxBytes: number) {
@@ -16,7 +17,7 @@ function readAll(chunks: readonly Buffer[], maxBytes: number) {
     onMessage: (message: Uint8Array) => void messages.push(Buffer.from(message).toString("latin1")),
     onFault: (fault: FramingFault) => void faults.push(fault),
   };
-  const reader = new MessageReader(target, maxBytes);
+  const reader = new MessageReader(target, maxBytes, new UnfinishedBytes(1 << 20));
   for (const chunk of chunks) reader.push(chunk);
   return { messages, faults, partial: reader.partial };
 }
@@ -82,4 +83,25 @@ test("status messages are percent-encoded outside printable ASCII", () => {
     assert.equal(encodeStatusMessage(plain), encoded);
     assert.equal(decodeURIComponent(encodeStatusMessage(plain)), plain);
   }
+});
+
+test("what all readers hold together is bounded, and given back", () => {
+  const unfinished = new UnfinishedBytes(1000);
+  const faults: FramingFault[] = [];
+  let messages = 0;
+  const target = {
+    onMessage: () => void messages++,
+    onFault: (fault: FramingFault) => void faults.push(fault),
+  };
+  const message = frameMessage(Buffer.alloc(400));
+  const readers = [1, 2, 3, 4].map(() => new MessageReader(target, 1000, unfinished));
+  for (const reader of readers) reader.push(message.subarray(0, 300));
+  assert.deepEqual([faults.length, faults[0]?.code], [1, 8], "the fourth is one too many");
+  assert.equal(unfinished.held, 900);
+  readers[0]!.push(message.subarray(300));
+  readers[1]!.drop();
+  readers[2]!.push(message.subarray(300, 301));
+  assert.deepEqual([messages, unfinished.held], [1, 301]);
+  readers[2]!.drop();
+  assert.equal(unfinished.held, 0);
 });

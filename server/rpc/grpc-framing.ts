@@ -20,6 +20,16 @@ export interface FramingFault {
   readonly message: string;
 }
 
+/** Bytes of unfinished messages that all connections of a server hold together. */
+export class UnfinishedBytes {
+  readonly max: number;
+  held = 0;
+
+  constructor(max: number) {
+    this.max = max;
+  }
+}
+
 /** Takes what a MessageReader finds. */
 export interface MessageTarget {
   onMessage(message: Uint8Array, compressed: boolean): void;
@@ -34,15 +44,25 @@ export interface MessageTarget {
 export class MessageReader {
   private readonly target: MessageTarget;
   private readonly maxBytes: number;
+  private readonly unfinished: UnfinishedBytes;
   private parts: Buffer[] = [];
   private have = 0;
   /** Total bytes wanted before anything can be handed on. */
   private want = prefixLength;
   private faulted = false;
 
-  constructor(target: MessageTarget, maxBytes: number) {
+  constructor(target: MessageTarget, maxBytes: number, unfinished: UnfinishedBytes) {
     this.target = target;
     this.maxBytes = maxBytes;
+    this.unfinished = unfinished;
+  }
+
+  /** Forgets what it holds; to be called when the call is over. */
+  drop(): void {
+    this.unfinished.held -= this.have;
+    this.parts = [];
+    this.have = 0;
+    this.faulted = true;
   }
 
   /** A message has begun and is not complete. */
@@ -54,10 +74,13 @@ export class MessageReader {
     if (this.faulted) return;
     let rest = chunk;
     if (this.have > 0) {
-      this.parts.push(chunk);
-      this.have += chunk.length;
-      if (this.have < this.want) return;
+      this.hold(chunk);
+      if (this.have < this.want) {
+        this.checkUnfinished();
+        return;
+      }
       rest = Buffer.concat(this.parts);
+      this.unfinished.held -= this.have;
       this.parts = [];
       this.have = 0;
     }
@@ -83,9 +106,23 @@ export class MessageReader {
   }
 
   private keep(rest: Buffer, pos: number, want: number): void {
-    this.parts.push(pos === 0 ? rest : rest.subarray(pos));
-    this.have = rest.length - pos;
+    this.hold(pos === 0 ? rest : rest.subarray(pos));
     this.want = want;
+    this.checkUnfinished();
+  }
+
+  private hold(bytes: Buffer): void {
+    this.parts.push(bytes);
+    this.have += bytes.length;
+    this.unfinished.held += bytes.length;
+  }
+
+  private checkUnfinished(): void {
+    const { held, max } = this.unfinished;
+    if (held <= max) return;
+    this.drop();
+    const message = `etcd-ts: clients keep more than ${max} bytes of unfinished messages here`;
+    this.target.onFault({ code: grpcCode.resourceExhausted, message });
   }
 
   private check(flag: number, length: number): FramingFault | undefined {

@@ -16,7 +16,7 @@ import { errorText } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
 import { errorTable, grpcCode } from "#proto/errors.ts";
 import { GrpcCall, refuse } from "./grpc-call.ts";
-import { parseTimeoutMs } from "./grpc-framing.ts";
+import { parseTimeoutMs, UnfinishedBytes } from "./grpc-framing.ts";
 import { KeepaliveGuard } from "./keepalive-guard.ts";
 import type { ConnectionLimits, HttpHandler } from "./limits.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
@@ -24,6 +24,8 @@ import type { ServiceRegistry } from "./service-registry.ts";
 const streamWindowBytes = 1 << 20;
 const connectionWindowBytes = 1 << 24;
 const deadlineSweepMs = 20;
+/** Streams are not limited in number, so what they hold before it can be handed on is. */
+const unfinishedLimitBytes = 256 * 1024 * 1024;
 /** How long the last statuses may take to leave, once the server closes. */
 const lastWordsMs = 500;
 
@@ -43,6 +45,7 @@ export class GrpcServer {
   private readonly sessions = new Set<ServerHttp2Session>();
   private readonly calls = new Set<GrpcCall>();
   private readonly withDeadline = new Set<GrpcCall>();
+  private readonly unfinished = new UnfinishedBytes(unfinishedLimitBytes);
   private readonly sweep: { cancel(): void };
 
   constructor(options: GrpcServerOptions) {
@@ -136,6 +139,7 @@ export class GrpcServer {
     }
     const call = new GrpcCall(stream, headers, registered, registry, {
       maxReceiveBytes: limits.maxReceiveBytes,
+      unfinished: this.unfinished,
       timeoutMs,
       deadlineMs: timeoutMs === undefined ? 0 : this.options.clock.monotonicMs() + timeoutMs,
     });

@@ -10,6 +10,7 @@ import type { Log } from "#base/log.ts";
 import { GrpcServer } from "./grpc-session.ts";
 import type { ConnectionLimits, HttpHandler } from "./limits.ts";
 import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
+import { boundPipelining } from "./pipelining.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
 
 /** Turns accepted connections of https and unixs URLs into secure ones. */
@@ -140,7 +141,7 @@ class ConnectionDoor {
         keepAliveTimeout: limits.httpIdleMs,
         connectionsCheckingInterval: 10_000,
       },
-      options.http,
+      boundPipelining(options.http),
     );
   }
 
