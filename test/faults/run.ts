@@ -65,7 +65,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     options: {
       seconds: 12,
       plant: "stale-reads",
-      keys: 4,
+      keys: 8,
       opening: ["pause-one", "pause-leader", "pause-one", "pause-leader", "pause-one"],
     },
     expected: [illegal],
