@@ -64,20 +64,20 @@ export function encodeAnswer<Response extends Answer>(
 export function kvMethods(context: ServiceContext): SingleRequestMethod[] {
   const { member, gate, headers, maxTxnOps } = context;
 
-  const range = async (request: RangeRequest): Promise<RangeResponse> => {
-    refuseIf(checkRange(request));
-    if (!request.serializable) await member.linearize();
-    return member.range(request);
-  };
+  const encodeRange = (response: RangeResponse): Uint8Array =>
+    encodeAnswer(headers, RangeResponse, response, revisionOf(response));
 
   return [
     singleRequest(gate, {
       path: `${service}Range`,
       decode: (bytes) => RangeRequest.decode(bytes),
       learnerMay: (request) => request.serializable,
-      async run(request) {
-        const response = await range(request);
-        return encodeAnswer(headers, RangeResponse, response, revisionOf(response));
+      run(request) {
+        refuseIf(checkRange(request));
+        const proof = request.serializable ? undefined : member.linearize();
+        const reading =
+          proof === undefined ? member.range(request) : proof.then(() => member.range(request));
+        return reading instanceof Promise ? reading.then(encodeRange) : encodeRange(reading);
       },
     }),
     singleRequest(gate, {

@@ -66,12 +66,18 @@ export interface ApiMember {
    * whatever apply answered. Requests were validated by the API before.
    */
   propose<K extends keyof Proposals>(kind: K, request: Proposals[K][0]): Promise<Proposals[K][1]>;
-  /** One read-index round: resolves once everything committed before the call is applied here. */
-  linearize(): Promise<void>;
-  /** A read of this member's own state at `request.revision`; the caller linearizes before it. */
-  range(request: RangeRequest): Promise<RangeResponse>;
-  /** A transaction in which every operation is a range, read from one revision. */
-  readOnlyTxn(request: TxnRequest): Promise<TxnResponse>;
+  /**
+   * One read-index round: resolves once everything committed before the call is applied here.
+   * Undefined if that is so already, and proved.
+   */
+  linearize(): Promise<void> | undefined;
+  /**
+   * A read of this member's own state at `request.revision`; the caller linearizes before it. At once
+   * if all is in memory, and then throws what it would reject with.
+   */
+  range(request: RangeRequest): RangeResponse | Promise<RangeResponse>;
+  /** A transaction in which every operation is a range, read from one revision. As range. */
+  readOnlyTxn(request: TxnRequest): TxnResponse | Promise<TxnResponse>;
   /** A compaction whose deletion has been written (`physical`). */
   physicalCompaction(revision: number): Promise<void>;
 

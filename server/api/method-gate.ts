@@ -17,8 +17,11 @@ const maxVersions = 64;
 /** Checks calls, and counts them by the version that the client says it speaks. */
 export class MethodGate {
   private readonly member: ApiMember;
-  /** `unary|3.7` → calls; versions beyond 64 are counted as `other`. */
-  readonly clientRequests = new Map<string, number>();
+  /** Client API version → calls; versions beyond 64 are counted as `other`. */
+  readonly clientRequests = {
+    unary: new Map<string, number>(),
+    stream: new Map<string, number>(),
+  };
 
   constructor(member: ApiMember) {
     this.member = member;
@@ -28,9 +31,8 @@ export class MethodGate {
   admit(responder: Responder, type: "unary" | "stream", learnerMay: boolean): boolean {
     if (!learnerMay && this.member.isLearner()) return refuse(responder, "notSupportedForLearner");
     const version = responder.metadata("client-api-version");
-    if (version !== undefined && !isUtf8Header(version))
+    if (!this.count(type, version ?? "unknown"))
       return refuse(responder, "invalidClientApiVersion");
-    this.count(type, version ?? "unknown");
     if (wantsLeader(responder) && this.member.leader() === 0n) return refuse(responder, "noLeader");
     return true;
   }
@@ -42,11 +44,18 @@ export class MethodGate {
     responder.onEnded(stop);
   }
 
-  private count(type: string, version: string): void {
-    let key = `${type}|${version}`;
-    if (!this.clientRequests.has(key) && this.clientRequests.size >= maxVersions)
-      key = `${type}|other`;
-    this.clientRequests.set(key, (this.clientRequests.get(key) ?? 0) + 1);
+  /** False for a version that is no UTF-8, which is not counted. */
+  private count(type: "unary" | "stream", version: string): boolean {
+    const calls = this.clientRequests[type];
+    const before = calls.get(version);
+    if (before !== undefined) {
+      calls.set(version, before + 1);
+      return true;
+    }
+    if (!isUtf8Header(version)) return false;
+    const name = calls.size < maxVersions ? version : "other";
+    calls.set(name, (calls.get(name) ?? 0) + 1);
+    return true;
   }
 }
 
@@ -108,8 +117,11 @@ export interface SingleRequestService<Request> {
   readonly path: string;
   readonly responseStream?: boolean;
   decode(bytes: Uint8Array): Request;
-  /** Encodes its answer; undefined if it answered through the responder itself. */
-  run(request: Request, responder: Responder): Promise<Uint8Array | undefined>;
+  /** Encodes its answer, at once if it can; undefined if it answered through the responder itself. */
+  run(
+    request: Request,
+    responder: Responder,
+  ): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /** True if a learner may serve this request; by default none. */
   learnerMay?(request: Request): boolean;
 }
@@ -135,7 +147,18 @@ export function singleRequest<Request>(
       const learnerMay = service.learnerMay?.(request) ?? false;
       if (!gate.admit(responder, responseStream ? "stream" : "unary", learnerMay)) return;
       if (responseStream) gate.watchLeader(responder);
-      service.run(request, responder).then(
+      let running: ReturnType<typeof service.run>;
+      try {
+        running = service.run(request, responder);
+      } catch (error) {
+        failWith(responder, error);
+        return;
+      }
+      if (!(running instanceof Promise)) {
+        if (running !== undefined) responder.reply(running);
+        return;
+      }
+      running.then(
         (answer) => {
           if (answer !== undefined) responder.reply(answer);
         },

@@ -158,9 +158,9 @@ export class Metrics {
         alarms.set({ server_id: formatId(memberID), alarm_type }, 1);
       }
       clients.reset();
-      for (const [key, count] of gate.clientRequests) {
-        const [type, client_api_version] = key.split("|", 2);
-        clients.inc({ type: type!, client_api_version: client_api_version! }, count);
+      for (const type of ["unary", "stream"] as const) {
+        for (const [client_api_version, count] of gate.clientRequests[type])
+          clients.inc({ type, client_api_version }, count);
       }
     });
     this.addGrpc();

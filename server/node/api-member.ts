@@ -78,15 +78,15 @@ export class NodeApi implements ApiMember {
     return (await proposer.propose(kind, request as never)) as Proposals[K][1];
   }
 
-  linearize(): Promise<void> {
+  linearize(): Promise<void> | undefined {
     return this.member.linearize();
   }
 
-  async range(request: RangeRequest): Promise<RangeResponse> {
+  range(request: RangeRequest): RangeResponse | Promise<RangeResponse> {
     return this.member.parts.store.range(request);
   }
 
-  async readOnlyTxn(request: TxnRequest): Promise<TxnResponse> {
+  readOnlyTxn(request: TxnRequest): TxnResponse | Promise<TxnResponse> {
     return readOnlyTxn(this.member.parts.store, request);
   }
 

@@ -9,7 +9,7 @@ const maxInFlight = 16;
 export interface LeaseExpiryPorts {
   isLeader(): boolean;
   /** Proves that somebody leads, and that all committed is applied here: a read-index round. */
-  linearize(): Promise<void>;
+  linearize(): Promise<void> | undefined;
   expired(nowMs: number, max: number): readonly LeaseId[];
   /** False once the lease is gone, or counts anew since this member was elected again. */
   hasExpired(lease: LeaseId): boolean;

@@ -20,6 +20,7 @@ import { Leadership } from "#server/node/leadership.ts";
 import { LeaseExpiry } from "#server/node/lease-expiry.ts";
 import { LogDoubt } from "#server/node/log-doubt.ts";
 import { PendingProposals } from "#server/node/pending-proposals.ts";
+import { PromptReads } from "#server/node/prompt-reads.ts";
 import { Proposer } from "#server/node/proposer.ts";
 import { ReadRounds } from "#server/node/read-rounds.ts";
 import { type LogWriter, ReadyLoop } from "#server/node/ready-loop.ts";
@@ -102,6 +103,7 @@ export class Member {
   /** Called on each term in which this member leads, once its first entry is applied. */
   onLeading: () => void = () => {};
   private readonly loop: ReadyLoop;
+  private readonly promptReads: PromptReads;
   private readonly timers: Timer[] = [];
   private term: number;
   private committed: number;
@@ -115,6 +117,7 @@ export class Member {
     const status = raft.status();
     this.term = status.term;
     this.committed = status.commit;
+    this.promptReads = new PromptReads((run) => parts.schedule(run));
     this.pending = new PendingProposals(timings.requestTimeoutMs);
     this.logDoubt = new LogDoubt(timings.electionTimeoutMs);
     this.leadership = new Leadership({
@@ -263,9 +266,11 @@ export class Member {
     this.loop.wake();
   }
 
-  /** Everything committed before the call is applied here when it resolves. */
-  linearize(): Promise<void> {
+  /** Everything committed before the call is applied here when it resolves; undefined: it is now. */
+  linearize(): Promise<void> | undefined {
     if (this.stopped) return Promise.reject(etcdError("stopped"));
+    const index = this.parts.raft.readIndexNow();
+    if (index !== undefined && this.applyTurn.appliedIndex >= index) return this.promptReads.read();
     const done = this.reads.read();
     // Reads that arrive in the same turn share the round, so it begins when the turn ends.
     if (this.reads.wanted && !this.readScheduled) {

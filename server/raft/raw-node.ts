@@ -108,6 +108,16 @@ export class RawNode {
     return "ok";
   }
 
+  /**
+   * The index that a read may be answered at with no message at all: a leader that is its cluster's
+   * only voter has nobody to ask. Undefined for every other member: use readIndex.
+   */
+  readIndexNow(): number | undefined {
+    const raft = this.#raft;
+    if (raft.role !== "leader" || !raft.tracker.isSingleton) return undefined;
+    return raft.tracker.isVoter(raft.id) && raft.committedInTerm ? raft.log.committed : undefined;
+  }
+
   /** Moves leadership to `id`; given up after an election timeout. */
   transferLeader(id: MemberId): void {
     const route = { from: id, to: noMember, term: 0 };
