@@ -82,6 +82,24 @@ export const bugs = {
     find: "if (raft.log.matches(index, term)) {",
     replace: "if (raft.log.matches(index, term) && term < 0) {",
   },
+  "own-log-counted-early": {
+    about: "a leader counts its own entries before its disk has them",
+    file: "raft.ts",
+    find: "    this.log.append(entries);\n",
+    replace: "    this.log.append(entries);\n    this.tracker.get(this.id)?.acknowledge(index);\n",
+  },
+  "joint-asks-one-half": {
+    about: "in a joint configuration the incoming voters alone commit",
+    file: "quorum.ts",
+    find: "return Math.min(incoming, majorityIndex(voters.outgoing, acks));",
+    replace: "return incoming;",
+  },
+  "earlier-term-counted": {
+    about: "entries of an earlier term count as committed once a majority has them (figure 8)",
+    file: "log.ts",
+    find: "if (index <= this.committed || !this.matches(index, term)) return false;",
+    replace: "if (index <= this.committed || term < 0) return false;",
+  },
 } as const satisfies Record<string, Bug>;
 
 export type BugName = keyof typeof bugs;

@@ -39,6 +39,11 @@ export interface NodePorts {
   /** The node applied a normal entry with this data. */
   applied(node: SimNode, data: Uint8Array): void;
   readAnswered(node: SimNode, context: Uint8Array, index: number): void;
+  elected(node: SimNode): void;
+  /** The node applied the begin of a joint configuration. */
+  enteredJoint(node: SimNode): void;
+  /** The node began a sync that takes long. */
+  slowSync(node: SimNode, durationMs: number): void;
 }
 
 export class SimNode {
@@ -55,10 +60,12 @@ export class SimNode {
   life = 0;
   private readonly ports: NodePorts;
   private readonly checkpointEvery: number;
+  private readonly maxMessageBytes: number;
   private saving = false;
   private checkpointing = false;
 
-  constructor(id: MemberId, initial: AppState, ports: NodePorts) {
+  constructor(id: MemberId, initial: AppState, maxMessageBytes: number, ports: NodePorts) {
+    this.maxMessageBytes = maxMessageBytes;
     this.id = id;
     this.ports = ports;
     this.app = initial;
@@ -96,7 +103,7 @@ export class SimNode {
       applied: app.index,
       hardState: { ...hardState, commit: Math.max(hardState.commit, app.index) },
       confState: app.confState,
-      maxMessageBytes: 256,
+      maxMessageBytes: this.maxMessageBytes,
       maxInflightMessages: 8,
       maxInflightBytes: 0,
       maxUncommittedBytes: 4096,
@@ -188,6 +195,7 @@ export class SimNode {
     const life = this.life;
     const mustSync = ready.mustSync || ready.snapshot !== undefined;
     const slow = random.chance(0.02) ? random.below(1500) : 0;
+    if (mustSync && slow > 0) this.ports.slowSync(this, slow);
     timeline.after(mustSync ? 1 + random.below(12) + slow : 0, () => {
       if (this.life !== life) return;
       if (mustSync) this.disk.synced(place);
@@ -232,6 +240,7 @@ export class SimNode {
       const held = this.log.term(index);
       return typeof held === "number" ? held : -1;
     });
+    this.ports.elected(this);
   }
 
   private checkAppended(ready: Ready, first: number): void {
@@ -289,7 +298,9 @@ export class SimNode {
         confState = this.applyConfChange(raw, entry);
       }
       const wasMember = isMember(this.app.confState, this.id);
+      const wasJoint = this.app.confState.votersOutgoing.length > 0;
       this.app = { index: entry.index, term: entry.term, digest, confState };
+      if (!wasJoint && confState.votersOutgoing.length > 0) this.ports.enteredJoint(this);
       if (wasMember && !isMember(confState, this.id)) this.leave();
     }
   }

@@ -22,7 +22,7 @@ import { type NodePorts, noConfState, proposalData, SimNode } from "./sim-node.t
 
 export interface WorldOptions {
   readonly seed: number;
-  /** Members of the first configuration: 3 or 5. */
+  /** Voters of the first configuration: 1, 3 or 5. One voter has two learners. */
   readonly members: number;
   /** How long faults last; then the cluster heals. */
   readonly stormMs: number;
@@ -50,15 +50,20 @@ export class World {
   private readonly reads = new Map<bigint, { node: SimNode; life: number; wanted: number }>();
   private nextId = 1;
   private healing = false;
+  private appliedLastWrite = false;
   private loss = 0;
   private doubling = 0;
   private delayMs = 5;
+  /** How likely a member that has just won an election is cut off or crashes at once. */
+  private hunt = 0;
 
   constructor(options: WorldOptions) {
     this.options = options;
     this.random = seededRandom(options.seed);
     const voters = Array.from({ length: options.members }, (_, i) => BigInt(i + 1));
-    const first: ConfState = { ...noConfState, voters };
+    const learners = options.members === 1 ? [2n, 3n] : [];
+    const began = voters.length + learners.length;
+    const first: ConfState = { ...noConfState, voters, learners };
     const ports: NodePorts = {
       timeline: this.timeline,
       random: this.random,
@@ -67,15 +72,20 @@ export class World {
       send: (from, message) => this.send(from, message),
       applied: (node, data) => this.applied(node, data),
       readAnswered: (node, context, index) => this.readAnswered(node, context, index),
+      elected: (node) => this.huntLeader(node),
+      enteredJoint: (node) => this.splitJoint(node),
+      slowSync: (node, durationMs) => this.crashBeforeSynced(node, durationMs),
     };
-    for (let i = 1; i <= options.members + spareMembers; i++) {
-      const began = i <= options.members;
-      const initial = began
-        ? { index: 1, term: 1, digest: 0, confState: first }
-        : { index: 0, term: 0, digest: 0, confState: noConfState };
-      this.nodes.push(new SimNode(BigInt(i) as MemberId, initial, ports));
+    // Some groups send entries one by one: a log that is replicated in part is then common.
+    const maxMessageBytes = [0, 64, 256][this.random.below(3)]!;
+    for (let i = 1; i <= began + spareMembers; i++) {
+      const initial =
+        i <= began
+          ? { index: 1, term: 1, digest: 0, confState: first }
+          : { index: 0, term: 0, digest: 0, confState: noConfState };
+      this.nodes.push(new SimNode(BigInt(i) as MemberId, initial, maxMessageBytes, ports));
     }
-    for (const node of this.nodes) if (node.id <= BigInt(options.members)) node.start();
+    for (const node of this.nodes) if (node.id <= BigInt(began)) node.start();
   }
 
   /** Runs storm and healing. Throws Violation, or what raft itself asserts. */
@@ -107,6 +117,7 @@ export class World {
     this.loss = rough ? random.below(25) / 100 : random.below(3) / 100;
     this.doubling = rough ? random.below(15) / 100 : 0.01;
     this.delayMs = rough ? 1 + random.below(150) : 1 + random.below(10);
+    this.hunt = random.chance(0.3) ? 0.8 : 0.05;
     this.timeline.after(2000 + random.below(6000), () => this.changeWeather());
   }
 
@@ -143,6 +154,7 @@ export class World {
 
   private applied(node: SimNode, data: Uint8Array): void {
     const key = keyOf(data);
+    if (key === lastWrite) this.appliedLastWrite = true;
     const proposal = this.proposals.get(key);
     if (proposal === undefined || proposal.node !== node) return;
     this.proposals.delete(key);
@@ -177,9 +189,13 @@ export class World {
     const victims = random.chance(0.1) ? this.up() : [this.pick(this.up())];
     for (const node of victims) {
       if (node === undefined) continue;
-      node.crash();
-      this.timeline.after(200 + random.below(5000), () => this.restart(node));
+      this.crashOne(node, 200 + random.below(5000));
     }
+  }
+
+  private crashOne(node: SimNode, downMs: number): void {
+    node.crash();
+    this.timeline.after(downMs, () => this.restart(node));
   }
 
   private restart(node: SimNode): void {
@@ -219,8 +235,64 @@ export class World {
     );
   }
 
+  /**
+   * A leader that disappears right after its election leaves entries behind that few have: figure 8
+   * of the paper needs several in a row.
+   */
+  private huntLeader(leader: SimNode): void {
+    const { random, timeline } = this;
+    if (this.healing || !random.chance(this.hunt)) return;
+    const { life } = leader;
+    timeline.after(random.below(80), () => {
+      if (this.healing || leader.life !== life) return;
+      this.counters.add("new leader lost at once");
+      if (random.chance(0.3)) {
+        this.crashOne(leader, 100 + random.below(1000));
+      } else {
+        this.isolate(new Set([leader.id]), 500 + random.below(2500));
+      }
+    });
+  }
+
+  /**
+   * The leader acts by a joint configuration that others have not applied: now its incoming half
+   * alone can hear it, so that what it commits must wait for the outgoing one.
+   */
+  private splitJoint(node: SimNode): void {
+    const { random } = this;
+    if (this.healing || node.role !== "leader" || !random.chance(0.6)) return;
+    const { voters } = node.app.confState;
+    const side = new Set([node.id as bigint]);
+    const rest = voters.filter((id) => id !== node.id);
+    while (side.size < Math.floor(voters.length / 2) + 1 && rest.length > 0) {
+      side.add(rest.splice(random.below(rest.length), 1)[0]!);
+    }
+    this.counters.add("joint configuration split");
+    this.isolate(side, 1500 + random.below(6000));
+  }
+
+  /** A leader's disk takes long; what it told others by then must outlive what the disk loses. */
+  private crashBeforeSynced(node: SimNode, durationMs: number): void {
+    const { random, timeline } = this;
+    if (this.healing || node.role !== "leader" || !random.chance(0.3)) return;
+    const { life } = node;
+    timeline.after(random.below(durationMs), () => {
+      if (this.healing || node.life !== life) return;
+      this.counters.add("leader crashed while its disk was slow");
+      this.crashOne(node, 100 + random.below(2000));
+    });
+  }
+
+  private isolate(side: ReadonlySet<bigint>, durationMs: number): void {
+    const ids = this.nodes.map((node) => node.id as bigint);
+    const others = new Set(ids.filter((id) => !side.has(id)));
+    const untilMs = this.timeline.nowMs + durationMs;
+    this.cuts.push({ from: side, to: others, oneWay: false, untilMs });
+  }
+
   private isCut(from: bigint, to: bigint): boolean {
     const { nowMs } = this.timeline;
+    while (this.cuts.length > 0 && this.cuts[0]!.untilMs <= nowMs) this.cuts.shift();
     return this.cuts.some(
       (cut) =>
         cut.untilMs > nowMs &&
@@ -246,6 +318,8 @@ export class World {
       (node) => node.life === 0 && !voters.includes(node.id) && !learners.includes(node.id),
     );
     const dice = random.below(10);
+    // One voter and its learners for a while: nobody else holds what it acknowledged to itself.
+    if (this.options.members === 1 && this.timeline.nowMs < this.options.stormMs / 2) return;
     const change = (type: ConfChangeType, nodeId: bigint): void =>
       leader.input(
         (raw) => void raw.proposeConfChange({ id: 0n, type, nodeId, context: new Uint8Array(0) }),
@@ -261,14 +335,20 @@ export class World {
       change(ConfChangeType.ConfChangeAddNode, learners[0]!);
     } else if (dice < 7 && voters.length > 3) {
       change(ConfChangeType.ConfChangeRemoveNode, this.pick(voters)!);
-    } else if (voters.length > 3) {
+    } else if (voters.length > 2) {
       this.changeJointly(leader, fresh);
     }
   }
 
   private changeJointly(leader: SimNode, fresh: SimNode | undefined): void {
     const { voters, learners } = leader.app.confState;
-    const changes = [{ type: ConfChangeType.ConfChangeRemoveNode, nodeId: this.pick(voters)! }];
+    const leave = ConfChangeType.ConfChangeRemoveNode;
+    const changes = [{ type: leave, nodeId: this.pick(voters)! }];
+    const second = this.pick(voters)!;
+    if (voters.length > 4 && second !== changes[0]!.nodeId) {
+      // Old and new majorities that need not meet.
+      changes.push({ type: leave, nodeId: second });
+    }
     const [learner] = learners;
     if (learner !== undefined) {
       changes.push({ type: ConfChangeType.ConfChangeAddNode as never, nodeId: learner });
@@ -327,7 +407,8 @@ export class World {
     }
     const { life } = to;
     timeline.after(delayMs, () => {
-      const arrives = to.life === life && to.raw !== undefined;
+      // A partition takes what is under way too.
+      const arrives = to.life === life && to.raw !== undefined && !this.isCut(from, message.to);
       this.snapshotFate(isSnapshot, from, message, arrives);
       if (arrives) to.input((raw) => stepHonest(raw, { ...message }));
     });
@@ -345,13 +426,16 @@ export class World {
     }
     // One write that must go through: without it nothing shows that the cluster lives.
     this.timeline.after(healMs / 2, () =>
-      this.leader()?.input((raw) => void raw.propose(proposalData(0))),
+      this.leader()?.input((raw) => void raw.propose(proposalData(lastWriteId))),
     );
   }
 
   private checkHealed(): void {
     const leader = this.leader();
     if (leader === undefined) throw new Violation("liveness", "no leader after all faults ceased");
+    if (!this.appliedLastWrite) {
+      throw new Violation("liveness", "a write after all faults ceased was not applied");
+    }
     const { voters, learners } = leader.app.confState;
     for (const id of [...voters, ...learners]) {
       const node = this.nodes[Number(id) - 1]!;
@@ -370,6 +454,9 @@ export class World {
     }
   }
 }
+
+const lastWriteId = 0;
+const lastWrite = keyOf(proposalData(lastWriteId));
 
 function keyOf(data: Uint8Array): string {
   return Buffer.from(data).toString("latin1");

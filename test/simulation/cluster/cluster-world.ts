@@ -13,7 +13,7 @@ import {
   RangeRequest,
   type TxnRequest,
 } from "#proto/gen/kv.ts";
-import { type Message, MessageType } from "#proto/gen/raft.ts";
+import type { Message } from "#proto/gen/raft.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import type { NodeApi } from "#server/node/api-member.ts";
 import { Violation } from "../checkers.ts";
@@ -122,15 +122,6 @@ export class ClusterWorld {
     return this.up().find((one) => one.running!.replica.member.leadership.isLeader);
   }
 
-  /** Lets clients fail the run from wherever they are. */
-  private guard(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.failure ??= error;
-    }
-  }
-
   // ── faults ───────────────────────────────────────────────────────────────────────────────────────
 
   private changeWeather(): void {
@@ -154,7 +145,8 @@ export class ClusterWorld {
     const { random } = this;
     const victim = random.chance(0.4) ? this.leader() : this.pick(this.up());
     const dice = random.below(100);
-    if (dice < 30 && victim !== undefined) this.crash(victim);
+    if (dice < 15 && victim !== undefined) this.crash(victim);
+    else if (dice < 30 && victim !== undefined) this.crashInSave(victim);
     else if (dice < 34) for (const member of this.members) this.crash(member);
     else if (dice < 42 && victim !== undefined) this.stop(victim);
     else if (dice < 70 && victim !== undefined) {
@@ -166,6 +158,18 @@ export class ClusterWorld {
   private crash(member: SimMember): void {
     member.crash();
     this.restartLater(member);
+  }
+
+  /** Crashes it as soon as it has handed something to its log that is not synced yet. */
+  private crashInSave(member: SimMember): void {
+    const { life } = member;
+    let tries = 0;
+    const look = (): void => {
+      if (life.isDead || this.healing) return;
+      if (member.disk.wal.unsyncedCount > 0 || ++tries > 500) this.crash(member);
+      else this.time.after(1, look);
+    };
+    this.time.after(1 + this.random.below(20), look);
   }
 
   private restartLater(member: SimMember): void {
@@ -487,7 +491,6 @@ export class ClusterWorld {
     if (apis.some((api) => api.leaseList().leases.length > 0)) {
       throw new Violation("lease", "leases live on that nobody keeps alive");
     }
-    this.guard(() => {});
   }
 }
 
@@ -536,6 +539,3 @@ const carryOut: Record<Operation["kind"], (api: NodeApi, operation: Operation) =
     operation.revision = header!.revision;
   },
 };
-
-/** Kinds of messages that a run must have seen to prove anything. */
-export const rareMessages = [MessageType.MsgSnap];

@@ -24,6 +24,7 @@ export class LeaseTask {
   /** True once the key is known to have been tied to the lease. */
   private attached = false;
   private over = false;
+  private goneMs = Number.POSITIVE_INFINITY;
 
   constructor(
     lease: { readonly id: number; readonly ttlSeconds: number; readonly keepMs: number },
@@ -67,7 +68,7 @@ export class LeaseTask {
       api.leaseRenew(this.id).then(
         (ttl) => {
           if (ttl === 0) return this.gone();
-          if (this.over) {
+          if (called > this.goneMs) {
             throw new Violation("lease", `${this.key} was renewed after it had been told gone`);
           }
           this.ports.count("lease kept alive");
@@ -79,7 +80,7 @@ export class LeaseTask {
   }
 
   private gone(): void {
-    this.over = true;
+    this.goneMs = Math.min(this.goneMs, this.ports.time.nowMs);
     this.ended();
   }
 

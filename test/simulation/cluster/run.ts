@@ -1,6 +1,7 @@
 // Runs seeds of whole members: `npm run sim:cluster -- --seed N` replays one, `--seconds N` runs as
 // many as fit, `--bug NAME` runs against a member with that fault planted (bugs.ts).
 import { parseArgs } from "node:util";
+import { type ClusterBugName, clusterBugs, plantInServer } from "./bugs.ts";
 
 const { values } = parseArgs({
   options: {
@@ -13,6 +14,12 @@ const { values } = parseArgs({
     bug: { type: "string" },
   },
 });
+if (values.bug !== undefined) {
+  if (!(values.bug in clusterBugs)) {
+    throw new Error(`no bug ${values.bug}: ${Object.keys(clusterBugs).join(", ")}`);
+  }
+  plantInServer(values.bug as ClusterBugName);
+}
 const { ClusterWorld } = await import("./cluster-world.ts");
 
 let seed = 0;

@@ -24,7 +24,9 @@ export class DiskImage {
   /** A crash: a killed process loses nothing that it had handed over, a power cut any part of it. */
   crash(random: Random): { readonly lost: number } {
     const killed = random.chance(0.4);
-    const keep = (unsynced: number): number => (killed ? unsynced : random.below(unsynced + 1));
+    // Each store has files of its own: one may lose much and the other nothing.
+    const keep = (unsynced: number): number =>
+      killed || random.chance(0.3) ? unsynced : random.below(unsynced + 1);
     const before = this.wal.unsyncedCount + this.backend.unsyncedCount;
     const [keptLog, keptState] = [keep(this.wal.unsyncedCount), keep(this.backend.unsyncedCount)];
     this.wal = this.wal.crash(keptLog);
@@ -61,12 +63,15 @@ export class SlowDisk implements ReplaceableState, Wal, StateFiles {
   private current: SlowBackend;
   private readonly received = new Map<number, readonly StateRow[]>();
   private logBusyUntilMs = 0;
+  /** The longest that a sync of this life usually takes. */
+  private readonly syncMs: number;
 
   constructor(image: DiskImage, life: Life, random: Random, depot: StateDepot) {
     this.image = image;
     this.life = life;
     this.random = random;
     this.depot = depot;
+    this.syncMs = random.chance(0.2) ? 300 : 12;
     this.current = new SlowBackend(image.backend, life, random);
   }
 
@@ -108,7 +113,7 @@ export class SlowDisk implements ReplaceableState, Wal, StateFiles {
   private logWork(sync: boolean): Promise<void> {
     const { life, random } = this;
     const slow = sync && random.chance(0.02) ? random.below(1500) : 0;
-    const workMs = sync ? 1 + random.below(12) + slow : random.below(2);
+    const workMs = sync ? 1 + random.below(this.syncMs) + slow : random.below(2);
     const nowMs = life.monotonicMs();
     this.logBusyUntilMs = Math.max(nowMs, this.logBusyUntilMs) + workMs;
     return life.sleep(this.logBusyUntilMs - nowMs);

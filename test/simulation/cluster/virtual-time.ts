@@ -3,7 +3,11 @@
 // has a Life: what it began dies with it, and waits while it is paused.
 import { setImmediate as realTurn } from "node:timers/promises";
 import type { Clock, Timer } from "#base/clock.ts";
+import { Violation } from "../checkers.ts";
 import { Timeline } from "../events.ts";
+
+/** Turns of the event loop after one event; beyond it something goes round and round. */
+const maxRounds = 20_000;
 
 export class VirtualTime {
   readonly timeline = new Timeline();
@@ -35,7 +39,8 @@ export class VirtualTime {
   /** A real turn works off all promises that can be; what they scheduled comes next. */
   private async settle(): Promise<void> {
     await realTurn();
-    while (this.turns.length > 0) {
+    for (let rounds = 0; this.turns.length > 0; rounds++) {
+      if (rounds > maxRounds) throw new Violation("liveness", `no end at ${this.nowMs} ms`);
       const { turns } = this;
       this.turns = [];
       for (const run of turns) {
