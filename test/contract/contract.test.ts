@@ -1,9 +1,8 @@
-// The contract: what a client of etcd may rely on, written once and run against RUNNER=ours|reference.
-// A case that fails on the reference is wrong; one that fails on ours alone is a bug, or a row in
-// docs/compatibility.md.
+// The contract: what a client of etcd may rely on, written once and run against
+// RUNNER=inprocess|ours|reference. A case that fails on the reference is wrong; one that fails on
+// ours alone is a bug, or a row in docs/compatibility.md.
 import { after, before, describe } from "node:test";
-import { startCluster } from "#test/cluster/cluster.ts";
-import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
+import { contractRunner, startContractCluster } from "./cluster.ts";
 import { leaseSuite } from "./lease-cases.ts";
 import { httpSuite, memberSuite } from "./member-cases.ts";
 import { rangeSuite } from "./range-cases.ts";
@@ -17,7 +16,7 @@ import { Wire } from "./wire.ts";
 import { followerSuite, wireSuite } from "./wire-cases.ts";
 import { writeSuite } from "./write-cases.ts";
 
-const runner = runnerFromEnvironment();
+const runner = contractRunner();
 let shared: Omit<Setting, "wire"> | undefined;
 
 function settingVia(role: "leader" | "follower"): () => Setting {
@@ -29,7 +28,7 @@ function settingVia(role: "leader" | "follower"): () => Setting {
 
 describe(`contract of three members (${runner})`, () => {
   before(async () => {
-    const cluster = await startCluster({ runner, size: 3 });
+    const cluster = await startContractCluster(runner, { size: 3 });
     const wires = cluster.endpoints().map((endpoint) => new Wire(endpoint));
     const statuses = await Promise.all(wires.map((wire) => wire.maintenance.status({})));
     const leader = statuses.findIndex((status) => status.header?.memberId === status.leader);

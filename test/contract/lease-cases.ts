@@ -179,15 +179,16 @@ export function leaseSuite(setting: SettingOf): void {
     });
 
     test("an expired lease deletes its keys, and is gone", async () => {
-      const { wire } = setting();
+      const { cluster, wire } = setting();
       const p = freshPrefix();
+      const askedMs = cluster.clock.monotonicMs();
       const { ID, TTL } = await wire.lease.leaseGrant({ TTL: 2 });
-      const granted = Date.now();
       await wire.kv.put({ key: b(`${p}a`), value: b("1"), lease: ID });
       const r = revisionOf(await wire.kv.put({ key: b(`${p}b`), value: b("1"), lease: ID }));
       const { stream } = await openWatch(wire, interval(p));
       assert.deepEqual(await readEvents(stream, 2, p, r), ["DELETE a @1", "DELETE b @1"]);
-      assert.ok(Date.now() - granted >= TTL * 1000 - 100, "not before its time");
+      const livedMs = cluster.clock.monotonicMs() - askedMs;
+      assert.ok(livedMs >= TTL * 1000, `not before its time: after ${livedMs} ms`);
       stream.cancel();
       assert.equal((await wire.lease.leaseTimeToLive({ ID })).TTL, -1);
       await refuses(wire.lease.leaseRevoke({ ID }), 5, NOT_FOUND);
@@ -195,7 +196,7 @@ export function leaseSuite(setting: SettingOf): void {
     });
 
     test("a lease that is kept alive outlives one that is not", async () => {
-      const { wire } = setting();
+      const { cluster, wire } = setting();
       const p = freshPrefix();
       const kept = await wire.lease.leaseGrant({ TTL: 3 });
       const left = await wire.lease.leaseGrant({ TTL: 5 });
@@ -203,9 +204,9 @@ export function leaseSuite(setting: SettingOf): void {
       await wire.kv.put({ key: b(`${p}left`), value: b("1"), lease: left.ID });
       const { stream } = await openWatch(wire, interval(p));
       const alive = wire.keepAlive();
-      const beat = setInterval(() => alive.send({ ID: kept.ID }), 500);
+      const beat = cluster.clock.every(500, () => alive.send({ ID: kept.ID }));
       const [gone] = (await readEvents(stream, 1, p, 0)).map((event) => event.split(" ")[1]);
-      clearInterval(beat);
+      beat.cancel();
       assert.equal(gone, "left", "the longer one expired first");
       assert.equal((await wire.kv.range({ key: b(`${p}kept`) })).count, 1);
       alive.cancel();

@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import type { ServiceError } from "@grpc/grpc-js";
 import type { Event, KeyValue } from "#proto/gen/mvcc.ts";
 import type { WatchCreateRequest, WatchResponse } from "#proto/gen/watch.ts";
-import type { Cluster } from "#test/cluster/cluster.ts";
+import type { ContractCluster } from "./cluster.ts";
 import type { MessageStream, Wire } from "./wire.ts";
 
 /** The cluster under test and connections to it; filled before the first case runs. */
 export interface Setting {
-  readonly cluster: Cluster;
+  readonly cluster: ContractCluster;
   /** The member that most cases talk to. */
   readonly wire: Wire;
   /** A connection to every member, in the cluster's order. */

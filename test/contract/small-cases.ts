@@ -2,8 +2,7 @@
 // small quota, and a cluster that has lost its majority.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
-import type { RunnerName } from "#test/cluster/launchers.ts";
+import { type ContractCluster, type ContractRunner, startContractCluster } from "./cluster.ts";
 import {
   b,
   createWatch,
@@ -22,14 +21,14 @@ import { Wire } from "./wire.ts";
 const NO_SPACE = "etcdserver: mvcc: database space exceeded";
 
 function withOneMember(
-  runner: RunnerName,
+  runner: ContractRunner,
   flags: readonly string[],
-  cases: (wire: () => Wire, cluster: () => Cluster) => void,
+  cases: (wire: () => Wire, cluster: () => ContractCluster) => void,
 ): void {
-  let cluster: Cluster | undefined;
+  let cluster: ContractCluster | undefined;
   let wire: Wire | undefined;
   before(async () => {
-    cluster = await startCluster({ runner, size: 1, flags });
+    cluster = await startContractCluster(runner, { size: 1, flags });
     wire = new Wire(cluster.endpoints()[0]!);
   });
   after(async () => {
@@ -51,7 +50,7 @@ async function endsWith(codes: readonly number[], call: Promise<unknown>): Promi
 }
 
 /** The cases of --max-txn-ops, --max-request-bytes and --watch-progress-notify-interval. */
-export function limitSuite(runner: RunnerName): void {
+export function limitSuite(runner: ContractRunner): void {
   describe("one member with small limits", () => {
     const flags = [
       "--max-txn-ops=3",
@@ -116,7 +115,7 @@ export function limitSuite(runner: RunnerName): void {
 }
 
 /** The cases of --quota-backend-bytes and the NOSPACE alarm. */
-export function quotaSuite(runner: RunnerName): void {
+export function quotaSuite(runner: ContractRunner): void {
   describe("one member with a small quota", () => {
     withOneMember(runner, ["--quota-backend-bytes=8388608"], (wire, cluster) => {
       test("it fills up, refuses what takes space, and recovers by disarming", async () => {
@@ -194,14 +193,14 @@ export function quotaSuite(runner: RunnerName): void {
 }
 
 /** The cases of a member that has lost its majority and of one that comes back. */
-export function majoritySuite(runner: RunnerName): void {
+export function majoritySuite(runner: ContractRunner): void {
   describe("three members, two of them down", () => {
-    let cluster: Cluster | undefined;
+    let cluster: ContractCluster | undefined;
     let needsLeader: Watches | undefined;
     let needsNone: Watches | undefined;
     const wires: Wire[] = [];
     before(async () => {
-      cluster = await startCluster({ runner, size: 3 });
+      cluster = await startContractCluster(runner, { size: 3 });
       for (const endpoint of cluster.endpoints()) wires.push(new Wire(endpoint));
       await wires[0]!.kv.put({ key: b("kept"), value: b("1") });
       for (const wire of wires) await wire.kv.range({ key: b("kept") });
@@ -274,16 +273,16 @@ export function majoritySuite(runner: RunnerName): void {
 }
 
 /** The cases of a member that is killed and started again on its data. */
-export function restartSuite(runner: RunnerName): void {
+export function restartSuite(runner: ContractRunner): void {
   describe("one member, killed and started again", () => {
-    let cluster: Cluster | undefined;
+    let cluster: ContractCluster | undefined;
     let wire: Wire | undefined;
     const p = freshPrefix();
     let first = 0;
     let lease = 0n;
     let before1: Awaited<ReturnType<Wire["maintenance"]["hashKV"]>> | undefined;
     before(async () => {
-      cluster = await startCluster({ runner, size: 1 });
+      cluster = await startContractCluster(runner, { size: 1 });
       wire = new Wire(cluster.endpoints()[0]!);
       const { kv } = wire;
       await kv.put({ key: b(`${p}a`), value: b("0") });

@@ -486,7 +486,7 @@ export function watchSuite(setting: SettingOf): void {
       const ask = (): void =>
         stream.send({ requestUnion: { $case: "progressRequest", value: {} } });
       ask();
-      const beat = setInterval(ask, 200);
+      const beat = setting().cluster.clock.every(200, ask);
       let events = 0;
       for (;;) {
         const answer = await stream.next();
@@ -502,7 +502,7 @@ export function watchSuite(setting: SettingOf): void {
         }
         events += answer.events.length;
       }
-      clearInterval(beat);
+      beat.cancel();
       stream.cancel();
     });
 

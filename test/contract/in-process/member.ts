@@ -1,0 +1,297 @@
+// One member in this process: what server/assemble.ts wires, over a disk in memory and a network of
+// calls. Its API stands on a real port, for the contract is about what comes out of one.
+//
+// SIGKILL ends the life at once: nothing of it happens any more, its connections are cut, and the
+// disk forgets all that was not synced (a power cut, harder than what a kill does to a process).
+// Any other signal is a clean stop, after which no timer may be left.
+import { channel } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
+import { crc32c } from "@node-rs/crc32";
+import { assert } from "#base/assert.ts";
+import type { ClusterId, MemberId } from "#base/ids.ts";
+import { silentLog } from "#base/log.ts";
+import { type Random, seededRandom } from "#base/random.ts";
+import { httpEndpoints } from "#server/api/http-endpoints.ts";
+import { Metrics } from "#server/api/metrics.ts";
+import { registerV3Services } from "#server/api/v3-services.ts";
+import type { ServerConfig } from "#server/config/server-config.ts";
+import { addMemberMetrics, type DurationMeters } from "#server/member-metrics.ts";
+import { initialEntries } from "#server/membership/bootstrap-ids.ts";
+import { serverVersion } from "#server/membership/cluster-version.ts";
+import type { Member as MemberRecord } from "#server/membership/member-json.ts";
+import { NodeApi } from "#server/node/api-member.ts";
+import { readApplied } from "#server/node/boot-state.ts";
+import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
+import { PeerServices } from "#server/node/peer-services.ts";
+import { Publication } from "#server/node/publication.ts";
+import { openReplica, type Replica } from "#server/node/replica.ts";
+import { MemoryLog } from "#server/raft/memory-log.ts";
+import { defaultLimits } from "#server/rpc/limits.ts";
+import { type ClientListeners, startClientListeners } from "#server/rpc/listeners.ts";
+import { checkJoin, finishInstall } from "#server/wal/start-up.ts";
+import type { ProcessExit } from "#test/cluster/member-process.ts";
+import { DiskImage, SlowDisk, type StateDepot } from "#test/simulation/cluster/slow-disk.ts";
+import type { VirtualTime } from "#test/simulation/cluster/virtual-time.ts";
+import type { ContractMember } from "../cluster.ts";
+import { Inlet, InletRegistry } from "./inlet.ts";
+import type { Network, NetworkNode } from "./network.ts";
+import { LifeTimers } from "./running-time.ts";
+
+/** How long a clean stop lets calls finish, as in server/assemble.ts. */
+const drainMs = 1000;
+
+/** A disk that is always as quick as it can be. */
+const steady: Random = { uint32: () => 0, below: () => 0, chance: () => false };
+
+export interface MemberSettings {
+  readonly clusterId: ClusterId;
+  readonly record: MemberRecord;
+  /** All members that the cluster begins with. */
+  readonly first: readonly MemberRecord[];
+  readonly config: ServerConfig;
+  readonly clientPort: number;
+  readonly time: VirtualTime;
+  readonly depot: StateDepot;
+  readonly network: Network;
+  /** A member could not go on. */
+  failed(error: unknown): void;
+}
+
+interface Running extends NetworkNode {
+  readonly timers: LifeTimers;
+  readonly sockets: Set<Socket>;
+  services: PeerServices | undefined;
+  replica: Replica | undefined;
+  listeners: ClientListeners | undefined;
+  /** Undoes what was begun, the last first. */
+  readonly closers: (() => Promise<void> | void)[];
+}
+
+export class InProcessMember implements ContractMember {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+  private readonly settings: MemberSettings;
+  private readonly disk: DiskImage;
+  private running: Running | undefined;
+  private lives = 0;
+
+  constructor(settings: MemberSettings) {
+    this.settings = settings;
+    const { clusterId, record } = settings;
+    this.name = record.name;
+    this.endpoint = `127.0.0.1:${settings.clientPort}`;
+    this.clientUrl = `http://${this.endpoint}`;
+    this.peerUrl = record.peerUrls[0]!;
+    this.disk = new DiskImage({ memberId: record.id, clusterId });
+  }
+
+  get isRunning(): boolean {
+    return this.running !== undefined;
+  }
+
+  private get id(): MemberId {
+    return this.settings.record.id;
+  }
+
+  async start(): Promise<void> {
+    assert(!this.isRunning, `${this.name} is already running`);
+    const { network, time } = this.settings;
+    const timers = new LifeTimers(time);
+    const running: Running = {
+      id: this.id,
+      peerUrl: this.peerUrl,
+      sinceMs: timers.monotonicMs(),
+      timers,
+      inlet: new Inlet(timers.life),
+      sockets: new Set(),
+      services: undefined,
+      replica: undefined,
+      listeners: undefined,
+      closers: [],
+    };
+    this.running = running;
+    this.lives++;
+    network.join(running);
+    const { publication, api, meters } = await this.open(running);
+    await publication.publish();
+    await this.serve(running, api, meters);
+  }
+
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<ProcessExit> {
+    const { disk, running } = this;
+    assert(running !== undefined, `${this.name} is not running`);
+    if (signal === "SIGKILL") {
+      this.end(running);
+      for (const socket of running.sockets) socket.destroy();
+      disk.wal = disk.wal.crash(0);
+      disk.backend = disk.backend.crash(0);
+      await running.listeners?.close(0);
+    } else {
+      running.timers.life.wake();
+      for (const close of running.closers.reverse()) await close();
+      const left = running.timers.pending;
+      this.end(running);
+      assert(left.length === 0, `${this.name} has stopped and left timers: ${left.join(", ")}`);
+      const sockets = [...running.sockets].filter((socket) => !socket.destroyed).length;
+      assert(sockets === 0, `${this.name} has stopped and left ${sockets} sockets`);
+      disk.wal = disk.wal.reopen();
+      disk.backend = disk.backend.reopen();
+    }
+    return { code: null, signal };
+  }
+
+  pause(): void {
+    this.running?.timers.life.pause(Number.POSITIVE_INFINITY);
+  }
+
+  resume(): void {
+    this.running?.timers.life.wake();
+  }
+
+  private end(running: Running): void {
+    running.timers.life.end();
+    this.settings.network.leave(running);
+    this.running = undefined;
+  }
+
+  private async open(running: Running) {
+    const { clusterId, config, depot, first, network } = this.settings;
+    const { closers, timers } = running;
+    const { life } = timers;
+    const disk = new SlowDisk(this.disk, life, steady, depot);
+    const opened = await this.openLog(disk);
+    const meters: DurationMeters = { logSynced: () => {}, applied: () => {} };
+    const failed = (error: unknown): void => {
+      if (!life.isDead) this.settings.failed(error);
+    };
+    const replica = await openReplica({
+      ...opened,
+      clusterId,
+      memberId: this.id,
+      settings: config,
+      clock: timers,
+      log: silentLog,
+      random: seededRandom(Number(this.id & 0xffffffn) + this.lives),
+      crc32c,
+      state: disk,
+      wal: disk,
+      expected: first,
+      files: disk,
+      peers: network.peersOf(running),
+      meters,
+      markState: () => Promise.resolve(),
+      schedule: (run) => {
+        setImmediate(() => life.enter(run));
+      },
+      fatal: failed,
+      onRemoved: () => failed(new Error(`${this.name} was removed`)),
+    });
+    closers.push(() => replica.stop());
+    const { member, transfer } = replica;
+    const api = new NodeApi(
+      member,
+      new LeaseForwarding({
+        peers: network.leasePeersOf(running),
+        clock: timers,
+        requestTimeoutMs: config.requestTimeoutMs,
+        leaderUrls: () => member.parts.members.get(member.leadership.leader)?.peerUrls ?? [],
+      }),
+    );
+    running.services = new PeerServices(member, api, {
+      receive: (message, body) => transfer.receive(message, body),
+    });
+    const publication = new Publication({
+      member,
+      clock: timers,
+      log: silentLog,
+      name: this.name,
+      clientUrls: [this.clientUrl],
+      versionOf: async (one) => (network.has(one.id) ? serverVersion : undefined),
+    });
+    replica.start();
+    const { hub } = member.parts;
+    const progress = timers.every(config.watchProgressNotifyMs, () => hub.progressTick());
+    closers.push(() => progress.cancel());
+    publication.start();
+    closers.push(() => publication.stop());
+    running.replica = replica;
+    return { publication, api, meters };
+  }
+
+  private async serve(running: Running, api: NodeApi, meters: DurationMeters): Promise<void> {
+    const { clientPort, config } = this.settings;
+    const { closers, inlet, replica, sockets, timers } = running;
+    const registry = new InletRegistry(inlet);
+    const { gate } = registerV3Services(registry, api, config);
+    const metrics = new Metrics({ member: api, registry, gate, serverVersion });
+    addMemberMetrics(metrics, replica!.member, meters);
+    // Only this tells of the sockets that the listeners accept; a kill has to cut them.
+    const accepted = channel("net.server.socket");
+    const note = (message: unknown): void => {
+      const { socket } = message as { readonly socket: Socket };
+      if (socket.localPort !== clientPort) return;
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    };
+    accepted.subscribe(note);
+    const listeners = await startClientListeners({
+      urls: [this.clientUrl],
+      registry,
+      http: inlet.http(
+        httpEndpoints({
+          member: api,
+          serverVersion,
+          metrics,
+          onHealth: (healthy) => metrics.countHealth(healthy),
+        }),
+      ),
+      limits: {
+        ...defaultLimits(config.maxRequestBytes),
+        maxConcurrentStreams: config.maxConcurrentStreams,
+        keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
+        keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
+        keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
+      },
+      clock: timers,
+      log: silentLog,
+    });
+    running.listeners = {
+      addresses: listeners.addresses,
+      close: async (graceMs) => {
+        await listeners.close(graceMs);
+        accepted.unsubscribe(note);
+      },
+    };
+    closers.push(() => running.listeners!.close(drainMs));
+  }
+
+  /** As server/storage.ts does. */
+  private async openLog(disk: SlowDisk) {
+    const image = this.disk;
+    const finish = async (): Promise<void> => {
+      image.unfinished = undefined;
+    };
+    const found = image.wal.contents();
+    const contents = await finishInstall({ unfinished: image.unfinished, finish }, disk, found);
+    const memoryLog = new MemoryLog();
+    if (contents.hardState.term === 0 && contents.entries.length === 0) {
+      const entries = initialEntries(this.settings.first);
+      const hardState = { term: 1, vote: 0n, commit: entries.length };
+      await disk.save(hardState, entries, true);
+      memoryLog.append(entries);
+      memoryLog.setHardState(hardState);
+      return { memoryLog, markIndex: 0 };
+    }
+    const { snapshot, entries, hardState } = contents;
+    if (snapshot.index > 0) {
+      memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: { ...snapshot } });
+    }
+    memoryLog.append(entries);
+    memoryLog.setHardState(hardState);
+    const applied = await readApplied(disk.backend);
+    checkJoin(applied.index, contents, this.name);
+    return { memoryLog, markIndex: snapshot.index };
+  }
+}

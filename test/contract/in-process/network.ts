@@ -1,0 +1,121 @@
+// The network between members of one process: nothing is lost, all takes one turn of the event loop.
+// Messages are encoded and decoded on the way, so that no two members share an object.
+import { OperatingError } from "#base/errors.ts";
+import type { MemberId } from "#base/ids.ts";
+import type { Message } from "#proto/gen/raft.ts";
+import type { LeasePeers } from "#server/node/lease-forwarding.ts";
+import type { PeerServices } from "#server/node/peer-services.ts";
+import type { ReplicaPeers } from "#server/node/replica.ts";
+import { overTheWire } from "#test/simulation/cluster/sim-member.ts";
+import type { Inlet } from "./inlet.ts";
+
+/** One life of a member, as others reach it. */
+export interface NetworkNode {
+  readonly id: MemberId;
+  readonly peerUrl: string;
+  readonly inlet: Inlet;
+  readonly sinceMs: number;
+  /** Undefined before it has opened what it keeps. */
+  readonly services: PeerServices | undefined;
+}
+
+export class Network {
+  private readonly nodes = new Map<MemberId, NetworkNode>();
+
+  join(node: NetworkNode): void {
+    this.nodes.set(node.id, node);
+  }
+
+  leave(node: NetworkNode): void {
+    if (this.nodes.get(node.id) === node) this.nodes.delete(node.id);
+  }
+
+  has(id: MemberId): boolean {
+    return this.nodes.get(id)?.services !== undefined;
+  }
+
+  /** What `node` has in the place of connections to its peers. */
+  peersOf(node: NetworkNode): ReplicaPeers {
+    return {
+      send: (messages) => {
+        for (const message of messages) this.send(node, message);
+      },
+      sendSnapshot: (message, body) => this.sendSnapshot(node, message, body),
+      addPeer: () => {},
+      updatePeer: () => {},
+      removePeer: () => {},
+      activeSince: (id) => (this.has(id) ? this.nodes.get(id)?.sinceMs : undefined),
+    };
+  }
+
+  /** What `node` asks its peers about leases. */
+  leasePeersOf(node: NetworkNode): LeasePeers {
+    return {
+      renewLease: (url, lease) => this.ask(node, url, (services) => services.leaseRenew(lease)),
+      leaseTimeToLive: (url, request) =>
+        this.ask(node, url, (services) => services.leaseTimeToLive(request)),
+    };
+  }
+
+  private send(from: NetworkNode, message: Message): void {
+    const to = this.nodes.get(message.to as MemberId);
+    const sent = overTheWire(message);
+    setImmediate(() => {
+      if (to?.services !== undefined) to.inlet.enter(() => to.services?.step(sent));
+      else from.inlet.enter(() => from.services?.reportUnreachable(sent.to as MemberId));
+    });
+  }
+
+  private async sendSnapshot(
+    from: NetworkNode,
+    message: Message,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const id = message.to as MemberId;
+    const to = this.nodes.get(id);
+    const sent = overTheWire(message);
+    const received = await new Promise<boolean>((resolve) => {
+      if (to?.services === undefined) resolve(false);
+      else {
+        const { services } = to;
+        to.inlet.enter(() => {
+          services.receiveSnapshot(sent, body).then(
+            () => {
+              services.step(sent);
+              resolve(true);
+            },
+            () => resolve(false),
+          );
+        });
+      }
+    });
+    from.inlet.enter(() => from.services?.reportSnapshot(id, received));
+  }
+
+  private ask<T>(
+    from: NetworkNode,
+    url: string,
+    question: (services: PeerServices) => Promise<T>,
+  ): Promise<T> {
+    const to = [...this.nodes.values()].find((one) => one.peerUrl === url);
+    return new Promise((resolve, reject) => {
+      const services = to?.services;
+      if (to === undefined || services === undefined) {
+        const error = new OperatingError("NO_CONNECTION", `nobody listens on ${url}`);
+        setImmediate(() => from.inlet.enter(() => reject(error)));
+        return;
+      }
+      const back = (run: () => void): void => {
+        setImmediate(() => from.inlet.enter(run));
+      };
+      setImmediate(() =>
+        to.inlet.enter(() => {
+          question(services).then(
+            (answer) => back(() => resolve(answer)),
+            (error: unknown) => back(() => reject(error)),
+          );
+        }),
+      );
+    });
+  }
+}
