@@ -11,7 +11,12 @@ import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
-import { addMemberMetrics, type DurationMeters } from "#server/member-metrics.ts";
+import {
+  addMemberMetrics,
+  addPeerMetrics,
+  type DurationMeters,
+  type PeerMeters,
+} from "#server/member-metrics.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import { NodeApi } from "#server/node/api-member.ts";
 import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
@@ -113,18 +118,20 @@ async function start(
     removedFromCluster: () => around.removed(),
     receiveSnapshot: async (message, body) => services?.receiveSnapshot(message, body),
   };
+  const peerMeters: PeerMeters = { roundTrip: () => {} };
   const transport = new PeerTransport({
     clock,
     log,
     identity,
     handler,
     dialTimeoutMs: 1000 + config.electionTimeoutMs,
+    onRoundTrip: (id, seconds) => peerMeters.roundTrip(id, seconds),
   });
   closers.push(async () => transport.stop());
 
+  const meters: DurationMeters = { logSynced: () => {}, applied: () => {} };
   const files = new TransferFiles(config.dataDir);
   await files.clean();
-  const meters: DurationMeters = { logSynced: () => {}, applied: () => {} };
   replica = await openReplica({
     ...storage,
     settings: config,
@@ -181,37 +188,37 @@ async function start(
   publication.start();
   closers.push(async () => publication.stop());
 
+  const registry = new ServiceRegistry();
+  const { gate } = registerV3Services(registry, api, config);
+  const metrics = new Metrics({ member: api, registry, gate, serverVersion });
+  const { warningApplyMs } = config;
+  addMemberMetrics(metrics, { member, meters, peers: transport, warningApplyMs });
+  // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
+  const listeners = await startClientListeners({
+    urls: config.listenClientUrls.map((url) => url.text),
+    registry,
+    http: httpEndpoints({
+      member: api,
+      serverVersion,
+      metrics,
+      onHealth: (healthy) => metrics.countHealth(healthy),
+    }),
+    limits: {
+      ...defaultLimits(config.maxRequestBytes),
+      maxConcurrentStreams: config.maxConcurrentStreams,
+      keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
+      keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
+      keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
+    },
+    clock,
+    log,
+    held: true,
+  });
+  closers.push(() => listeners.close(drainMs));
   const serve = async (): Promise<void> => {
     await publication.publish();
     if (stopping) return;
-    const registry = new ServiceRegistry();
-    const { gate } = registerV3Services(registry, api, config);
-    const metrics = new Metrics({ member: api, registry, gate, serverVersion });
-    addMemberMetrics(metrics, member, meters);
-    const listeners = await startClientListeners({
-      urls: config.listenClientUrls.map((url) => url.text),
-      registry,
-      http: httpEndpoints({
-        member: api,
-        serverVersion,
-        metrics,
-        onHealth: (healthy) => metrics.countHealth(healthy),
-      }),
-      limits: {
-        ...defaultLimits(config.maxRequestBytes),
-        maxConcurrentStreams: config.maxConcurrentStreams,
-        keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
-        keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
-        keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
-      },
-      clock,
-      log,
-    });
-    if (stopping) {
-      await listeners.close(0);
-      return;
-    }
-    closers.push(() => listeners.close(drainMs));
+    listeners.open();
     for (const address of listeners.addresses) {
       log.warn({ address }, "serving client traffic insecurely; this is strongly discouraged!");
     }

@@ -1,22 +1,73 @@
 // What a member counts, under etcd's names.
+import type { MemberId } from "#base/ids.ts";
 import type { Metrics } from "#server/api/metrics.ts";
+import type { PeerSample } from "#server/api/peer-metrics.ts";
 import type { Member, MemberMeters } from "#server/node/member.ts";
 
 /** Meters that begin to count once the metrics exist. */
 export type DurationMeters = { -readonly [Name in keyof MemberMeters]: MemberMeters[Name] };
 
+/** Told of each answered probe of a peer, once the metrics exist. */
+export interface PeerMeters {
+  roundTrip(to: MemberId, seconds: number): void;
+}
+
+/** What the transport counts of a peer; server/peer's has it. */
+export interface CountedPeers {
+  activeSince(id: MemberId): number | undefined;
+  counters(id: MemberId): Omit<PeerSample, "id" | "isActive"> | undefined;
+}
+
+/** Applies that take longer count as slow: --warning-apply-duration. */
+const defaultWarningApplyMs = 100;
+
 /** Shows the member's numbers, and points its meters at the histograms. */
-export function addMemberMetrics(metrics: Metrics, member: Member, meters: DurationMeters): void {
-  const { hub, store } = member.parts;
+export function addMemberMetrics(
+  metrics: Metrics,
+  member: Member,
+  meters: DurationMeters,
+  warningApplyMs = defaultWarningApplyMs,
+): void {
+  const { hub, lessor, store } = member.parts;
+  let slowApplies = 0;
   metrics.addSource(() => ({
     etcd_server_leader_changes_seen_total: member.leadership.changes,
     etcd_server_proposals_pending: member.pending.size,
     etcd_server_proposals_failed_total: member.proposer.failed,
+    etcd_server_slow_apply_total: slowApplies,
     etcd_server_slow_read_indexes_total: member.reads.slowTries,
+    etcd_server_read_indexes_failed_total: member.reads.failedRounds,
+    etcd_debugging_mvcc_keys_total: store.keyCount,
     etcd_debugging_mvcc_compact_revision: store.compactRevision,
+    etcd_debugging_mvcc_watch_stream_total: hub.streamCount,
     etcd_debugging_mvcc_watcher_total: hub.watcherCount,
+    etcd_debugging_mvcc_slow_watcher_total: hub.slowWatcherCount,
+    etcd_debugging_lease_granted_total: lessor.granted,
+    etcd_debugging_lease_revoked_total: lessor.revoked,
+    etcd_debugging_lease_renewed_total: lessor.renewed,
     etcd_debugging_server_lease_expired_total: member.leaseExpiry.expiredTotal,
   }));
   const sync = metrics.duration("etcd_disk_wal_fsync_duration_seconds");
   meters.logSynced = (durationMs) => sync.observe(durationMs / 1000);
+  meters.applied = (durationMs) => {
+    if (durationMs > warningApplyMs) slowApplies++;
+  };
+}
+
+/** Shows the connections to the other members. */
+export function addPeerMetrics(
+  metrics: Metrics,
+  member: Member,
+  peers: CountedPeers,
+  meters: PeerMeters,
+): void {
+  const { members, memberId } = member.parts;
+  const shown = metrics.addPeers(() =>
+    members.list().flatMap(({ id }) => {
+      const counters = id === memberId ? undefined : peers.counters(id);
+      if (counters === undefined) return [];
+      return [{ ...counters, id, isActive: peers.activeSince(id) !== undefined }];
+    }),
+  );
+  meters.roundTrip = (to, seconds) => shown.roundTrip(to, seconds);
 }

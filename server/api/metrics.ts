@@ -15,6 +15,7 @@ import {
   type ScalarName,
   scalarMetrics,
 } from "./metric-table.ts";
+import { PeerMetrics, type PeerSample } from "./peer-metrics.ts";
 
 export interface MetricsOptions {
   readonly member: ApiMember;
@@ -78,6 +79,13 @@ export class Metrics {
   /** Adds a component's numbers; a later source wins over an earlier one. */
   addSource(source: MetricSource): void {
     this.sources.push(source);
+  }
+
+  /** Shows the connections to peers; returns where their round trips are to be told. */
+  addPeers(samples: () => readonly PeerSample[]): Pick<PeerMetrics, "roundTrip"> {
+    const peers = new PeerMetrics(this.prometheus, this.options.member.memberId);
+    this.labelled.push(() => peers.refresh(samples()));
+    return peers;
   }
 
   duration(name: DurationName): DurationObserver {

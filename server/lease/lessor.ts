@@ -64,6 +64,10 @@ export class Lessor {
   readonly #leases = new Map<LeaseId, Lease>();
   readonly #due = new DueHeap<Lease>();
   #primary = false;
+  /** Counted since the start, for metrics. */
+  granted = 0;
+  revoked = 0;
+  renewed = 0;
 
   constructor(options: LessorOptions) {
     assert(options.expiredRetryMs > 0, "a retry at once would never end");
@@ -94,6 +98,7 @@ export class Lessor {
     if (this.#leases.has(id)) throw etcdError("leaseExists");
     const lease = this.#add(id, ttlSeconds, 0);
     this.#persist(batch, lease);
+    this.granted++;
     if (this.#primary) this.#restart(lease, nowMs, 0);
     return lease.ttlSeconds;
   }
@@ -106,6 +111,7 @@ export class Lessor {
     const lease = this.#leases.get(id);
     if (lease === undefined) throw etcdError("leaseNotFound");
     this.#leases.delete(id);
+    this.revoked++;
     this.#due.remove(lease);
     batch.delete("lease", uint64Bytes(id));
     const keys = [...lease.keys].sort().map((key) => Buffer.from(key, "latin1"));
@@ -167,6 +173,7 @@ export class Lessor {
     if (lease === undefined) return { kind: "not-found" };
     if (lease.expiryMs <= nowMs) return { kind: "expired" };
     const clearCheckpoint = lease.remainingSeconds > 0;
+    this.renewed++;
     this.#endAt(lease, nowMs + lease.ttlSeconds * 1000);
     return { kind: "renewed", ttlSeconds: lease.ttlSeconds, clearCheckpoint };
   }

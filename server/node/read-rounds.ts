@@ -31,6 +31,8 @@ export class ReadRounds {
   private readonly timeoutMs: number;
   /** Tries that got no answer in time. */
   slowTries = 0;
+  /** Rounds that ended without an answer in time. */
+  failedRounds = 0;
 
   constructor(ports: ReadRoundsPorts, timeoutMs: number) {
     this.ports = ports;
@@ -99,6 +101,7 @@ export class ReadRounds {
     if (round !== undefined) {
       if (nowMs - round.startedMs >= this.timeoutMs) {
         this.current = undefined;
+        this.failedRounds++;
         for (const one of round.waiting) one.reject(timedOut());
       } else if (nowMs - round.triedMs >= RETRY_MS) {
         this.slowTries++;
