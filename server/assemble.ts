@@ -191,8 +191,8 @@ async function start(
   const registry = new ServiceRegistry();
   const { gate } = registerV3Services(registry, api, config);
   const metrics = new Metrics({ member: api, registry, gate, serverVersion });
-  const { warningApplyMs } = config;
-  addMemberMetrics(metrics, { member, meters, peers: transport, warningApplyMs });
+  addMemberMetrics(metrics, member, meters, config.warningApplyMs);
+  addPeerMetrics(metrics, member, transport, peerMeters);
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
   const listeners = await startClientListeners({
     urls: config.listenClientUrls.map((url) => url.text),
