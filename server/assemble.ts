@@ -11,12 +11,7 @@ import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
-import {
-  addMemberMetrics,
-  addPeerMetrics,
-  type DurationMeters,
-  type PeerMeters,
-} from "#server/member-metrics.ts";
+import { addMemberMetrics, silentMeters } from "#server/member-metrics.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import { NodeApi } from "#server/node/api-member.ts";
 import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
@@ -118,18 +113,17 @@ async function start(
     removedFromCluster: () => around.removed(),
     receiveSnapshot: async (message, body) => services?.receiveSnapshot(message, body),
   };
-  const peerMeters: PeerMeters = { roundTrip: () => {} };
+  const meters = silentMeters();
   const transport = new PeerTransport({
     clock,
     log,
     identity,
     handler,
     dialTimeoutMs: 1000 + config.electionTimeoutMs,
-    onRoundTrip: (id, seconds) => peerMeters.roundTrip(id, seconds),
+    onRoundTrip: (id, seconds) => meters.roundTrip(id, seconds),
   });
   closers.push(async () => transport.stop());
 
-  const meters: DurationMeters = { logSynced: () => {}, applied: () => {} };
   const files = new TransferFiles(config.dataDir);
   await files.clean();
   replica = await openReplica({
@@ -191,8 +185,8 @@ async function start(
   const registry = new ServiceRegistry();
   const { gate } = registerV3Services(registry, api, config);
   const metrics = new Metrics({ member: api, registry, gate, serverVersion });
-  addMemberMetrics(metrics, member, meters, config.warningApplyMs);
-  addPeerMetrics(metrics, member, transport, peerMeters);
+  const { warningApplyMs } = config;
+  addMemberMetrics(metrics, { member, meters, peers: transport, warningApplyMs });
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
   const listeners = await startClientListeners({
     urls: config.listenClientUrls.map((url) => url.text),

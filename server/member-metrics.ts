@@ -5,11 +5,14 @@ import type { PeerSample } from "#server/api/peer-metrics.ts";
 import type { Member, MemberMeters } from "#server/node/member.ts";
 
 /** Meters that begin to count once the metrics exist. */
-export type DurationMeters = { -readonly [Name in keyof MemberMeters]: MemberMeters[Name] };
-
-/** Told of each answered probe of a peer, once the metrics exist. */
-export interface PeerMeters {
+export type DurationMeters = { -readonly [Name in keyof MemberMeters]: MemberMeters[Name] } & {
+  /** A probe of a peer was answered. */
   roundTrip(to: MemberId, seconds: number): void;
+};
+
+/** Meters that count nothing yet. */
+export function silentMeters(): DurationMeters {
+  return { logSynced: () => {}, applied: () => {}, roundTrip: () => {} };
 }
 
 /** What the transport counts of a peer; server/peer's has it. */
@@ -18,17 +21,18 @@ export interface CountedPeers {
   counters(id: MemberId): Omit<PeerSample, "id" | "isActive"> | undefined;
 }
 
-/** Applies that take longer count as slow: --warning-apply-duration. */
-const defaultWarningApplyMs = 100;
+export interface MeteredParts {
+  readonly member: Member;
+  readonly meters: DurationMeters;
+  readonly peers: CountedPeers;
+  /** An apply that takes longer counts as slow. */
+  readonly warningApplyMs: number;
+}
 
 /** Shows the member's numbers, and points its meters at the histograms. */
-export function addMemberMetrics(
-  metrics: Metrics,
-  member: Member,
-  meters: DurationMeters,
-  warningApplyMs = defaultWarningApplyMs,
-): void {
-  const { hub, lessor, store } = member.parts;
+export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
+  const { member, meters, peers } = parts;
+  const { hub, lessor, members, memberId, store } = member.parts;
   let slowApplies = 0;
   metrics.addSource(() => ({
     etcd_server_leader_changes_seen_total: member.leadership.changes,
@@ -47,27 +51,17 @@ export function addMemberMetrics(
     etcd_debugging_lease_renewed_total: lessor.renewed,
     etcd_debugging_server_lease_expired_total: member.leaseExpiry.expiredTotal,
   }));
-  const sync = metrics.duration("etcd_disk_wal_fsync_duration_seconds");
-  meters.logSynced = (durationMs) => sync.observe(durationMs / 1000);
-  meters.applied = (durationMs) => {
-    if (durationMs > warningApplyMs) slowApplies++;
-  };
-}
-
-/** Shows the connections to the other members. */
-export function addPeerMetrics(
-  metrics: Metrics,
-  member: Member,
-  peers: CountedPeers,
-  meters: PeerMeters,
-): void {
-  const { members, memberId } = member.parts;
-  const shown = metrics.addPeers(() =>
+  const peerMetrics = metrics.addPeers(() =>
     members.list().flatMap(({ id }) => {
       const counters = id === memberId ? undefined : peers.counters(id);
       if (counters === undefined) return [];
       return [{ ...counters, id, isActive: peers.activeSince(id) !== undefined }];
     }),
   );
-  meters.roundTrip = (to, seconds) => shown.roundTrip(to, seconds);
+  const sync = metrics.duration("etcd_disk_wal_fsync_duration_seconds");
+  meters.logSynced = (durationMs) => sync.observe(durationMs / 1000);
+  meters.applied = (durationMs) => {
+    if (durationMs > parts.warningApplyMs) slowApplies++;
+  };
+  meters.roundTrip = (to, seconds) => peerMetrics.roundTrip(to, seconds);
 }
