@@ -24,7 +24,10 @@ interface TestServer extends AsyncDisposable {
   waiting(): Promise<Responder>;
 }
 
-async function start(limits: Partial<ConnectionLimits> = {}): Promise<TestServer> {
+async function start(
+  limits: Partial<ConnectionLimits> = {},
+  options: { readonly held?: boolean } = {},
+): Promise<TestServer> {
   const registry = new ServiceRegistry();
   const arrived: Responder[] = [];
   let wake: (() => void) | undefined;
@@ -50,6 +53,7 @@ async function start(limits: Partial<ConnectionLimits> = {}): Promise<TestServer
     limits: { ...defaultLimits(1000), ...limits },
     clock: systemClock,
     log: silentLog,
+    ...options,
   });
   return {
     listeners,
@@ -108,6 +112,21 @@ test("a port in use is named, and nothing stays open", async () => {
     );
     return true;
   });
+});
+
+test("held connections wait until the door opens, and are then served", async () => {
+  await using server = await start({}, { held: true });
+  using client = new RawClient(server.url);
+  const body = framed(Buffer.from("hello"));
+  let answered = false;
+  const answer = client.call({ path: echo, body }).finally(() => {
+    answered = true;
+  });
+  await assert.rejects(fetch(server.url, { signal: AbortSignal.timeout(200) }));
+  assert.equal(answered, false);
+  server.listeners.open();
+  assert.deepEqual((await answer).body, body);
+  assert.equal(await (await fetch(server.url)).text(), "http");
 });
 
 test("listen URLs", () => {

@@ -29,11 +29,15 @@ export interface ListenerOptions {
   readonly log: Log;
   /** Required by https and unixs URLs. */
   readonly security?: ConnectionSecurity;
+  /** Take connections, but serve them only after `open`: a port in use is then known at the start. */
+  readonly held?: boolean;
 }
 
 export interface ClientListeners {
   /** Where each URL listens, in the order given; a port 0 has become a real one. */
   readonly addresses: readonly string[];
+  /** Serves the connections that were held, and those that come. */
+  open(): void;
   /** Accepts no more, lets running calls finish for `graceMs`, then cuts all connections. */
   close(graceMs: number): Promise<void>;
 }
@@ -65,6 +69,7 @@ export async function startClientListeners(options: ListenerOptions): Promise<Cl
   }
   return {
     addresses: servers.map(addressText),
+    open: () => door.open(),
     async close(graceMs) {
       const closed = servers.map(
         (server) => new Promise<void>((resolve) => server.close(() => resolve())),
@@ -128,9 +133,12 @@ class ConnectionDoor {
   private readonly grpc: GrpcServer;
   private readonly http: HttpServer;
   private readonly sockets = new Set<Socket>();
+  /** Undefined once the door is open. */
+  private held: { readonly socket: Socket; readonly secure: boolean }[] | undefined;
 
   constructor(options: ListenerOptions) {
     this.options = options;
+    this.held = options.held === true ? [] : undefined;
     this.grpc = new GrpcServer(options);
     const { limits } = options;
     this.http = createHttpServer(
@@ -149,6 +157,20 @@ class ConnectionDoor {
     this.sockets.add(socket);
     socket.once("close", () => this.sockets.delete(socket));
     socket.on("error", ignoreSocketError);
+    // Sockets come paused, and the listener bounds their number.
+    if (this.held !== undefined) this.held.push({ socket, secure });
+    else this.serve(socket, secure);
+  }
+
+  open(): void {
+    const { held } = this;
+    this.held = undefined;
+    for (const { socket, secure } of held ?? []) {
+      if (!socket.destroyed) this.serve(socket, secure);
+    }
+  }
+
+  private serve(socket: Socket, secure: boolean): void {
     if (!secure) this.sniff(socket);
     else
       this.options.security!.secure(socket, (stream, alpn) => {
