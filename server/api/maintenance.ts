@@ -1,7 +1,9 @@
 // etcdserverpb.Maintenance. Alarms go through Raft, reading them too, as in etcd.
+import { emptyBytes } from "#base/bytes.ts";
 import {
   AlarmRequest,
   AlarmResponse,
+  DefragmentRequest,
   HashKVRequest,
   HashKVResponse,
   StatusRequest,
@@ -43,8 +45,15 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
         return encodeAnswer(headers, AlarmResponse, response, member.currentRevision());
       },
     }),
-    ...["Defragment", "Hash", "Snapshot", "MoveLeader", "Downgrade"].map((name) =>
-      notYet(gate, service, name),
-    ),
+    singleRequest(gate, {
+      path: `${service}Defragment`,
+      decode: (bytes) => DefragmentRequest.decode(bytes),
+      async run() {
+        await member.defragment();
+        // As in etcd, without a header.
+        return emptyBytes;
+      },
+    }),
+    ...["Hash", "Snapshot", "MoveLeader", "Downgrade"].map((name) => notYet(gate, service, name)),
   ];
 }

@@ -96,6 +96,8 @@ export interface ApiMember {
   /** Resolves when leadership is lost for longer than three election timeouts; used by hasleader streams. */
   onLeaderLost(run: () => void): () => void;
   status(): StatusResponse;
+  /** Gives disk space of deleted records back; this member only. */
+  defragment(): Promise<void>;
   hashKv(revision: number): Promise<HashKVResponse>;
   /** Active alarms. */
   alarms(): AlarmResponse["alarms"];

@@ -7,7 +7,12 @@ import { MemberListRequest, MemberListResponse } from "#proto/gen/cluster.ts";
 import { HealthCheckRequest, HealthCheckResponse } from "#proto/gen/health.ts";
 import { PutRequest, PutResponse, RangeRequest, RangeResponse } from "#proto/gen/kv.ts";
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "#proto/gen/lease.ts";
-import { StatusRequest, StatusResponse } from "#proto/gen/maintenance.ts";
+import {
+  DefragmentRequest,
+  DefragmentResponse,
+  StatusRequest,
+  StatusResponse,
+} from "#proto/gen/maintenance.ts";
 import { WatchRequest, WatchResponse } from "#proto/gen/watch.ts";
 import type { BinaryWriter } from "#proto/wire.ts";
 import { startApiServer } from "#test/fakes/api-server.ts";
@@ -322,4 +327,13 @@ test("many calls at once on one connection are all answered", async () => {
   );
   const revisions = (await Promise.all(calls)).map((answer) => answer.header!.revision);
   assert.equal(new Set(revisions).size, 2000);
+});
+
+test("a member is defragmented when asked to", async () => {
+  await using server = await startApiServer();
+  using client = new TestClient(server.address);
+  const codecs = [DefragmentRequest, DefragmentResponse] as const;
+  const answer = await client.unary("/etcdserverpb.Maintenance/Defragment", codecs, {});
+  assert.equal(answer.header, undefined);
+  assert.equal(server.member.defragmented, 1);
 });

@@ -175,6 +175,18 @@ export function backendContract(name: string, under: BackendUnderTest): void {
       await backend.close();
     });
 
+    test("defragmenting keeps what is there, asked twice at a time, and is refused once closed", async () => {
+      const backend = await under.open();
+      await put(backend, "key", ["a", "1"], ["b", "2"]);
+      const batch = backend.newBatch();
+      batch.delete("key", utf8("a"), 1);
+      await backend.write(batch, unsynced);
+      await Promise.all([backend.defragment(), backend.defragment()]);
+      assert.deepEqual(await all(backend, "key"), [["b", "2"]]);
+      await backend.close();
+      await assert.rejects(() => backend.defragment());
+    });
+
     test("writes take effect in the order of their calls", async () => {
       const backend = await under.open();
       const writes: Promise<void>[] = [];

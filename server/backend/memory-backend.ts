@@ -219,6 +219,11 @@ export class MemoryBackend implements Backend {
     };
   }
 
+  defragment(): Promise<void> {
+    const failure = this.refusal();
+    return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+  }
+
   close(): Promise<void> {
     this.closed = true;
     return Promise.resolve();

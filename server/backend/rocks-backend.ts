@@ -144,6 +144,8 @@ export class RocksBackend implements Backend {
   private failure: OperatingError | undefined;
   private closing: Promise<void> | undefined;
   private idle: (() => void) | undefined;
+  /** One at a time: whoever asks meanwhile waits for the one under way. */
+  private compacting: Promise<void> | undefined;
 
   constructor(rocks: Rocks, dir: string, ledger: SizeLedger) {
     this.rocks = rocks;
@@ -219,6 +221,14 @@ export class RocksBackend implements Backend {
     };
   }
 
+  defragment(): Promise<void> {
+    if (this.closing !== undefined) return Promise.reject(closedError(this.dir));
+    this.compacting ??= this.rocks.compactRange(lowest, highest).finally(() => {
+      this.compacting = undefined;
+    });
+    return this.compacting;
+  }
+
   close(): Promise<void> {
     this.closing ??= (async () => {
       if (this.writing) {
@@ -262,6 +272,9 @@ export class RocksBackend implements Backend {
     this.idle?.();
   }
 }
+
+const lowest = Buffer.from([0]);
+const highest = Buffer.from([0xff]);
 
 function closedError(dir: string): OperatingError {
   return new OperatingError("STORE_CLOSED", `${dir} is closed`);

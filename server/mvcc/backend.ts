@@ -51,5 +51,7 @@ export interface Backend extends StateReader {
   write(batch: WritableBatch, options: { readonly sync: boolean }): Promise<void>;
   /** Bytes of all records (keys and values) after the last resolved write: a counter, not file sizes. */
   sizeBytes(): number;
+  /** Gives the disk space of deleted records back. Reads and writes go on meanwhile. */
+  defragment(): Promise<void>;
   close(): Promise<void>;
 }

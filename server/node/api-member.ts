@@ -218,6 +218,10 @@ export class NodeApi implements ApiMember {
     };
   }
 
+  defragment(): Promise<void> {
+    return this.member.parts.backend().defragment();
+  }
+
   async hashKv(revision: number): Promise<HashKVResponse> {
     const hash = await this.member.parts.store.hashKv(revision);
     return {

@@ -161,6 +161,12 @@ export class FakeMember implements ApiMember {
     };
   }
 
+  defragmented = 0;
+
+  async defragment(): Promise<void> {
+    this.defragmented++;
+  }
+
   async hashKv(revision: number): Promise<HashKVResponse> {
     if (revision > this.revision) throw etcdError("futureRevision");
     return { header: undefined, hash: 42, compactRevision: -1, hashRevision: this.revision };

@@ -239,6 +239,10 @@ class SlowBackend implements Backend {
     return { next: (max) => this.slowly(() => view.next(max)), close: () => view.close() };
   }
 
+  defragment(): Promise<void> {
+    return this.inner.defragment();
+  }
+
   close(): Promise<void> {
     return this.inner.close();
   }
