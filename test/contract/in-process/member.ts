@@ -15,7 +15,7 @@ import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
-import { addMemberMetrics, type DurationMeters } from "#server/member-metrics.ts";
+import { addMemberMetrics, type MeteredParts, silentMeters } from "#server/member-metrics.ts";
 import { initialEntries } from "#server/membership/bootstrap-ids.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
@@ -24,10 +24,10 @@ import { readApplied } from "#server/node/boot-state.ts";
 import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
-import { openReplica, type Replica } from "#server/node/replica.ts";
+import { openReplica } from "#server/node/replica.ts";
 import { MemoryLog } from "#server/raft/memory-log.ts";
 import { defaultLimits } from "#server/rpc/limits.ts";
-import { type ClientListeners, startClientListeners } from "#server/rpc/listeners.ts";
+import { startClientListeners } from "#server/rpc/listeners.ts";
 import { checkJoin, finishInstall } from "#server/wal/start-up.ts";
 import type { ProcessExit } from "#test/cluster/member-process.ts";
 import { DiskImage, SlowDisk, type StateDepot } from "#test/simulation/cluster/slow-disk.ts";
@@ -61,8 +61,8 @@ interface Running extends NetworkNode {
   readonly timers: LifeTimers;
   readonly sockets: Set<Socket>;
   services: PeerServices | undefined;
-  replica: Replica | undefined;
-  listeners: ClientListeners | undefined;
+  /** Ends listening and all connections, after so many milliseconds at the latest. */
+  close: (graceMs: number) => Promise<void>;
   /** Undoes what was begun, the last first. */
   readonly closers: (() => Promise<void> | void)[];
 }
@@ -107,16 +107,15 @@ export class InProcessMember implements ContractMember {
       inlet: new Inlet(timers.life),
       sockets: new Set(),
       services: undefined,
-      replica: undefined,
-      listeners: undefined,
+      close: async () => {},
       closers: [],
     };
     this.running = running;
     this.lives++;
     network.join(running);
-    const { publication, api, meters } = await this.open(running);
+    const { publication, api, metered } = await this.open(running);
     await publication.publish();
-    await this.serve(running, api, meters);
+    await this.serve(running, api, metered);
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<ProcessExit> {
@@ -127,7 +126,7 @@ export class InProcessMember implements ContractMember {
       for (const socket of running.sockets) socket.destroy();
       disk.wal = disk.wal.crash(0);
       disk.backend = disk.backend.crash(0);
-      await running.listeners?.close(0);
+      await running.close(0);
     } else {
       running.timers.life.wake();
       for (const close of running.closers.reverse()) await close();
@@ -162,7 +161,8 @@ export class InProcessMember implements ContractMember {
     const { life } = timers;
     const disk = new SlowDisk(this.disk, life, steady, depot);
     const opened = await this.openLog(disk);
-    const meters: DurationMeters = { logSynced: () => {}, applied: () => {} };
+    const meters = silentMeters();
+    const peers = network.peersOf(running);
     const failed = (error: unknown): void => {
       if (!life.isDead) this.settings.failed(error);
     };
@@ -179,7 +179,7 @@ export class InProcessMember implements ContractMember {
       wal: disk,
       expected: first,
       files: disk,
-      peers: network.peersOf(running),
+      peers,
       meters,
       markState: () => Promise.resolve(),
       schedule: (run) => {
@@ -216,17 +216,18 @@ export class InProcessMember implements ContractMember {
     closers.push(() => progress.cancel());
     publication.start();
     closers.push(() => publication.stop());
-    running.replica = replica;
-    return { publication, api, meters };
+    const { warningApplyMs } = config;
+    const metered: MeteredParts = { member, meters, peers, warningApplyMs };
+    return { publication, api, metered };
   }
 
-  private async serve(running: Running, api: NodeApi, meters: DurationMeters): Promise<void> {
+  private async serve(running: Running, api: NodeApi, metered: MeteredParts): Promise<void> {
     const { clientPort, config } = this.settings;
-    const { closers, inlet, replica, sockets, timers } = running;
+    const { closers, inlet, sockets, timers } = running;
     const registry = new InletRegistry(inlet);
     const { gate } = registerV3Services(registry, api, config);
     const metrics = new Metrics({ member: api, registry, gate, serverVersion });
-    addMemberMetrics(metrics, replica!.member, meters);
+    addMemberMetrics(metrics, metered);
     // Only this tells of the sockets that the listeners accept; a kill has to cut them.
     const accepted = channel("net.server.socket");
     const note = (message: unknown): void => {
@@ -257,14 +258,11 @@ export class InProcessMember implements ContractMember {
       clock: timers,
       log: silentLog,
     });
-    running.listeners = {
-      addresses: listeners.addresses,
-      close: async (graceMs) => {
-        await listeners.close(graceMs);
-        accepted.unsubscribe(note);
-      },
+    running.close = async (graceMs) => {
+      await listeners.close(graceMs);
+      accepted.unsubscribe(note);
     };
-    closers.push(() => running.listeners!.close(drainMs));
+    closers.push(() => running.close(drainMs));
   }
 
   /** As server/storage.ts does. */

@@ -2,11 +2,11 @@
 // Messages are encoded and decoded on the way, so that no two members share an object.
 import { OperatingError } from "#base/errors.ts";
 import type { MemberId } from "#base/ids.ts";
-import type { Message } from "#proto/gen/raft.ts";
+import { Message } from "#proto/gen/raft.ts";
+import type { CountedPeers } from "#server/member-metrics.ts";
 import type { LeasePeers } from "#server/node/lease-forwarding.ts";
 import type { PeerServices } from "#server/node/peer-services.ts";
 import type { ReplicaPeers } from "#server/node/replica.ts";
-import { overTheWire } from "#test/simulation/cluster/sim-member.ts";
 import type { Inlet } from "./inlet.ts";
 
 /** One life of a member, as others reach it. */
@@ -19,8 +19,15 @@ export interface NetworkNode {
   readonly services: PeerServices | undefined;
 }
 
+/** What went one way between two members. */
+interface Traffic {
+  bytes: number;
+  failures: number;
+}
+
 export class Network {
   private readonly nodes = new Map<MemberId, NetworkNode>();
+  private readonly traffic = new Map<string, Traffic>();
 
   join(node: NetworkNode): void {
     this.nodes.set(node.id, node);
@@ -35,7 +42,7 @@ export class Network {
   }
 
   /** What `node` has in the place of connections to its peers. */
-  peersOf(node: NetworkNode): ReplicaPeers {
+  peersOf(node: NetworkNode): ReplicaPeers & CountedPeers {
     return {
       send: (messages) => {
         for (const message of messages) this.send(node, message);
@@ -45,6 +52,16 @@ export class Network {
       updatePeer: () => {},
       removePeer: () => {},
       activeSince: (id) => (this.has(id) ? this.nodes.get(id)?.sinceMs : undefined),
+      counters: (id) => {
+        const [sent, received] = [this.between(node.id, id), this.between(id, node.id)];
+        return {
+          sentBytes: sent.bytes,
+          receivedBytes: received.bytes,
+          sentFailures: sent.failures,
+          receivedFailures: 0,
+          disconnects: 0,
+        };
+      },
     };
   }
 
@@ -57,12 +74,30 @@ export class Network {
     };
   }
 
+  private between(from: MemberId, to: MemberId): Traffic {
+    const key = `${from} ${to}`;
+    const traffic = this.traffic.get(key) ?? { bytes: 0, failures: 0 };
+    this.traffic.set(key, traffic);
+    return traffic;
+  }
+
+  private carry(message: Message): Message {
+    const bytes = Message.encode(message).finish();
+    this.between(message.from as MemberId, message.to as MemberId).bytes += bytes.length;
+    return Message.decode(bytes);
+  }
+
   private send(from: NetworkNode, message: Message): void {
-    const to = this.nodes.get(message.to as MemberId);
-    const sent = overTheWire(message);
+    const id = message.to as MemberId;
+    const to = this.nodes.get(id);
+    const sent = this.carry(message);
     setImmediate(() => {
-      if (to?.services !== undefined) to.inlet.enter(() => to.services?.step(sent));
-      else from.inlet.enter(() => from.services?.reportUnreachable(sent.to as MemberId));
+      if (to?.services !== undefined) {
+        to.inlet.enter(() => to.services?.step(sent));
+        return;
+      }
+      this.between(from.id, id).failures++;
+      from.inlet.enter(() => from.services?.reportUnreachable(id));
     });
   }
 
@@ -73,7 +108,7 @@ export class Network {
   ): Promise<void> {
     const id = message.to as MemberId;
     const to = this.nodes.get(id);
-    const sent = overTheWire(message);
+    const sent = this.carry(message);
     const received = await new Promise<boolean>((resolve) => {
       if (to?.services === undefined) resolve(false);
       else {
