@@ -1,9 +1,24 @@
-// Runs the contract suite: `RUNNER=ours|reference npm run test:contract`.
+// Runs the contract suite: `RUNNER=inprocess|ours|reference npm run test:contract`, ours if unset.
+// Prints every failure whole and ends with "N passed, N failed". Options of `node --test`, such as
+// `-- --test-name-pattern=Lease`, run what they choose, in that command's own words.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { isGood, runFiles, summary, type Tally } from "#tools/test.ts";
+import { contractRunner } from "./cluster.ts";
 
-const suite = join(import.meta.dirname, "contract.test.ts");
-const { status } = spawnSync(process.execPath, ["--test", ...process.argv.slice(2), suite], {
-  stdio: "inherit",
-});
-process.exitCode = status ?? 1;
+const file = `test/contract/${contractRunner() === "inprocess" ? "in-process" : "contract"}.test.ts`;
+const options = process.argv.slice(2);
+if (options.length > 0) {
+  const path = join(import.meta.dirname, "..", "..", file);
+  const { status } = spawnSync(process.execPath, ["--test", ...options, path], {
+    stdio: "inherit",
+  });
+  process.exitCode = status ?? 1;
+} else {
+  const isCi = process.env["CI"] === "true";
+  const tally: Tally = { passed: 0, failures: [], skips: new Map() };
+  await runFiles([file], 1, tally, (line) => console.log(line));
+  console.log("");
+  for (const line of summary(tally, isCi)) console.log(line);
+  process.exitCode = isGood(tally, isCi) ? 0 : 1;
+}
