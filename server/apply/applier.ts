@@ -2,10 +2,10 @@
 // turn's batch. Every member computes the same: nothing here reads a clock, a random number or
 // anything that only one member knows, but whether somebody here waits for a read's answer.
 // Order of checks: alarms, quota, then the state (facts: apply rules §1, §6).
-
+import { OperatingError } from "#base/errors.ts";
 import type { MemberId } from "#base/ids.ts";
 import type { StateBatch } from "#base/state-batch.ts";
-import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
+import { EtcdError, etcdError } from "#proto/errors.ts";
 import type {
   LeaseCheckpointRequest,
   LeaseGrantRequest,
@@ -36,7 +36,7 @@ import {
 } from "#server/apply/kv.ts";
 import { commandCost } from "#server/apply/quota.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
-import { majorMinor } from "#server/membership/cluster-version.ts";
+import { checkClusterVersion, majorMinor } from "#server/membership/cluster-version.ts";
 import type { Members } from "#server/membership/members.ts";
 import type { MvccStore } from "#server/mvcc/store.ts";
 
@@ -135,10 +135,16 @@ export class Applier {
       case "authRoleList":
       case "downgradeVersionTest":
         return nothing;
+      case "downgradeInfoSet": {
+        const { enabled, ver } = command.payload;
+        this.ports.members.setDowngrade({ enabled, targetVersion: ver }, batch);
+        return nothing;
+      }
       default:
-        return new EtcdError(
-          grpcCode.unimplemented,
-          `etcdserver: ${command.kind} is not supported`,
+        // To skip what the others carry out would make this member differ from them.
+        throw new OperatingError(
+          "COMMAND_UNSUPPORTED",
+          `the log holds a command of kind ${command.kind}, which this version cannot apply: it needs a newer one`,
         );
     }
   }
@@ -195,6 +201,7 @@ export class Applier {
   }
 
   private setClusterVersion(request: ClusterVersionSetRequest, batch: StateBatch): ApplyResult {
+    checkClusterVersion(request.ver);
     this.ports.members.setClusterVersion(request.ver, batch);
     return nothing;
   }

@@ -1,6 +1,8 @@
 // Which cluster version the leader proposes, from what every member's /version said (facts: peer
 // protocol §12). Pure: the caller asks the members and proposes.
 
+import { OperatingError } from "#base/errors.ts";
+
 /** The API level that this program speaks: what it names itself wherever the protocol asks. */
 export const serverVersion = "3.7.3";
 /** What a cluster has when some member cannot be asked. */
@@ -24,6 +26,16 @@ function compare(a: Version, b: Version): number {
 export function majorMinor(text: string): string | undefined {
   const version = parse(text);
   return version && `${version.major}.${version.minor}`;
+}
+
+/** Throws OperatingError if a cluster of that version is beyond what this program understands. */
+export function checkClusterVersion(clusterVersion: string): void {
+  const cluster = parse(clusterVersion);
+  if (cluster === undefined || compare(cluster, parse(serverVersion)!) <= 0) return;
+  throw new OperatingError(
+    "CLUSTER_TOO_NEW",
+    `the cluster is at version ${clusterVersion}, this member speaks ${serverVersion}: run a version of at least the cluster's`,
+  );
 }
 
 /** The storage version of a member in a cluster of that version: the lower of it and our own. */

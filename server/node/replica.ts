@@ -9,6 +9,7 @@ import type { Message } from "#proto/gen/raft.ts";
 import { Alarms } from "#server/apply/alarms.ts";
 import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
 import { confStateOf } from "#server/membership/bootstrap-ids.ts";
+import { checkClusterVersion } from "#server/membership/cluster-version.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import { Members } from "#server/membership/members.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
@@ -112,6 +113,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
   const small = { members, alarms, lessor };
   const applied = await readApplied(state.backend);
   await loadSmallBuckets(state.backend, small);
+  if (members.clusterVersion !== undefined) checkClusterVersion(members.clusterVersion);
   const store = await MvccStore.load(state.backend, lessor, {
     crc32c: ports.crc32c,
     pause,
