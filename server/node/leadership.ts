@@ -8,6 +8,8 @@ import type { Role, SoftState } from "#server/raft/ready.ts";
 export interface LeadershipPorts {
   readonly memberId: MemberId;
   readonly electionTimeoutMs: number;
+  /** When this member began to look for a leader, monotonic ms. */
+  readonly startedMs: number;
   /** Since when the peer answers without a failure, monotonic ms; undefined if it does not. */
   activeSince(id: MemberId): number | undefined;
 }
@@ -17,6 +19,8 @@ export class Leadership {
   private current: SoftState = { leader: noMember, role: "follower" };
   /** When the last known leader was lost, monotonic ms. */
   private lostMs: number | undefined;
+  /** When the present leader was first seen. */
+  private electedMs = Number.NEGATIVE_INFINITY;
   private readonly lostWatchers = new Set<() => void>();
   private lostTold = false;
   /** How often a leader was seen that was not the one before. */
@@ -51,6 +55,7 @@ export class Leadership {
       this.changes++;
       this.lostTold = false;
       this.lostMs = undefined;
+      this.electedMs = nowMs;
     }
     const lost = state.leader === noMember && before.leader !== noMember;
     if (lost) this.lostMs = nowMs;
@@ -68,21 +73,24 @@ export class Leadership {
   /** Call it each tick. */
   tick(nowMs: number): void {
     if (this.hasLeader || this.lostTold) return;
-    if (nowMs - (this.lostMs ?? nowMs) < this.ports.electionTimeoutMs * 3) return;
+    if (nowMs - (this.lostMs ?? this.ports.startedMs) < this.ports.electionTimeoutMs * 3) return;
     this.lostTold = true;
     for (const run of [...this.lostWatchers]) run();
   }
 
-  /** What a client is told whose request timed out now (facts: apply rules §9). */
-  timeoutError(nowMs: number): EtcdError {
-    const recent = this.ports.electionTimeoutMs * 2;
-    if (this.lostMs !== undefined && nowMs - this.lostMs < recent) {
+  /** What a client is told whose request began at `startedMs` and timed out now (facts: apply rules §9). */
+  timeoutError(nowMs: number, startedMs: number): EtcdError {
+    const { activeSince, electionTimeoutMs, memberId } = this.ports;
+    const recentMs = electionTimeoutMs * 2;
+    const { electedMs, lostMs } = this;
+    const lostLately = lostMs !== undefined && nowMs - lostMs < recentMs;
+    if (lostLately || (startedMs < electedMs && startedMs > electedMs - recentMs)) {
       return etcdError("timeoutLeaderFail");
     }
     const { leader } = this.current;
-    if (leader === noMember) return etcdError("timeout");
-    const connected =
-      leader === this.ports.memberId || this.ports.activeSince(leader) !== undefined;
+    if (leader === noMember || leader === memberId) return etcdError("timeout");
+    const since = activeSince(leader);
+    const connected = since !== undefined && since <= startedMs;
     return etcdError(connected ? "timeout" : "timeoutConnectionLost");
   }
 }

@@ -123,6 +123,7 @@ export class Member {
     this.leadership = new Leadership({
       memberId: parts.memberId,
       electionTimeoutMs: timings.electionTimeoutMs,
+      startedMs: clock.monotonicMs(),
       activeSince: (id) => parts.peers.activeSince(id),
     });
     this.reads = new ReadRounds(
@@ -291,14 +292,12 @@ export class Member {
     const nowMs = clock.monotonicMs();
     // Ticks missed in a pause collapse into this one: a member that slept must not rush to elect.
     raft.tick();
-    this.pending.sweep(nowMs, () => this.leadership.timeoutError(nowMs));
+    const timedOut = (startedMs: number): EtcdError =>
+      this.leadership.timeoutError(nowMs, startedMs);
+    this.pending.sweep(nowMs, timedOut);
     this.proposer.sweep();
     this.leadership.tick(nowMs);
-    this.reads.tick(
-      nowMs,
-      () => this.leadership.timeoutError(nowMs),
-      () => etcdError("timeoutWaitAppliedIndex"),
-    );
+    this.reads.tick(nowMs, timedOut, () => etcdError("timeoutWaitAppliedIndex"));
     this.loop.wake();
   }
 

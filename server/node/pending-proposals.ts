@@ -48,8 +48,8 @@ export class PendingProposals {
     else pending.resolve(result);
   }
 
-  /** Rejects everything whose deadline has passed. */
-  sweep(nowMs: number, error: () => EtcdError): void {
+  /** Rejects everything whose deadline has passed, with what `error` says of one that began then. */
+  sweep(nowMs: number, error: (startedMs: number) => EtcdError): void {
     const { queue } = this;
     while (this.head < queue.length) {
       const pending = queue[this.head]!;
@@ -58,7 +58,7 @@ export class PendingProposals {
       this.head++;
       if (!waiting) continue;
       this.byId.delete(pending.id);
-      pending.reject(error());
+      pending.reject(error(pending.deadlineMs - this.timeoutMs));
     }
     if (this.head > 1024 && this.head * 2 > queue.length) {
       this.queue = queue.slice(this.head);

@@ -96,13 +96,17 @@ export class ReadRounds {
   }
 
   /** Tries anew what is overdue, ends what is late. Call it every tick. */
-  tick(nowMs: number, timedOut: () => EtcdError, notApplied: () => EtcdError): void {
+  tick(
+    nowMs: number,
+    timedOut: (startedMs: number) => EtcdError,
+    notApplied: () => EtcdError,
+  ): void {
     const round = this.current;
     if (round !== undefined) {
       if (nowMs - round.startedMs >= this.timeoutMs) {
         this.current = undefined;
         this.failedRounds++;
-        for (const one of round.waiting) one.reject(timedOut());
+        for (const one of round.waiting) one.reject(timedOut(round.startedMs));
       } else if (nowMs - round.triedMs >= RETRY_MS) {
         this.slowTries++;
         round.triedMs = nowMs;
