@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { crc32c } from "@node-rs/crc32";
+import { PutRequest } from "#proto/gen/kv.ts";
+import { type Entry, EntryType } from "#proto/gen/raft.ts";
+import { Alarms } from "#server/apply/alarms.ts";
+import { Applier } from "#server/apply/applier.ts";
+import { type CommandKind, type CommandPayloads, encodeCommand } from "#server/apply/command.ts";
+import { MemoryBackend } from "#server/backend/memory-backend.ts";
+import { Lessor } from "#server/lease/lessor.ts";
+import { Members } from "#server/membership/members.ts";
+import { MvccStore } from "#server/mvcc/store.ts";
+import { WatchHub } from "#server/mvcc/watch-hub.ts";
+import { ApplyTurn } from "#server/node/apply-turn.ts";
+import { readApplied } from "#server/node/boot-state.ts";
+import { PendingProposals } from "#server/node/pending-proposals.ts";
+
+class Rig {
+  readonly backend: MemoryBackend;
+  readonly pending = new PendingProposals(7000);
+  readonly told: string[] = [];
+  readonly turn: ApplyTurn;
+  private index: number;
+
+  private constructor(backend: MemoryBackend, store: MvccStore, leases: Lessor, index: number) {
+    this.backend = backend;
+    this.index = index;
+    const pause = (): Promise<void> => new Promise(setImmediate);
+    const applier = new Applier({
+      store,
+      leases,
+      alarms: new Alarms(),
+      members: new Members(),
+      quotaBytes: Number.POSITIVE_INFINITY,
+      sizeBytes: () => 0,
+      monotonicMs: () => 0,
+    });
+    this.turn = new ApplyTurn(
+      {
+        applier,
+        store,
+        hub: new WatchHub(store, { pause }),
+        pending: this.pending,
+        backend: () => backend,
+        applyConfChange: () => ({}),
+        emptyEntry: (term) => void this.told.push(`empty entry of term ${term}`),
+        applied: (upTo) => void this.told.push(`applied ${upTo}`),
+        fatal: (error) => void this.told.push(`fatal: ${(error as Error).message}`),
+      },
+      index,
+      1,
+    );
+  }
+
+  static async open(backend = new MemoryBackend(), cacheBytes = 1 << 20): Promise<Rig> {
+    const leases = new Lessor({ minTtlSeconds: 2, expiredRetryMs: 7000 });
+    const options = { crc32c, pause: async () => {}, cacheBytes, recentBytes: 0 };
+    const store = await MvccStore.load(backend, leases, options);
+    return new Rig(backend, store, leases, (await readApplied(backend)).index);
+  }
+
+  entry(data: Uint8Array): Entry {
+    return { index: ++this.index, term: 4, type: EntryType.EntryNormal, data };
+  }
+
+  command<K extends CommandKind>(kind: K, payload: CommandPayloads[K], id = 1n): Entry {
+    return this.entry(encodeCommand(kind, payload, { id, username: "", authRevision: 0 }));
+  }
+
+  /** Waits for the command's answer as a client's request does. */
+  wait(id: bigint): void {
+    this.pending.wait(id, 0).then(
+      () => this.told.push(`answer ${id}`),
+      (error: Error) => this.told.push(`answer ${id}: ${error.message}`),
+    );
+  }
+
+  async taken(): Promise<readonly string[]> {
+    await new Promise(setImmediate);
+    return this.told.splice(0);
+  }
+}
+
+const put = (key: string, parts: Parameters<typeof PutRequest.fromPartial>[0] = {}): PutRequest =>
+  PutRequest.fromPartial({ key: Buffer.from(key), value: Buffer.from("v"), ...parts });
+
+test("a run is one batch that carries index and term, then come the answers", async () => {
+  const rig = await Rig.open();
+  rig.wait(7n);
+  rig.wait(8n);
+  const entries = [
+    rig.entry(new Uint8Array(0)),
+    rig.command("put", put("a"), 7n),
+    rig.command("put", put("b", { lease: 99n }), 8n),
+    rig.command("put", put("c"), 9n),
+  ];
+  assert.equal(rig.turn.apply(entries), undefined);
+  assert.equal(rig.backend.unsyncedCount, 1);
+  assert.deepEqual(await rig.taken(), [
+    "empty entry of term 4",
+    "applied 4",
+    "answer 7",
+    "answer 8: etcdserver: requested lease not found",
+  ]);
+  assert.deepEqual(await readApplied(rig.backend), { index: 4, term: 4 });
+});
+
+test("an entry that does nothing moves the index as well", async () => {
+  const rig = await Rig.open();
+  rig.turn.apply([rig.command("leaseRevoke", { ID: 5n })]);
+  await rig.turn.flushed();
+  assert.deepEqual(await readApplied(rig.backend), { index: 1, term: 4 });
+});
+
+test("what is not in memory is waited for; meanwhile the run says so, and it stays one batch", async () => {
+  const first = await Rig.open();
+  const large = { value: Buffer.alloc(400) };
+  first.turn.apply([first.command("put", put("a", large)), first.command("put", put("b", large))]);
+  await first.turn.flushed();
+  const rig = await Rig.open(first.backend.reopen(), 300);
+  const before = rig.backend.unsyncedCount;
+  rig.wait(7n);
+  const entries = [
+    rig.command("put", put("x"), 6n),
+    rig.command("put", put("a", { prevKv: true }), 7n),
+  ];
+  const applying = rig.turn.apply(entries);
+  assert(applying instanceof Promise);
+  assert.equal(rig.turn.isWaiting, true);
+  assert.equal(rig.turn.appliedIndex, 2);
+  await applying;
+  assert.equal(rig.turn.isWaiting, false);
+  assert.equal(rig.backend.unsyncedCount, before + 1);
+  assert.deepEqual(await rig.taken(), ["applied 4", "answer 7"]);
+});
+
+test("a state that cannot be written ends the member", async () => {
+  const rig = await Rig.open();
+  rig.backend.breakDisk();
+  rig.turn.apply([rig.command("put", put("a"))]);
+  assert.deepEqual(await rig.taken(), ["applied 1", "fatal: the state could not be written"]);
+});
+
+test("a received state that covers what reads wait for tells them", async () => {
+  const rig = await Rig.open();
+  rig.turn.reset(40, 3);
+  assert.deepEqual(await rig.taken(), ["applied 40"]);
+  assert.equal(rig.turn.appliedIndex, 40);
+  assert.equal(rig.turn.appliedTerm, 3);
+});
+
+test("a gap, and a command that nobody here knows, are never passed over", async () => {
+  const rig = await Rig.open();
+  const [, second] = [rig.command("put", put("a")), rig.command("put", put("b"))];
+  assert.throws(() => rig.turn.apply([second]), /a gap/);
+  const other = await Rig.open();
+  // Field 2000 of the command: of a version to come.
+  const unknown = other.entry(Uint8Array.of(0x82, 0x7d, 0x00));
+  assert.throws(() => other.turn.apply([unknown]), /does not know/);
+  assert.equal(other.turn.appliedIndex, 0);
+});
