@@ -16,7 +16,7 @@ import {
 } from "#proto/gen/lease.ts";
 import { LeaseInternalRequest, LeaseInternalResponse } from "#proto/gen/leasestate.ts";
 import { type Member, parseMembers } from "#server/membership/member-json.ts";
-import { openRequest, readBody } from "#server/peer/peer-http.ts";
+import { openRequest, readBody, shownBody } from "#server/peer/peer-http.ts";
 
 /** The largest answer that is read. */
 const answerLimit = 100 * 1024 * 1024;
@@ -230,8 +230,7 @@ export class PeerClient {
       });
       const answer = await readBody(response, answerLimit);
       if (response.statusCode !== 200) {
-        const text = answer.toString().replace(/\n$/, "");
-        throw new PeerAnswerError(url + path, response.statusCode ?? 0, text);
+        throw new PeerAnswerError(url + path, response.statusCode ?? 0, shownBody(answer));
       }
       return { response, body: answer };
     } finally {

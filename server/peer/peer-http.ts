@@ -100,3 +100,12 @@ export async function readBody(message: IncomingMessage, limit: number): Promise
   }
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
 }
+
+const shownBodyBytes = 200;
+
+/** What a peer answered, fit for one line of a log: short, and without what is no text. */
+export function shownBody(body: Buffer): string {
+  const text = body.toString("utf8", 0, shownBodyBytes).replace(/\n$/, "");
+  const shown = text.replace(/\p{C}+/gu, " ");
+  return body.length > shownBodyBytes ? `${shown}… (${body.length} bytes)` : shown;
+}

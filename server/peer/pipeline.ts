@@ -10,7 +10,7 @@ import type { Log } from "#base/log.ts";
 import { Message } from "#proto/gen/raft.ts";
 import { BinaryWriter } from "#proto/wire.ts";
 import { writeMessageFrame } from "#server/peer/framing.ts";
-import { openRequest, raftHeaders, readBody } from "#server/peer/peer-http.ts";
+import { openRequest, raftHeaders, readBody, shownBody } from "#server/peer/peer-http.ts";
 import type { PeerStatus } from "#server/peer/peer-status.ts";
 import type { PeerUrls } from "#server/peer/peer-urls.ts";
 import type { PeerIdentity } from "#server/peer/ports.ts";
@@ -161,7 +161,7 @@ export class Pipeline {
       const sent = post.send(request);
       sent.catch(() => {});
       const response = await answered;
-      const body = (await readBody(response, answerBodyLimit)).toString().replace(/\n$/, "");
+      const body = shownBody(await readBody(response, answerBodyLimit));
       if (response.statusCode === 403) this.ports.removedFromCluster();
       if (response.statusCode !== 204) {
         throw new Error(`the peer answered ${response.statusCode} ${body}`);

@@ -10,7 +10,7 @@ import type { Log } from "#base/log.ts";
 import type { Message } from "#proto/gen/raft.ts";
 import { WireError } from "#proto/wire.ts";
 import { AppendDecoder, FrameError, MessageDecoder } from "#server/peer/framing.ts";
-import { openRequest, raftHeaders, readBody } from "#server/peer/peer-http.ts";
+import { openRequest, raftHeaders, readBody, shownBody } from "#server/peer/peer-http.ts";
 import type { PeerStatus } from "#server/peer/peer-status.ts";
 import type { PeerUrls } from "#server/peer/peer-urls.ts";
 import type { PeerIdentity } from "#server/peer/ports.ts";
@@ -131,7 +131,7 @@ export class StreamReader {
 
   /** Why the peer did not give a stream. */
   private async refused(response: IncomingMessage): Promise<string> {
-    const body = (await readBody(response, errorBodyLimit)).toString().replace(/\n$/, "");
+    const body = shownBody(await readBody(response, errorBodyLimit));
     if (response.statusCode === 410) {
       this.ports.log.error(
         { "remote-peer-id": formatId(this.peer) },
