@@ -4,9 +4,8 @@ import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-enableCompileCache(
-  join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "etcd-ts", "compiled"),
-);
+const cache = cacheFolder();
+if (cache !== undefined) enableCompileCache(join(cache, "etcd-ts", "compiled"));
 // grpc-js would write lines of its own between ours; every failure is reported by the command.
 process.env["GRPC_VERBOSITY"] ??= "NONE";
 // So would Node, of grpc-js: it names an IP address as TLS server.
@@ -19,3 +18,14 @@ const terminal = processTerminal();
 const code = await runEtcdctl(process.argv.slice(2), terminal);
 await terminal.drain();
 process.exit(code);
+
+/** Undefined for a user without a home, as in many containers. */
+function cacheFolder(): string | undefined {
+  const named = process.env["XDG_CACHE_HOME"];
+  if (named !== undefined && named !== "") return named;
+  try {
+    return join(homedir(), ".cache");
+  } catch {
+    return undefined;
+  }
+}

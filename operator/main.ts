@@ -35,8 +35,17 @@ function shown(path: string): string {
 function dataFolder(cluster: EtcdCluster, file: string): string {
   const named = cluster.spec.local.dataFolder;
   if (named !== undefined) return resolve(dirname(file), named);
-  const state = process.env["XDG_STATE_HOME"] || join(homedir(), ".local", "state");
+  const state = process.env["XDG_STATE_HOME"] || join(homeFolder(file), ".local", "state");
   return join(state, "etcd-ts", cluster.metadata.name);
+}
+
+function homeFolder(manifest: string): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    const text = `this user has no home to keep data in: name spec.local.dataFolder in ${manifest}`;
+    throw new OperatingError("NO_HOME", text, { cause });
+  }
 }
 
 /** The members' environment: ours without what would count as their options. */
