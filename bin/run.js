@@ -178,13 +178,17 @@ function install() {
 }
 
 function run(args) {
-  const child = spawn(pinnedNode, ["--disable-warning=ExperimentalWarning", ...args], {
-    stdio: "inherit",
-    env: {
-      ...process.env,
-      PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH ?? ""}`,
+  const child = spawn(
+    pinnedNode,
+    ["--disable-sigusr1", "--disable-warning=ExperimentalWarning", ...args],
+    {
+      stdio: "inherit",
+      env: {
+        ...process.env,
+        PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH ?? ""}`,
+      },
     },
-  });
+  );
   child.on("error", (error) => fail(`${pinnedNode} cannot be run: ${error.message}`));
   // A terminal sends SIGINT to the child as well; passing it on would make it two.
   process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
