@@ -8,4 +8,5 @@ fi
 # RocksDB and the file system share libuv's threads; four, the default, would make syncs queue.
 UV_THREADPOOL_SIZE=${UV_THREADPOOL_SIZE:-16}
 export UV_THREADPOOL_SIZE
-exec "$node" --disable-warning=ExperimentalWarning "$root/$entry" "$@"
+# SIGUSR1 would open Node's debugger to everyone on this machine.
+exec "$node" --disable-sigusr1 --disable-warning=ExperimentalWarning "$root/$entry" "$@"
