@@ -169,6 +169,7 @@ async function start(
     "starting etcd-ts member",
   );
   startReplica();
+  closers.push(() => member.handOver());
   const progress = clock.every(config.watchProgressNotifyMs, () => hub.progressTick());
   closers.push(async () => progress.cancel());
   const publication = new Publication({

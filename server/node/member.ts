@@ -90,6 +90,8 @@ export interface MemberParts {
 }
 
 const leaseRoundMs = 500;
+/** How often a hand-over of leadership looks whether it is done. */
+const handOverLookMs = 10;
 const doubtText = "a heartbeat counts on entries that this log does not hold; ignored for now";
 
 export class Member {
@@ -225,6 +227,31 @@ export class Member {
       clock.every(leaseRoundMs, () => void this.leaseExpiry.round(clock.monotonicMs())),
     );
     this.loop.wake();
+  }
+
+  /**
+   * Before a stop: a leader hands over to the voter that has answered for the longest time, so that
+   * the cluster need not first notice that it is gone. Resolves when it leads no more, at the latest
+   * after an election timeout. Peers must still be connected.
+   */
+  async handOver(): Promise<void> {
+    const { clock, members, memberId, peers, raft, timings } = this.parts;
+    if (this.stopped || !this.leadership.isLeader) return;
+    let heir: MemberId | undefined;
+    let longest = Number.POSITIVE_INFINITY;
+    for (const { id, isLearner } of members.list()) {
+      const since = id === memberId || isLearner ? undefined : peers.activeSince(id);
+      if (since === undefined || since >= longest) continue;
+      heir = id;
+      longest = since;
+    }
+    if (heir === undefined) return;
+    raft.transferLeader(heir);
+    this.loop.wake();
+    const deadline = clock.monotonicMs() + timings.electionTimeoutMs;
+    while (!this.stopped && this.leadership.isLeader && clock.monotonicMs() < deadline) {
+      await new Promise<void>((resolve) => clock.after(handOverLookMs, resolve));
+    }
   }
 
   /** Ends the loop after its turn; whoever waits is told that the server stopped. */

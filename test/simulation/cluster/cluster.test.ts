@@ -50,6 +50,24 @@ test("the same seed makes the same history", async () => {
   assert.match(one.output, /put answered/);
 });
 
+test("what must happen for the seeds to prove anything does happen", async () => {
+  const { code, output } = await simulate("--seeds", "12", "--counters");
+  assert.equal(code, 0, output);
+  for (const what of [
+    "compaction",
+    "crash that lost writes",
+    "leadership handed over",
+    "lease expired",
+    "lease kept alive",
+    "partition",
+    "pause",
+    "state received",
+    "watch overtaken by a compaction",
+  ]) {
+    assert.match(output, new RegExp(`^ +[1-9]\\d* +${what}$`, "m"));
+  }
+});
+
 /** A history a=1 at 2, b=2 at 3, a gone at 4, and one operation that does not fit it. */
 const misfits: readonly [title: string, parts: Partial<Operation>, why: RegExp][] = [
   ["a read of what was not there", { found: "2", revision: 2 }, /1 is there/],

@@ -101,6 +101,11 @@ export class SimMember {
   async stop(): Promise<void> {
     const { life, running } = this;
     if (running === undefined) return;
+    const { leadership } = running.replica.member;
+    const led = leadership.isLeader;
+    await running.replica.member.handOver();
+    if (led && !leadership.isLeader) this.ports.count("leadership handed over");
+    if (life.isDead) return;
     this.running = undefined;
     await running.replica.stop();
     if (life.isDead) return;
