@@ -4,6 +4,18 @@ import { describe, test } from "node:test";
 import { b, freshPrefix, interval, refuses, revisionOf, type SettingOf } from "./setting.ts";
 import { Wire } from "./wire.ts";
 
+const malformed: readonly (readonly [string, readonly number[]])[] = [
+  ["a tag without its field", [0x0a]],
+  ["a length beyond the end", [0x0a, 5, 97]],
+  ["a length beyond 32 bits", [0x0a, 0x81, 0x80, 0x80, 0x80, 0x10, 97]],
+  ["a varint that does not end", [0x18, 0x80]],
+  ["a varint beyond 64 bits", [0x18, ...Array.from({ length: 9 }, () => 0x80), 2]],
+  ["field number 0", [0, 0]],
+  ["an end of no group", [0x0c]],
+  ["a group that does not end", [0x0a, 1, 97, 0xfb, 0x07, 0x08, 1]],
+  ["a field number beyond 32 bits", [0x8a, 0x80, 0x80, 0x80, 0x10, 1, 97]],
+];
+
 /** The cases of the gRPC transport. */
 export function wireSuite(setting: SettingOf): void {
   describe("gRPC", () => {
@@ -23,6 +35,28 @@ export function wireSuite(setting: SettingOf): void {
       await refuses(wire.raw("/etcdserverpb.KV/Range", cut), 13, /unmarshal|decod|malformed/i);
       await refuses(wire.raw("/etcdserverpb.KV/Put", cut), 13, /unmarshal|decod|malformed/i);
       assert.ok(revisionOf(await wire.kv.range({ key: b("a") })) > 0, "the connection lives on");
+    });
+    for (const [name, bytes] of malformed) {
+      test(`no message: ${name}`, async () => {
+        const range = setting().wire.raw("/etcdserverpb.KV/Range", Buffer.from(bytes));
+        await refuses(
+          range,
+          13,
+          "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
+        );
+      });
+    }
+    test("a string that is no UTF-8", async () => {
+      const { wire } = setting();
+      const check = wire.raw("/grpc.health.v1.Health/Check", Buffer.of(0x0a, 2, 0xc3, 0x28));
+      const text = "grpc: error unmarshalling request: string field contains invalid UTF-8";
+      await refuses(check, 13, text);
+    });
+    test("groups, and known fields of another wire type, count as unknown fields", async () => {
+      const { wire } = setting();
+      const group = [0xfb, 0x07, 0x08, 1, 0xfc, 0x07];
+      await wire.raw("/etcdserverpb.KV/Range", Buffer.from([0x0a, 1, 97, ...group]));
+      await wire.raw("/etcdserverpb.KV/Range", Buffer.of(0x0a, 1, 97, 0x1a, 1, 7));
     });
     test("unknown fields are ignored", async () => {
       const key = `${freshPrefix()}a`;
