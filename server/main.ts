@@ -1,6 +1,7 @@
 // The process of one member: configuration in, log out, signals, and the only process.exit.
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { errorText, OperatingError } from "#base/errors.ts";
 import { seededRandom } from "#base/random.ts";
@@ -134,6 +135,8 @@ async function main(): Promise<void> {
       },
     });
     await running.ready;
+    // Now, since a member that is killed could not do it at its end.
+    flushCompileCache();
   } catch (error) {
     if (!ending) die(error, "failed to start etcd");
   }
