@@ -109,6 +109,17 @@ const kindByField = new Map<number, CommandKind>(
   (Object.keys(payloads) as CommandKind[]).map((kind) => [payloads[kind][0], kind]),
 );
 
+/** Room for tags, lengths, numbers and the header beside a put's key and value. */
+const putOverheadBytes = 56;
+const otherCommandBytes = 256;
+
+/** The log keeps the buffer a command is encoded in: a put's shall neither grow nor be half empty. */
+function likelyBytes<K extends CommandKind>(kind: K, payload: CommandPayloads[K]): number {
+  if (kind !== "put") return otherCommandBytes;
+  const { key, value } = payload as PutRequest;
+  return key.length + value.length + putOverheadBytes;
+}
+
 /** The entry data of one command. `username` and `authRevision` are left out when auth is off. */
 export function encodeCommand<K extends CommandKind>(
   kind: K,
@@ -116,7 +127,7 @@ export function encodeCommand<K extends CommandKind>(
   header: CommandHeader,
 ): Uint8Array {
   const [field, codec] = payloads[kind];
-  const writer = new BinaryWriter();
+  const writer = new BinaryWriter(likelyBytes(kind, payload));
   writer.uint32((field << 3) | lengthDelimited).fork();
   (codec as unknown as Codec<CommandPayloads[K]>).encode(payload, writer);
   writer.join();
