@@ -40,10 +40,21 @@ export interface NodePorts {
   applied(node: SimNode, data: Uint8Array): void;
   readAnswered(node: SimNode, context: Uint8Array, index: number): void;
   elected(node: SimNode): void;
+  /** The node leads and applied an entry that an earlier leader began. */
+  appliedEarlier(node: SimNode): void;
   /** The node applied the begin of a joint configuration. */
   enteredJoint(node: SimNode): void;
   /** The node began a sync that takes long. */
   slowSync(node: SimNode, durationMs: number): void;
+}
+
+/** In what worlds differ. */
+export interface NodeHabits {
+  /** Encoded size of the entries in one MsgApp; 0 sends them one by one. */
+  readonly maxMessageBytes: number;
+  /** How often a sync takes up to `slowSyncMs` longer. */
+  readonly slowSyncChance: number;
+  readonly slowSyncMs: number;
 }
 
 export class SimNode {
@@ -54,23 +65,25 @@ export class SimNode {
   log = new MemoryLog();
   app: AppState;
   role: Role = "follower";
+  /** The term in which it leads or last led. */
+  leadTerm = 0;
   pausedUntilMs = 0;
   removed = false;
   /** Counts starts: what an earlier life began is not heard of in a later one. */
   life = 0;
   private readonly ports: NodePorts;
   private readonly checkpointEvery: number;
-  private readonly maxMessageBytes: number;
+  private readonly habits: NodeHabits;
   private saving = false;
   private checkpointing = false;
 
-  constructor(id: MemberId, initial: AppState, maxMessageBytes: number, ports: NodePorts) {
-    this.maxMessageBytes = maxMessageBytes;
+  constructor(id: MemberId, initial: AppState, habits: NodeHabits, ports: NodePorts) {
+    this.habits = habits;
     this.id = id;
     this.ports = ports;
     this.app = initial;
     this.disk = new Disk(initial);
-    this.checkpointEvery = 10 + ports.random.below(60);
+    this.checkpointEvery = 4 + ports.random.below(60);
   }
 
   get isPaused(): boolean {
@@ -103,7 +116,7 @@ export class SimNode {
       applied: app.index,
       hardState: { ...hardState, commit: Math.max(hardState.commit, app.index) },
       confState: app.confState,
-      maxMessageBytes: this.maxMessageBytes,
+      maxMessageBytes: this.habits.maxMessageBytes,
       maxInflightMessages: 8,
       maxInflightBytes: 0,
       maxUncommittedBytes: 4096,
@@ -194,7 +207,8 @@ export class SimNode {
     const place = this.disk.write(writes);
     const life = this.life;
     const mustSync = ready.mustSync || ready.snapshot !== undefined;
-    const slow = random.chance(0.02) ? random.below(1500) : 0;
+    const { slowSyncChance, slowSyncMs } = this.habits;
+    const slow = random.chance(slowSyncChance) ? random.below(slowSyncMs) : 0;
     if (mustSync && slow > 0) this.ports.slowSync(this, slow);
     timeline.after(mustSync ? 1 + random.below(12) + slow : 0, () => {
       if (this.life !== life) return;
@@ -234,6 +248,7 @@ export class SimNode {
     this.role = role;
     if (role !== "leader") return;
     const { term } = raw.status();
+    this.leadTerm = term;
     checkers.elected(term, this.id);
     checkers.leads(this.id, term, (index) => {
       if (index < this.log.firstIndex() - 1) return undefined;
@@ -276,14 +291,18 @@ export class SimNode {
         counters.add("proposal forwarded");
       } else if (message.type === MessageType.MsgSnap) {
         counters.add("snapshot sent");
-        // As the server does: what is sent is the state of now, not that of the last checkpoint.
-        const { confState, digest, index, term } = this.app;
-        const snapshot = { data: uint64Bytes(digest), metadata: { confState, index, term } };
-        this.ports.send(this.id, { ...message, snapshot });
+        this.ports.send(this.id, this.withState(message));
         continue;
       }
       this.ports.send(this.id, message);
     }
+  }
+
+  /** As the server does: what is sent is the state of now, not that of the last checkpoint. */
+  withState(message: Message): Message {
+    const { confState, digest, index, term } = this.app;
+    const snapshot = { data: uint64Bytes(digest), metadata: { confState, index, term } };
+    return { ...message, snapshot };
   }
 
   private applyAll(raw: RawNode, entries: readonly Entry[]): void {
@@ -301,6 +320,7 @@ export class SimNode {
       const wasJoint = this.app.confState.votersOutgoing.length > 0;
       this.app = { index: entry.index, term: entry.term, digest, confState };
       if (!wasJoint && confState.votersOutgoing.length > 0) this.ports.enteredJoint(this);
+      if (this.role === "leader" && entry.term < this.leadTerm) this.ports.appliedEarlier(this);
       if (wasMember && !isMember(confState, this.id)) this.leave();
     }
   }
@@ -344,7 +364,8 @@ export class SimNode {
     const { counters, random, timeline } = this.ports;
     this.checkpointing = true;
     const { app, life } = this;
-    const cutTo = Math.max(this.log.firstIndex() - 1, app.index - random.below(20));
+    const kept = random.chance(0.5) ? 0 : random.below(20);
+    const cutTo = Math.max(this.log.firstIndex() - 1, app.index - kept);
     const place = this.disk.write([{ kind: "checkpoint", app, cutTo }]);
     timeline.after(2 + random.below(30), () => {
       if (this.life !== life) return;

@@ -11,14 +11,14 @@ import {
   ConfChangeTransition,
   ConfChangeType,
   type ConfState,
-  type Message,
+  Message,
   MessageType,
 } from "#proto/gen/raft.ts";
 import type { RawNode } from "#server/raft/raw-node.ts";
 import { Checkers, Violation } from "./checkers.ts";
 import { Counters } from "./counters.ts";
 import { Timeline } from "./events.ts";
-import { type NodePorts, noConfState, proposalData, SimNode } from "./sim-node.ts";
+import { type NodeHabits, type NodePorts, noConfState, proposalData, SimNode } from "./sim-node.ts";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -54,8 +54,10 @@ export class World {
   private loss = 0;
   private doubling = 0;
   private delayMs = 5;
+  private reordering = 0.02;
   /** How likely a member that has just won an election is cut off or crashes at once. */
   private hunt = 0;
+  private readonly slowCrashChance: number;
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -73,17 +75,24 @@ export class World {
       applied: (node, data) => this.applied(node, data),
       readAnswered: (node, context, index) => this.readAnswered(node, context, index),
       elected: (node) => this.huntLeader(node),
+      appliedEarlier: (node) => this.dropLeader(node),
       enteredJoint: (node) => this.splitJoint(node),
       slowSync: (node, durationMs) => this.crashBeforeSynced(node, durationMs),
     };
-    // Some groups send entries one by one: a log that is replicated in part is then common.
-    const maxMessageBytes = [0, 64, 256][this.random.below(3)]!;
+    const slowDisks = this.random.chance(0.5);
+    this.slowCrashChance = slowDisks ? 0.1 : 0.3;
+    const habits: NodeHabits = {
+      // Some groups send entries one by one: a log that is replicated in part is then common.
+      maxMessageBytes: [0, 0, 64, 256][this.random.below(4)]!,
+      slowSyncChance: slowDisks ? 0.3 : 0.02,
+      slowSyncMs: slowDisks ? 300 : 1500,
+    };
     for (let i = 1; i <= began + spareMembers; i++) {
       const initial =
         i <= began
           ? { index: 1, term: 1, digest: 0, confState: first }
           : { index: 0, term: 0, digest: 0, confState: noConfState };
-      this.nodes.push(new SimNode(BigInt(i) as MemberId, initial, maxMessageBytes, ports));
+      this.nodes.push(new SimNode(BigInt(i) as MemberId, initial, habits, ports));
     }
     for (const node of this.nodes) if (node.id <= BigInt(began)) node.start();
   }
@@ -117,7 +126,8 @@ export class World {
     this.loss = rough ? random.below(25) / 100 : random.below(3) / 100;
     this.doubling = rough ? random.below(15) / 100 : 0.01;
     this.delayMs = rough ? 1 + random.below(150) : 1 + random.below(10);
-    this.hunt = random.chance(0.3) ? 0.8 : 0.05;
+    this.reordering = rough ? 0.1 : 0.02;
+    this.hunt = random.chance(0.5) ? 0.8 : 0.05;
     this.timeline.after(2000 + random.below(6000), () => this.changeWeather());
   }
 
@@ -140,6 +150,7 @@ export class World {
     else if (dice < 6650) this.transfer();
     else if (dice < 6750) this.reconfigure();
     else if (dice < 6760) this.pick(this.up())?.input((raw) => raw.campaign());
+    else if (dice < 6860) this.sendUnaskedState();
   }
 
   private write(): void {
@@ -254,6 +265,14 @@ export class World {
     });
   }
 
+  /** Whoever has not yet got the leader's own entries may now elect one that has neither. */
+  private dropLeader(leader: SimNode): void {
+    const { random } = this;
+    if (this.healing || !random.chance(this.hunt / 4)) return;
+    this.counters.add("leader lost before its own entries");
+    this.isolate(new Set([leader.id]), 500 + random.below(2500));
+  }
+
   /**
    * The leader acts by a joint configuration that others have not applied: now its incoming half
    * alone can hear it, so that what it commits must wait for the outgoing one.
@@ -274,7 +293,7 @@ export class World {
   /** A leader's disk takes long; what it told others by then must outlive what the disk loses. */
   private crashBeforeSynced(node: SimNode, durationMs: number): void {
     const { random, timeline } = this;
-    if (this.healing || node.role !== "leader" || !random.chance(0.3)) return;
+    if (this.healing || node.role !== "leader" || !random.chance(this.slowCrashChance)) return;
     const { life } = node;
     timeline.after(random.below(durationMs), () => {
       if (this.healing || node.life !== life) return;
@@ -307,6 +326,18 @@ export class World {
     if (leader === undefined || target === undefined) return;
     this.counters.add("leadership transfer");
     leader.input((raw) => raw.transferLeader(target as MemberId));
+  }
+
+  /** A leader may take a member for further behind than it is: its state comes in the log's way. */
+  private sendUnaskedState(): void {
+    const leader = this.leader();
+    const to = this.pick(leader?.app.confState.voters ?? []);
+    if (leader?.raw === undefined || to === undefined || to === leader.id) return;
+    const { role, term } = leader.raw.status();
+    if (role !== "leader") return;
+    this.counters.add("state sent unasked");
+    const message = { type: MessageType.MsgSnap, from: leader.id, to, term };
+    this.send(leader.id, leader.withState(Message.fromPartial(message)));
   }
 
   private reconfigure(): void {
@@ -401,8 +432,8 @@ export class World {
   private deliver(from: MemberId, to: SimNode, message: Message, isSnapshot: boolean): void {
     const { random, timeline } = this;
     let delayMs = 1 + random.below(this.delayMs) + (isSnapshot ? 20 + random.below(400) : 0);
-    if (random.chance(0.02)) {
-      delayMs += random.below(1500);
+    if (random.chance(this.reordering)) {
+      delayMs += random.below(random.chance(0.5) ? 100 : 1500);
       this.counters.add("message reordered");
     }
     const { life } = to;
@@ -420,6 +451,7 @@ export class World {
     this.loss = 0;
     this.doubling = 0;
     this.delayMs = 5;
+    this.reordering = 0;
     for (const node of this.nodes) {
       node.pausedUntilMs = 0;
       if (node.life > 0) this.restart(node);
