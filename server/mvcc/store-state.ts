@@ -15,7 +15,7 @@ export interface StoreOptions {
   readonly crc32c: (data: Uint8Array, seed?: number) => number;
   /** Resolves in a later turn of the event loop; awaited between slices of long work. */
   readonly pause: () => Promise<void>;
-  /** Bound of the cache of current records, in bytes; 256 MiB if left out. */
+  /** Bound of the cache of current records, in bytes; 64 MiB if left out. */
   readonly cacheBytes?: number;
   /** Bound of the newest records kept in memory beyond those not yet written; 4 MiB if left out. */
   readonly recentBytes?: number;
@@ -72,7 +72,7 @@ export class StoreState {
     this.backend = backend;
     this.leases = leases;
     this.options = options;
-    this.cache = new RecordCache(options.cacheBytes ?? 256 * 1024 * 1024);
+    this.cache = new RecordCache(options.cacheBytes ?? 64 * 1024 * 1024);
     this.recentBytes = options.recentBytes ?? 4 * 1024 * 1024;
     this.recent = new RecentLog(this.recentBytes, 1);
   }
