@@ -61,7 +61,10 @@ export class TransferFiles {
     }
   }
 
-  /** Keeps a received state, durable when this resolves. A second one of the same index is dropped. */
+  /**
+   * Keeps a received state, durable when this resolves; of two of one index the later. Rejects with
+   * SNAPSHOT_DAMAGED what is no state: once raft has it, what cannot be installed stops the member.
+   */
   async receive(index: number, body: AsyncIterable<Uint8Array>): Promise<void> {
     const part = path.join(this.folder, `receive-${++this.serial}.part`);
     try {
@@ -72,6 +75,7 @@ export class TransferFiles {
       } finally {
         await handle.close();
       }
+      await readThrough(part);
       await rename(part, this.receivedFile(index));
       await syncFolder(this.folder);
     } catch (error) {
@@ -124,4 +128,19 @@ export class TransferFiles {
   private async remove(file: string): Promise<void> {
     await rm(file, { recursive: true, force: true });
   }
+}
+
+/** Every page and record once, and the records that name its end. */
+async function readThrough(file: string): Promise<void> {
+  const snapshot = await openSnapshotFile(file);
+  let metaRecords = 0;
+  try {
+    for await (const [bucket] of snapshot.bolt.allRecords()) {
+      if (text(bucket) === "meta") metaRecords++;
+    }
+  } finally {
+    await snapshot.close();
+  }
+  if (metaRecords > 0) return;
+  throw new OperatingError("SNAPSHOT_DAMAGED", "a received state holds no `meta` records");
 }

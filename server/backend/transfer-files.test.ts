@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { utf8 } from "#base/bytes.ts";
+import { MemoryBackend } from "#server/backend/memory-backend.ts";
+import { TransferFiles } from "#server/backend/transfer-files.ts";
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+test("what is received is read through before it counts", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "etcd-ts-transfer-"));
+  try {
+    await mkdir(join(folder, "member"));
+    const files = new TransferFiles(folder);
+    await files.clean();
+    const backend = new MemoryBackend();
+    const batch = backend.newBatch();
+    batch.put("meta", utf8("consistent_index"), new Uint8Array(8));
+    for (let i = 0; i < 500; i++) batch.put("key", utf8(`${i}`.padStart(17)), new Uint8Array(100));
+    await backend.write(batch, { sync: false });
+    const state = await files.export(backend);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of state.body()) chunks.push(chunk);
+    await state.remove();
+    const whole = Buffer.concat(chunks);
+    const refused: readonly (readonly [string, Uint8Array])[] = [
+      ["nothing", new Uint8Array(0)],
+      ["noise", Buffer.alloc(5000, 7)],
+      ["a state cut in half", whole.subarray(0, Math.floor(whole.length / 8192) * 4096)],
+      ["zeros behind the meta pages", Buffer.concat([whole.subarray(0, 8192)], whole.length)],
+    ];
+    for (const [name, bytes] of refused) {
+      const received = files.receive(7, once(bytes));
+      await assert.rejects(received, { code: "SNAPSHOT_DAMAGED" }, name);
+    }
+    assert.deepEqual(readdirSync(join(folder, "member", "transfer")), []);
+    await files.receive(7, once(whole));
+    const filled = new MemoryBackend();
+    await files.fill(7, filled);
+    assert.equal(filled.sizeBytes(), backend.sizeBytes());
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
