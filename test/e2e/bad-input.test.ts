@@ -319,3 +319,31 @@ test("a member of another cluster is refused at the peer port", async () => {
     await serves(member!);
   });
 });
+
+test("a snapshot that is none is refused before it counts", async () => {
+  await withCluster(1, async ({ members: [member] }) => {
+    const agent = new Agent();
+    const url = member!.peerUrl;
+    const about = await ask(`${url}/members`, { method: "GET" }, Buffer.alloc(0), agent);
+    const own = BigInt(/"id":(\d+)/.exec(about.text)![1]!);
+    const confState = { voters: [own, 5n] };
+    const message = Message.fromPartial({
+      type: MessageType.MsgSnap,
+      to: own,
+      from: 5n,
+      term: 9,
+      snapshot: { metadata: { index: 1000, term: 9, confState } },
+    });
+    const bytes = Message.encode(message).finish();
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(bytes.length, 4);
+    const headers = { "x-etcd-cluster-id": about.clusterId, "x-server-version": "3.7.3" };
+    for (const database of [Buffer.alloc(0), Buffer.alloc(100_000, "no database")]) {
+      const body = Buffer.concat([head, bytes, database]);
+      const answer = await ask(`${url}/raft/snapshot`, { method: "POST", headers }, body, agent);
+      assert.equal(answer.status, 500);
+      assert.match(answer.text, /^failed to save KV snapshot \(.*is no sound snapshot/);
+    }
+    await serves(member!);
+  });
+});
