@@ -54,7 +54,15 @@ export interface ApplierPorts {
 
 export type ApplyResult = object | EtcdError;
 
+/** Commands applied, by kind. */
+export interface AppliedCounts {
+  put: number;
+  deleteRange: number;
+  txn: number;
+}
+
 export class Applier {
+  readonly counts: AppliedCounts = { put: 0, deleteRange: 0, txn: 0 };
   private readonly ports: ApplierPorts;
   /** Called when a command did not fit and no alarm stands yet. */
   onOverQuota: () => void = () => {};
@@ -107,10 +115,13 @@ export class Applier {
     const context: KvContext = { store, leases, batch, answers };
     switch (command.kind) {
       case "put":
+        this.counts.put++;
         return applyPut(context, command.payload);
       case "txn":
+        this.counts.txn++;
         return applyTxn(context, command.payload);
       case "deleteRange":
+        this.counts.deleteRange++;
         return applyDeleteRange(context, command.payload);
       case "range":
         return answers ? applyRange(context, command.payload) : nothing;

@@ -100,6 +100,7 @@ export class Member {
   readonly proposer: Proposer;
   readonly reads: ReadRounds;
   readonly leadership: Leadership;
+  readonly applier: Applier;
   readonly applyTurn: ApplyTurn;
   readonly leaseExpiry: LeaseExpiry;
   /** Called on each term in which this member leads, once its first entry is applied. */
@@ -153,7 +154,7 @@ export class Member {
         return result;
       },
     });
-    const applier = new Applier({
+    this.applier = new Applier({
       store: parts.store,
       leases: parts.lessor,
       alarms: parts.alarms,
@@ -162,10 +163,10 @@ export class Member {
       sizeBytes: () => parts.backend().sizeBytes(),
       monotonicMs: () => clock.monotonicMs(),
     });
-    applier.onOverQuota = () => this.raiseNoSpace();
+    this.applier.onOverQuota = () => this.raiseNoSpace();
     this.applyTurn = new ApplyTurn(
       {
-        applier,
+        applier: this.applier,
         store: parts.store,
         hub: parts.hub,
         pending: this.pending,
