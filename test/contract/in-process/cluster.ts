@@ -76,13 +76,12 @@ export async function startInProcessCluster(
   });
   running.start();
   const stop = async (): Promise<void> => {
-    try {
-      const up = members.filter((member) => member.isRunning);
-      await Promise.all(up.map((member) => member.kill("SIGTERM")));
-    } finally {
-      await running.stop();
-      releasePorts(clientPorts);
-    }
+    const up = members.filter((member) => member.isRunning);
+    // All of them, even if one fails: time stands still afterwards.
+    const stops = await Promise.allSettled(up.map((member) => member.kill("SIGTERM")));
+    await running.stop();
+    releasePorts(clientPorts);
+    for (const stopped of stops) if (stopped.status === "rejected") failure ??= stopped.reason;
     if (failure !== undefined) throw failure;
   };
   try {

@@ -8,6 +8,7 @@ import { channel } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 import { crc32c } from "@node-rs/crc32";
 import { assert } from "#base/assert.ts";
+import { OperatingError } from "#base/errors.ts";
 import type { ClusterId, MemberId } from "#base/ids.ts";
 import { silentLog } from "#base/log.ts";
 import { type Random, seededRandom } from "#base/random.ts";
@@ -39,6 +40,9 @@ import { LifeTimers } from "./running-time.ts";
 
 /** How long a clean stop lets calls finish, as in server/assemble.ts. */
 const drainMs = 1000;
+
+/** After this much of its time a start or a stop is taken for a hang. */
+const hangMs = 60_000;
 
 /** A disk that is always as quick as it can be. */
 const steady: Random = { uint32: () => 0, below: () => 0, chance: () => false };
@@ -113,9 +117,11 @@ export class InProcessMember implements ContractMember {
     this.running = running;
     this.lives++;
     network.join(running);
-    const { publication, api, metered } = await this.open(running);
-    await publication.publish();
-    await this.serve(running, api, metered);
+    await this.withinLimit(running, "start", async () => {
+      const { publication, api, metered } = await this.open(running);
+      await publication.publish();
+      await this.serve(running, api, metered);
+    });
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<ProcessExit> {
@@ -129,7 +135,9 @@ export class InProcessMember implements ContractMember {
       await running.close(0);
     } else {
       running.timers.life.wake();
-      for (const close of running.closers.reverse()) await close();
+      await this.withinLimit(running, "stop", async () => {
+        for (const close of running.closers.reverse()) await close();
+      });
       const left = running.timers.pending;
       this.end(running);
       assert(left.length === 0, `${this.name} has stopped and left timers: ${left.join(", ")}`);
@@ -147,6 +155,17 @@ export class InProcessMember implements ContractMember {
 
   resume(): void {
     this.running?.timers.life.wake();
+  }
+
+  private withinLimit(running: Running, what: string, work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const limit = running.timers.after(hangMs, () => {
+        reject(new OperatingError("MEMBER_HUNG", `${this.name} hangs: no ${what} in ${hangMs} ms`));
+      });
+      work()
+        .finally(() => limit.cancel())
+        .then(resolve, reject);
+    });
   }
 
   private end(running: Running): void {
@@ -262,7 +281,8 @@ export class InProcessMember implements ContractMember {
       await listeners.close(graceMs);
       accepted.unsubscribe(note);
     };
-    closers.push(() => running.close(drainMs));
+    if (timers.life.isDead) await running.close(0);
+    else closers.push(() => running.close(drainMs));
   }
 
   /** As server/storage.ts does. */
