@@ -21,7 +21,7 @@ function simulate(...options: readonly string[]): Promise<Outcome> {
   });
 }
 
-const seconds = process.env["SIM_SECONDS"] ?? "20";
+const seconds = process.env["SIM_SECONDS"] ?? "60";
 
 test(`no seed of ${seconds} seconds breaks a property of Raft, and every fault happened`, async (t) => {
   // Other seeds each day, so that time brings coverage; a failing one is printed and replays.
