@@ -1,18 +1,19 @@
 // Opens or makes what a member keeps: its folder, its state and its log; and finds out who it is.
 // A log that is there decides alone; the bootstrap flags count only where there is none, as in etcd.
 import { createHash } from "node:crypto";
-import { emptyBytes, utf8 } from "#base/bytes.ts";
+import { utf8 } from "#base/bytes.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
 import { type ClusterId, formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import { defaultWalDir, openStateFolder, type StateFolder } from "#server/backend/state-folder.ts";
 import { bootstrapMembers, type InitialMembers } from "#server/config/bootstrap.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
-import { initialCluster, initialEntries } from "#server/membership/bootstrap-ids.ts";
+import { initialCluster } from "#server/membership/bootstrap-ids.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import { adoptMembers, canJoin, wasBootstrapped } from "#server/membership/joining.ts";
 import type { Member } from "#server/membership/member-json.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
+import { beginLog, isUntouched, loadLog } from "#server/node/boot-log.ts";
 import { readApplied } from "#server/node/boot-state.ts";
 import type { PeerClient, RemoteCluster } from "#server/peer/peer-client.ts";
 import { MemoryLog } from "#server/raft/memory-log.ts";
@@ -104,27 +105,6 @@ export async function openStorage(
     markIndex: contents?.snapshot.index ?? 0,
     expected: first?.members ?? [],
   };
-}
-
-function isUntouched(contents: WalContents): boolean {
-  return contents.hardState.term === 0 && contents.entries.length === 0;
-}
-
-async function beginLog(wal: Wal, memoryLog: MemoryLog, members: readonly Member[]): Promise<void> {
-  const entries = initialEntries(members);
-  const hardState = { term: 1, vote: 0n, commit: entries.length };
-  await wal.save(hardState, entries, true);
-  memoryLog.append(entries);
-  memoryLog.setHardState(hardState);
-}
-
-function loadLog(memoryLog: MemoryLog, contents: WalContents): void {
-  const { confState, index, term } = contents.snapshot;
-  if (index > 0) {
-    memoryLog.applySnapshot({ data: emptyBytes, metadata: { confState, index, term } });
-  }
-  memoryLog.append(contents.entries);
-  memoryLog.setHardState(contents.hardState);
 }
 
 /** Who this member is at its first start, by its flags and, if it joins, by the running cluster. */

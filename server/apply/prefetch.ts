@@ -42,15 +42,6 @@ export function prefetch(
   return store.fetchWanted();
 }
 
-/** As prefetch, for the keys that the revocation of a lease will delete. */
-export function prefetchDeletions(
-  store: MvccStore,
-  keys: readonly Uint8Array[],
-): Promise<Pins> | undefined {
-  for (const key of keys) store.wantPrevious(key, noRangeEnd);
-  return store.fetchWanted();
-}
-
 const noRangeEnd = new Uint8Array(0);
 
 function wantPut(store: MvccStore, request: PutRequest): void {

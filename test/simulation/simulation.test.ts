@@ -1,25 +1,12 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Bug, type BugName, bugs, planted } from "./bugs.ts";
+import { simulate as simulateWith } from "./outcome.ts";
 
-interface Outcome {
-  readonly code: number;
-  readonly output: string;
-}
-
-function simulate(...options: readonly string[]): Promise<Outcome> {
-  const script = join(import.meta.dirname, "run.ts");
-  const args = ["--disable-warning=ExperimentalWarning", script, ...options];
-  return new Promise((resolve) => {
-    execFile(process.execPath, args, (error, stdout, stderr) => {
-      const code = typeof error?.code === "number" ? error.code : error === null ? 0 : -1;
-      resolve({ code, output: stdout + stderr });
-    });
-  });
-}
+const simulate = (...options: readonly string[]) =>
+  simulateWith(join(import.meta.dirname, "run.ts"), options);
 
 const seconds = process.env["SIM_SECONDS"] ?? "60";
 

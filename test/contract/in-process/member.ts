@@ -17,20 +17,17 @@ import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
 import { addMemberMetrics, type MeteredParts, silentMeters } from "#server/member-metrics.ts";
-import { initialEntries } from "#server/membership/bootstrap-ids.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import { NodeApi } from "#server/node/api-member.ts";
-import { readApplied } from "#server/node/boot-state.ts";
 import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
 import { openReplica } from "#server/node/replica.ts";
-import { MemoryLog } from "#server/raft/memory-log.ts";
 import { defaultLimits } from "#server/rpc/limits.ts";
 import { startClientListeners } from "#server/rpc/listeners.ts";
-import { checkJoin, finishInstall } from "#server/wal/start-up.ts";
 import type { ProcessExit } from "#test/cluster/member-process.ts";
+import { openLog } from "#test/simulation/cluster/open-log.ts";
 import { DiskImage, SlowDisk, type StateDepot } from "#test/simulation/cluster/slow-disk.ts";
 import type { VirtualTime } from "#test/simulation/cluster/virtual-time.ts";
 import type { ContractMember } from "../cluster.ts";
@@ -179,7 +176,10 @@ export class InProcessMember implements ContractMember {
     const { closers, timers } = running;
     const { life } = timers;
     const disk = new SlowDisk(this.disk, life, steady, depot);
-    const opened = await this.openLog(disk);
+    const opened = await openLog(this.disk, disk, {
+      first: this.settings.first,
+      owner: this.name,
+    });
     const meters = silentMeters();
     const peers = network.peersOf(running);
     const failed = (error: unknown): void => {
@@ -283,33 +283,5 @@ export class InProcessMember implements ContractMember {
     };
     if (timers.life.isDead) await running.close(0);
     else closers.push(() => running.close(drainMs));
-  }
-
-  /** As server/storage.ts does. */
-  private async openLog(disk: SlowDisk) {
-    const image = this.disk;
-    const finish = async (): Promise<void> => {
-      image.unfinished = undefined;
-    };
-    const found = image.wal.contents();
-    const contents = await finishInstall({ unfinished: image.unfinished, finish }, disk, found);
-    const memoryLog = new MemoryLog();
-    if (contents.hardState.term === 0 && contents.entries.length === 0) {
-      const entries = initialEntries(this.settings.first);
-      const hardState = { term: 1, vote: 0n, commit: entries.length };
-      await disk.save(hardState, entries, true);
-      memoryLog.append(entries);
-      memoryLog.setHardState(hardState);
-      return { memoryLog, markIndex: 0 };
-    }
-    const { snapshot, entries, hardState } = contents;
-    if (snapshot.index > 0) {
-      memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: { ...snapshot } });
-    }
-    memoryLog.append(entries);
-    memoryLog.setHardState(hardState);
-    const applied = await readApplied(disk.backend);
-    checkJoin(applied.index, contents, this.name);
-    return { memoryLog, markIndex: snapshot.index };
   }
 }

@@ -5,17 +5,14 @@ import type { ClusterId, MemberId } from "#base/ids.ts";
 import { silentLog } from "#base/log.ts";
 import { type Random, seededRandom } from "#base/random.ts";
 import { Message } from "#proto/gen/raft.ts";
-import { initialEntries } from "#server/membership/bootstrap-ids.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import { NodeApi } from "#server/node/api-member.ts";
-import { readApplied } from "#server/node/boot-state.ts";
 import { LeaseForwarding, type LeasePeers } from "#server/node/lease-forwarding.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
 import { openReplica, type Replica, type ReplicaSettings } from "#server/node/replica.ts";
-import { MemoryLog } from "#server/raft/memory-log.ts";
-import { checkJoin, finishInstall } from "#server/wal/start-up.ts";
+import { openLog } from "./open-log.ts";
 import { DiskImage, SlowDisk, type StateDepot } from "./slow-disk.ts";
 import { Life, type VirtualTime } from "./virtual-time.ts";
 
@@ -126,7 +123,10 @@ export class SimMember {
   private async open(life: Life): Promise<void> {
     const { depot, first, random } = this.ports;
     const disk = new SlowDisk(this.disk, life, random, depot);
-    const { memoryLog, markIndex } = await this.openLog(disk);
+    const { memoryLog, markIndex } = await openLog(this.disk, disk, {
+      first: this.ports.first,
+      owner: `member ${this.id}`,
+    });
     const replica = await openReplica({
       clusterId,
       memberId: this.id,
@@ -193,34 +193,6 @@ export class SimMember {
     replica.start();
     void publication.publish();
     this.ports.began(this);
-  }
-
-  /** As server/storage.ts does. */
-  private async openLog(disk: SlowDisk) {
-    const image = this.disk;
-    const found = image.wal.contents();
-    const finish = async (): Promise<void> => {
-      image.unfinished = undefined;
-    };
-    const contents = await finishInstall({ unfinished: image.unfinished, finish }, disk, found);
-    const memoryLog = new MemoryLog();
-    if (contents.hardState.term === 0 && contents.entries.length === 0) {
-      const entries = initialEntries(this.ports.first);
-      const hardState = { term: 1, vote: 0n, commit: entries.length };
-      await disk.save(hardState, entries, true);
-      memoryLog.append(entries);
-      memoryLog.setHardState(hardState);
-      return { memoryLog, markIndex: 0 };
-    }
-    const { snapshot, entries, hardState } = contents;
-    if (snapshot.index > 0) {
-      memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: { ...snapshot } });
-    }
-    memoryLog.append(entries);
-    memoryLog.setHardState(hardState);
-    const applied = await readApplied(disk.backend);
-    checkJoin(applied.index, contents, `member ${this.id}`);
-    return { memoryLog, markIndex: snapshot.index };
   }
 }
 
