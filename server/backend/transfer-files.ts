@@ -8,16 +8,19 @@ import { OperatingError } from "#base/errors.ts";
 import { type Bucket, etcdBuckets } from "#base/state-batch.ts";
 import { openSnapshotFile, writeSnapshotFile } from "#server/backend/bbolt/snapshot-file.ts";
 import { diskError, makeFolder, syncFolder } from "#server/backend/folder.ts";
-import type { Backend } from "#server/mvcc/backend.ts";
+import type { Backend, StateRecord } from "#server/mvcc/backend.ts";
 
 const chunkBytes = 256 * 1024;
 const batchBytes = 1 << 20;
 
-/** The `meta` records of a state, by name. */
-export type MetaRecords = ReadonlyMap<string, Uint8Array>;
+/** What a sender says about a state beside sending it. */
+const toldBuckets = ["meta", "members", "members_removed", "cluster"] as const;
+
+/** Records of the buckets `meta`, `members`, `members_removed` and `cluster`. */
+export type ToldRecords = Readonly<Record<(typeof toldBuckets)[number], readonly StateRecord[]>>;
 
 export interface ExportedState {
-  readonly meta: MetaRecords;
+  readonly records: ToldRecords;
   /** The file's bytes, from the start; once. */
   body(): AsyncIterable<Uint8Array>;
   remove(): Promise<void>;
@@ -51,10 +54,10 @@ export class TransferFiles {
     const file = path.join(this.folder, `send-${++this.serial}.db`);
     try {
       await writeSnapshotFile(backend.scanAll(), file, { withDigest: false });
-      const meta = await this.readMeta(file);
+      const records = await readTold(file);
       const body = (): AsyncIterable<Uint8Array> =>
         createReadStream(file, { highWaterMark: chunkBytes });
-      return { meta, body, remove: () => this.remove(file) };
+      return { records, body, remove: () => this.remove(file) };
     } catch (error) {
       await this.remove(file);
       throw error;
@@ -112,21 +115,29 @@ export class TransferFiles {
     return path.join(this.folder, `${index.toString(16).padStart(16, "0")}.db`);
   }
 
-  private async readMeta(file: string): Promise<MetaRecords> {
-    const snapshot = await openSnapshotFile(file);
-    try {
-      const meta = new Map<string, Uint8Array>();
-      for await (const [key, value] of snapshot.bolt.records(utf8("meta"))) {
-        meta.set(text(key), Uint8Array.from(value));
-      }
-      return meta;
-    } finally {
-      await snapshot.close();
-    }
-  }
-
   private async remove(file: string): Promise<void> {
     await rm(file, { recursive: true, force: true });
+  }
+}
+
+async function readTold(file: string): Promise<ToldRecords> {
+  const snapshot = await openSnapshotFile(file);
+  try {
+    const bucket = async (name: string): Promise<StateRecord[]> => {
+      const records: StateRecord[] = [];
+      for await (const [key, value] of snapshot.bolt.records(utf8(name))) {
+        records.push([Uint8Array.from(key), Uint8Array.from(value)]);
+      }
+      return records;
+    };
+    return {
+      meta: await bucket("meta"),
+      members: await bucket("members"),
+      members_removed: await bucket("members_removed"),
+      cluster: await bucket("cluster"),
+    };
+  } finally {
+    await snapshot.close();
   }
 }
 

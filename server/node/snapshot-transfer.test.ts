@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { uint64Bytes } from "#base/bytes.ts";
+import { text, uint64Bytes, utf8 } from "#base/bytes.ts";
 import { silentLog } from "#base/log.ts";
 import { Message, MessageType, type Snapshot } from "#proto/gen/raft.ts";
 import { MemoryBackend } from "#server/backend/memory-backend.ts";
@@ -21,6 +21,7 @@ function message(index: number): Message {
 class Rig {
   readonly steps: string[] = [];
   applied = 50;
+  data = "";
   exportFails = false;
   removeFails = false;
   holdSends = false;
@@ -31,11 +32,16 @@ class Rig {
       export: async () => {
         if (this.exportFails) throw new Error("no room");
         return {
-          meta: new Map([
-            ["consistent_index", uint64Bytes(77)],
-            ["term", uint64Bytes(3)],
-            ["confState", encodeConfState(confState)],
-          ]),
+          records: {
+            meta: [
+              [utf8("consistent_index"), uint64Bytes(77)],
+              [utf8("term"), uint64Bytes(3)],
+              [utf8("confState"), encodeConfState(confState)],
+            ],
+            members: [[utf8("2"), utf8('{"id":2,"peerURLs":["http://b:2380"]}')]],
+            members_removed: [],
+            cluster: [[utf8("clusterVersion"), utf8("3.5.0")]],
+          },
           body: async function* () {},
           remove: async () => {
             if (this.removeFails) throw new Error("cannot be removed");
@@ -50,6 +56,7 @@ class Rig {
     backend: () => new MemoryBackend(),
     appliedIndex: () => this.applied,
     sendSnapshot: async (sent) => {
+      this.data = text(sent.snapshot!.data);
       this.steps.push(`sent ${sent.snapshot?.metadata?.index}`);
       if (this.holdSends) await new Promise<void>((resolve) => (this.release = resolve));
     },
@@ -73,6 +80,11 @@ test("what is sent is the state of now, and its own records say so", async () =>
   const rig = new Rig();
   assert.deepEqual(await rig.send(), ["sent 77", "removed"]);
   assert.equal(rig.transfer.isSending, false);
+  const { Root } = JSON.parse(rig.data);
+  const { members, version } = Root.Children[0].Children;
+  assert.equal(version.Value, "3.5.0");
+  const told = members.Children["2"].Children["raftAttributes"].Value;
+  assert.equal(told, '{"peerURLs":["http://b:2380"]}', "what etcd 3.5 and 3.6 parse");
 });
 
 test("raft hears of each send once, whatever fails", async () => {

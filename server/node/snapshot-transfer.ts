@@ -2,12 +2,14 @@
 // now: what is sent is read from one consistent view, and its own records say which entry it ends
 // with. A received state is durable before raft hears of it, and replaces state and log in steps that
 // a start can finish or undo (server/backend/state-folder.ts).
+import { text } from "#base/bytes.ts";
 import { errorText } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { ConfState, Message, Snapshot } from "#proto/gen/raft.ts";
 import { decodeConfState } from "#server/membership/conf-state-json.ts";
-import type { Backend } from "#server/mvcc/backend.ts";
+import { storeJson } from "#server/membership/store-json.ts";
+import type { Backend, StateRecord } from "#server/mvcc/backend.ts";
 import type { SnapshotMark } from "#server/wal/wal.ts";
 
 /** Sends under way at once, each with a copy on the disk; more wait for raft to ask again. */
@@ -16,7 +18,10 @@ const maxSends = 4;
 /** Files of states; server/backend/transfer-files is one. */
 export interface StateFiles {
   export(backend: Backend): Promise<{
-    readonly meta: ReadonlyMap<string, Uint8Array>;
+    /** Of the buckets that tell which state it is. */
+    readonly records: Readonly<
+      Record<"meta" | "members" | "members_removed" | "cluster", readonly StateRecord[]>
+    >;
     body(): AsyncIterable<Uint8Array>;
     remove(): Promise<void>;
   }>;
@@ -73,9 +78,11 @@ export class SnapshotTransfer {
     try {
       const state = await files.export(this.ports.backend());
       try {
-        const metadata = metadataOf(state.meta);
+        const { cluster, members, members_removed: membersRemoved, meta } = state.records;
+        const metadata = metadataOf(new Map(meta.map(([key, value]) => [text(key), value])));
         log.info({ to, index: metadata.index }, "sending a state to a member that fell behind");
-        const snapshot = { data: new Uint8Array(0), metadata };
+        const data = storeJson({ members, membersRemoved, cluster });
+        const snapshot = { data, metadata };
         told = true;
         await sendSnapshot({ ...message, snapshot }, state.body());
       } finally {

@@ -4,7 +4,13 @@ import type { Random } from "#base/random.ts";
 import type { Bucket } from "#base/state-batch.ts";
 import type { Entry, HardState } from "#proto/gen/raft.ts";
 import { MemoryBackend } from "#server/backend/memory-backend.ts";
-import type { AllBucketsView, Backend, StateView, WritableBatch } from "#server/mvcc/backend.ts";
+import type {
+  AllBucketsView,
+  Backend,
+  StateRecord,
+  StateView,
+  WritableBatch,
+} from "#server/mvcc/backend.ts";
 import type { ReplaceableState } from "#server/node/replica.ts";
 import type { StateFiles } from "#server/node/snapshot-transfer.ts";
 import { MemoryWal } from "#server/wal/memory-wal.ts";
@@ -154,13 +160,16 @@ export class SlowDisk implements ReplaceableState, Wal, StateFiles {
       rows.push(...page);
     }
     await view.close();
-    const meta = new Map<string, Uint8Array>();
-    for (const [bucket, key, value] of rows) {
-      if (bucket === "meta") meta.set(Buffer.from(key).toString(), value);
-    }
+    const of = (wanted: Bucket): StateRecord[] =>
+      rows.filter(([bucket]) => bucket === wanted).map(([, key, value]) => [key, value]);
     const bytes = this.depot.put(rows);
     return {
-      meta,
+      records: {
+        meta: of("meta"),
+        members: of("members"),
+        members_removed: of("members_removed"),
+        cluster: of("cluster"),
+      },
       body: async function* () {
         yield bytes;
       },
