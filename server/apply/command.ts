@@ -40,6 +40,7 @@ import {
   DowngradeInfoSetRequest,
 } from "#proto/gen/membership.ts";
 import { BinaryReader, BinaryWriter, WireError } from "#proto/wire.ts";
+import { decodeV2Request, isV2Method, meaningOf } from "#server/apply/v2-request.ts";
 
 interface Codec<T> {
   encode(message: T, writer: BinaryWriter): BinaryWriter;
@@ -81,6 +82,7 @@ const payloads = {
 } as const;
 
 const headerField = 100;
+const v2Field = 2;
 const lengthDelimited = 2;
 
 export type CommandKind = keyof typeof payloads;
@@ -141,7 +143,7 @@ export function encodeCommand<K extends CommandKind>(
 /**
  * Reads entry data. Undefined for a command without a payload this version knows: such an entry
  * comes from a newer member and must not be skipped silently, so the caller stops. Throws WireError
- * on malformed bytes. Payload bytes alias `data`.
+ * on malformed bytes, V2_REQUEST for v2 data. Payload bytes alias `data`.
  */
 export function decodeCommand(data: Uint8Array): Command | undefined {
   const reader = new BinaryReader(data);
@@ -155,6 +157,10 @@ export function decodeCommand(data: Uint8Array): Command | undefined {
     if (field === 1 && (tag & 7) === 0) {
       legacyId = reader.uint64();
       continue;
+    }
+    if (field === v2Field && (tag & 7) === lengthDelimited) {
+      const bytes = reader.bytes();
+      return decodeV2Command(isV2Method(bytes) ? data : bytes);
     }
     const found = kindByField.get(field);
     if (field !== headerField && found === undefined) {
@@ -176,4 +182,11 @@ export function decodeCommand(data: Uint8Array): Command | undefined {
   if (kind === undefined) return undefined;
   if (header.id === 0n && legacyId !== 0n) header = { ...header, id: legacyId };
   return { header, kind, payload } as Command;
+}
+
+/** A command that members of etcd 3.4 and 3.5 write as a request of the v2 API. */
+function decodeV2Command(data: Uint8Array): Command {
+  const request = decodeV2Request(data);
+  const header = { id: request.id, username: "", authRevision: 0 };
+  return { header, ...meaningOf(request) } as Command;
 }

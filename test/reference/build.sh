@@ -3,17 +3,19 @@
 # and prints that folder as the only line on stdout. About two minutes when cold, at once afterwards.
 #
 #   ETCD_REFERENCE_DIR      a folder that already holds the binaries; printed as it is, nothing is built
-#   ETCD_REFERENCE_VERSION  another version than v3.7.3
+#   ETCD_REFERENCE_VERSION  another version than v3.7.3; it comes without the benchmark tool, and
+#                           ETCD_REFERENCE_DIR does not stand for it
 #   XDG_CACHE_HOME          where caches live, ~/.cache if unset
 #
 # Exit codes: 3 if the tools to build it are missing, 1 if the build fails; the reason is on stderr.
 set -euo pipefail
 
-version=${ETCD_REFERENCE_VERSION:-v3.7.3}
+main_version=v3.7.3
+version=${ETCD_REFERENCE_VERSION:-$main_version}
 # The module of the benchmark tool has no usable 3.7 release; it only makes load, so its version is free.
 benchmark_version=v3.6.8
 
-if [ -n "${ETCD_REFERENCE_DIR:-}" ]; then
+if [ -n "${ETCD_REFERENCE_DIR:-}" ] && [ "$version" = "$main_version" ]; then
   for name in etcd etcdctl; do
     [ -x "$ETCD_REFERENCE_DIR/$name" ] || { echo "ETCD_REFERENCE_DIR has no $name: $ETCD_REFERENCE_DIR" >&2; exit 3; }
   done
@@ -48,6 +50,7 @@ mkdir -p "$work/bin"
 build etcd "go.etcd.io/etcd/server/v3@$version" go.etcd.io/etcd/server/v3
 build etcdctl "go.etcd.io/etcd/etcdctl/v3@$version" go.etcd.io/etcd/etcdctl/v3
 build etcdutl "go.etcd.io/etcd/etcdutl/v3@$version" go.etcd.io/etcd/etcdutl/v3
-build benchmark "go.etcd.io/etcd/v3@$benchmark_version" go.etcd.io/etcd/v3/tools/benchmark
+[ "$version" != "$main_version" ] ||
+  build benchmark "go.etcd.io/etcd/v3@$benchmark_version" go.etcd.io/etcd/v3/tools/benchmark
 touch "$out/complete"
 echo "$out"
