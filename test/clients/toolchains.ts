@@ -1,5 +1,6 @@
 // Builds what tests need from other languages: the reference etcd and the client programs. Minutes
 // when cold, seconds when cached: `npm run test:toolchains`.
+import { referenceReleases } from "#test/cluster/launchers.ts";
 import { locateReference } from "#test/reference/reference.ts";
 import { build, missingTools, programs } from "./programs.ts";
 
@@ -9,12 +10,16 @@ function seconds(since: number): string {
 
 let failures = 0;
 const started = Date.now();
-const reference = await locateReference();
-if (typeof reference === "string") {
-  failures++;
-  console.log(`FAIL reference: ${reference}`);
-} else {
-  console.log(`ok reference (${seconds(started)})`);
+for (const release of [undefined, ...Object.values(referenceReleases)]) {
+  const begun = Date.now();
+  const reference = await locateReference(release);
+  const name = release === undefined ? "reference" : `reference ${release}`;
+  if (typeof reference === "string") {
+    failures++;
+    console.log(`FAIL ${name}: ${reference}`);
+  } else {
+    console.log(`ok ${name} (${seconds(begun)})`);
+  }
 }
 for (const program of programs) {
   const begun = Date.now();

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert } from "#base/assert.ts";
-import { type Launcher, launcherOf, type RunnerName } from "./launchers.ts";
+import { type Launcher, launcherOf, type MemberKind, type RunnerName } from "./launchers.ts";
 import { MemberProcess, type ProcessExit } from "./member-process.ts";
 import { releasePorts, reservePorts } from "./ports.ts";
 
@@ -45,7 +45,7 @@ export interface Cluster extends AsyncDisposable {
    * Makes another member beside those of `present`, which are all that the cluster has by then. It
    * joins when it is started; add its peer URL to the cluster before.
    */
-  newMember(runner: RunnerName, present: readonly ClusterMember[]): Promise<ClusterMember>;
+  newMember(kind: MemberKind, present: readonly ClusterMember[]): Promise<ClusterMember>;
   /** host:port of every member. */
   endpoints(): string[];
   /** Ends all members and removes their data. */
@@ -57,7 +57,7 @@ export interface ClusterOptions {
   readonly runner: RunnerName;
   readonly size: number;
   /** Whose server each member is, where they differ; as many as `size`. */
-  readonly runners?: readonly RunnerName[];
+  readonly runners?: readonly MemberKind[];
   /** More flags, given to every member. */
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -151,8 +151,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), `etcd-ts-${options.runner}-`));
   const prepared: MemberOptions[] = [];
   const members: ProcessMember[] = [];
-  const make = async (runner: RunnerName): Promise<void> => {
-    const launcher = await launcherOf(runner);
+  const make = async (kind: MemberKind): Promise<void> => {
+    const launcher = await launcherOf(kind);
     const [clientPort, peerPort] = await reservePorts(2);
     ports.push(clientPort!, peerPort!);
     const name = `m${members.length + 1}`;
@@ -203,8 +203,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return {
     runner: options.runner,
     members,
-    newMember: async (runner, present) => {
-      await make(runner);
+    newMember: async (kind, present) => {
+      await make(kind);
       const fresh = members.at(-1)!;
       configure(members.length - 1, "existing", [...present, fresh]);
       return fresh;

@@ -7,6 +7,15 @@ import type { ProcessCommand } from "./member-process.ts";
 /** Whose servers a suite runs against. */
 export type RunnerName = "ours" | "reference";
 
+/** Whose server one member of a cluster is: also the reference of the release lines before. */
+export type MemberKind = RunnerName | "reference-3.6" | "reference-3.5";
+
+/** The releases that those kinds stand for; the newest of each line. */
+export const referenceReleases: Readonly<Partial<Record<MemberKind, string>>> = {
+  "reference-3.6": "v3.6.16",
+  "reference-3.5": "v3.5.35",
+};
+
 /** Makes the command line of one member. */
 export interface Launcher {
   command(flags: readonly string[], env: NodeJS.ProcessEnv): ProcessCommand;
@@ -23,11 +32,11 @@ export function runnerFromEnvironment(): RunnerName {
   return name;
 }
 
-/** The launcher of a runner; builds the reference if it is not there yet. */
-export async function launcherOf(runner: RunnerName): Promise<Launcher> {
+/** The launcher of a kind of member; builds the reference if it is not there yet. */
+export async function launcherOf(kind: MemberKind): Promise<Launcher> {
   let file = join(root, "bin", "etcd");
-  if (runner === "reference") {
-    const reference = await locateReference();
+  if (kind !== "ours") {
+    const reference = await locateReference(referenceReleases[kind]);
     if (typeof reference === "string") throw new OperatingError("NO_REFERENCE", reference);
     file = reference.etcd;
   }

@@ -19,12 +19,25 @@ export interface Reference {
 }
 
 const buildScript = fileURLToPath(new URL("./build.sh", import.meta.url));
-let located: Promise<Reference | string> | undefined;
+const located = new Map<string, Promise<Reference | string>>();
 
-/** The reference's binaries, built on first use (minutes), or one line that says why there are none. */
-export function locateReference(): Promise<Reference | string> {
-  located ??= new Promise((resolve) => {
-    execFile("bash", [buildScript], { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+/**
+ * The binaries of a release such as `v3.6.16`, by default the one that everything is compared with;
+ * built on first use (minutes). Or one line that says why there are none.
+ */
+export function locateReference(release = ""): Promise<Reference | string> {
+  let found = located.get(release);
+  if (found === undefined) {
+    found = locate(release);
+    located.set(release, found);
+  }
+  return found;
+}
+
+function locate(release: string): Promise<Reference | string> {
+  const env = release === "" ? process.env : { ...process.env, ETCD_REFERENCE_VERSION: release };
+  return new Promise((resolve) => {
+    execFile("bash", [buildScript], { maxBuffer: 1 << 20, env }, (error, stdout, stderr) => {
       const folder = stdout.trim();
       if (error !== null || folder === "") {
         const reason = stderr.trim().split("\n").at(-1) || error?.message || "no folder printed";
@@ -41,7 +54,6 @@ export function locateReference(): Promise<Reference | string> {
       });
     });
   });
-  return located;
 }
 
 /**
