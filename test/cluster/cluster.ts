@@ -60,7 +60,13 @@ export interface ClusterOptions {
   readonly runners?: readonly MemberKind[];
   /** More flags, given to every member. */
   readonly flags?: readonly string[];
+  /** More flags for the members of one kind. */
+  readonly kindFlags?: Readonly<Partial<Record<MemberKind, readonly string[]>>>;
   readonly env?: NodeJS.ProcessEnv;
+  /** More environment of one member, by its name. */
+  readonly memberEnv?: (name: string) => NodeJS.ProcessEnv;
+  /** Puts something before a member's peer port; answers the port that the member advertises. */
+  readonly peerFront?: (peerPort: number) => Promise<number>;
   /** Holds the members' folders; removed at the end like the temporary one that is made otherwise. */
   readonly folder?: string;
   /** Keep the folders after `stop`, to look at them. */
@@ -72,6 +78,7 @@ interface MemberOptions {
   readonly dataDir: string;
   readonly clientPort: number;
   readonly peerPort: number;
+  readonly kind: MemberKind;
   readonly launcher: Launcher;
   readonly env: NodeJS.ProcessEnv;
   flags: readonly string[];
@@ -92,7 +99,7 @@ class ProcessMember implements ClusterMember {
     this.dataDir = options.dataDir;
     this.endpoint = `127.0.0.1:${options.clientPort}`;
     this.clientUrl = `http://${this.endpoint}`;
-    this.peerUrl = `http://127.0.0.1:${options.peerPort}`;
+    this.peerUrl = `http://127.0.0.1:${options.advertisedPeerPort}`;
   }
 
   get isRunning(): boolean {
@@ -161,6 +168,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       dataDir: join(folder, name),
       clientPort: clientPort!,
       peerPort: peerPort!,
+      kind,
       launcher,
       env: { ...process.env, ...options.env },
       flags: [],
@@ -179,12 +187,13 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       `--data-dir=${member.dataDir}`,
       `--listen-client-urls=${member.clientUrl}`,
       `--advertise-client-urls=${member.clientUrl}`,
-      `--listen-peer-urls=${member.peerUrl}`,
+      `--listen-peer-urls=http://127.0.0.1:${prepared[at]!.peerPort}`,
       `--initial-advertise-peer-urls=${member.peerUrl}`,
       `--initial-cluster=${initialCluster}`,
       "--initial-cluster-token=etcd-ts-test",
       `--initial-cluster-state=${state}`,
       ...(options.flags ?? []),
+      ...(options.kindFlags?.[prepared[at]!.kind] ?? []),
     ];
   };
   const stop = async (): Promise<void> => {
@@ -208,6 +217,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       const fresh = members.at(-1)!;
       configure(members.length - 1, "existing", [...present, fresh]);
       return fresh;
+    },
+    replace: (member, present) => {
+      assert(!member.isRunning, `${member.name} still runs`);
+      rmSync(member.dataDir, { recursive: true, force: true });
+      configure(
+        members.findIndex((one) => one === member),
+        "existing",
+        present,
+      );
     },
     endpoints: () => members.map((member) => member.endpoint),
     stop,

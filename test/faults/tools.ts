@@ -1,5 +1,5 @@
-// What the fault tests build for themselves: the checker (Go) and the disk that forgets (C). Both go
-// into a cache folder, named by their sources, so that a changed source is built anew.
+// What the fault tests build for themselves: the checker (Go) and the libraries that members preload
+// (C). They go into a cache folder, named by their sources, so that a changed source is built anew.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
@@ -48,19 +48,29 @@ export function checkerBinary(): Promise<string> {
   return goBinary("checker", join(import.meta.dirname, "checker"));
 }
 
-/** The library to preload; needs cc when it is not built yet. */
-export function forgetLibrary(): Promise<string> {
-  const folder = join(import.meta.dirname, "forget");
-  return built(`${cached("forget", folder)}.so`, folder, (out) => [
+/** A library to preload, from the one C file of its folder; needs cc when it is not built yet. */
+function preloadLibrary(name: string): Promise<string> {
+  const folder = join(import.meta.dirname, name);
+  return built(`${cached(name, folder)}.so`, folder, (out) => [
     "cc",
     "-O2",
     "-shared",
     "-fPIC",
     "-o",
     out,
-    "forget.c",
+    `${name}.c`,
     "-ldl",
   ]);
+}
+
+/** The disk that forgets. */
+export function forgetLibrary(): Promise<string> {
+  return preloadLibrary("forget");
+}
+
+/** The machine with a slow or full disk and a clock that jumps. */
+export function hostileLibrary(): Promise<string> {
+  return preloadLibrary("hostile");
 }
 
 /** What the checker says of a history. */

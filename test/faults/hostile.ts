@@ -1,0 +1,78 @@
+// A member's machine made hostile while it runs: hostile/hostile.c, preloaded into the member, reads
+// from a shared page how slow or full its disk and how wrong its wall clock shall be.
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { hostileLibrary } from "./tools.ts";
+
+/** What is wrong with the machine; all that is not named is in order. */
+export interface Hostility {
+  /** Added to the wall clock. */
+  readonly wallOffsetMs?: number;
+  /** How much longer a sync takes. */
+  readonly syncDelayMs?: number;
+  /** How much longer a write takes. */
+  readonly writeDelayMs?: number;
+  /** Bytes that can still be written before the disk is full. */
+  readonly roomBytes?: number;
+}
+
+// The layout of hostile.c's struct control: six little-endian 64-bit numbers.
+const controlBytes = 48;
+const wishBytes = 32;
+const refusedAt = 32;
+const delayedAt = 40;
+
+/** The machine of one member. */
+export class HostileMachine {
+  private readonly file: number;
+  private readonly path: string;
+  private readonly root: string;
+
+  /** `path` is the shared page, made here; `root` is where the member's files are. */
+  constructor(path: string, root: string) {
+    this.path = path;
+    this.root = root;
+    this.file = openSync(path, "w+");
+    writeSync(this.file, Buffer.alloc(controlBytes), 0, controlBytes, 0);
+    this.set({});
+  }
+
+  /** From now on the machine is like this. */
+  set(hostility: Hostility): void {
+    const { wallOffsetMs = 0, syncDelayMs = 0, writeDelayMs = 0, roomBytes = -1 } = hostility;
+    const wish = Buffer.alloc(wishBytes);
+    wish.writeBigInt64LE(BigInt(wallOffsetMs) * 1_000_000n, 0);
+    wish.writeBigInt64LE(BigInt(syncDelayMs) * 1_000n, 8);
+    wish.writeBigInt64LE(BigInt(writeDelayMs) * 1_000n, 16);
+    wish.writeBigInt64LE(BigInt(roomBytes), 24);
+    writeSync(this.file, wish, 0, wishBytes, 0);
+  }
+
+  /** Writes that found no room, ever. */
+  get refused(): number {
+    return this.counter(refusedAt);
+  }
+
+  /** Writes and syncs that were made to wait, ever. */
+  get delayed(): number {
+    return this.counter(delayedAt);
+  }
+
+  /** Environment of the member; `preload` are other libraries that it shall load as well. */
+  async environment(preload: readonly string[] = []): Promise<NodeJS.ProcessEnv> {
+    return {
+      LD_PRELOAD: [...preload, await hostileLibrary()].join(":"),
+      HOSTILE_CONTROL: this.path,
+      HOSTILE_ROOT: this.root,
+    };
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+
+  private counter(at: number): number {
+    const bytes = Buffer.alloc(8);
+    readSync(this.file, bytes, 0, bytes.length, at);
+    return Number(bytes.readBigInt64LE(0));
+  }
+}
