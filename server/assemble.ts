@@ -17,6 +17,7 @@ import { NodeApi } from "#server/node/api-member.ts";
 import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
+import { Reconfiguration } from "#server/node/reconfiguration.ts";
 import { openReplica, type Replica } from "#server/node/replica.ts";
 import { PeerClient } from "#server/peer/peer-client.ts";
 import { peerRequestHandler } from "#server/peer/peer-server.ts";
@@ -26,6 +27,7 @@ import { startPeerListeners } from "#server/peer-listeners.ts";
 import { defaultLimits } from "#server/rpc/limits.ts";
 import { startClientListeners } from "#server/rpc/listeners.ts";
 import { ServiceRegistry } from "#server/rpc/service-registry.ts";
+import { sha1 } from "#server/sha1.ts";
 import { markState, openStorage } from "#server/storage.ts";
 
 /** What the process lends to a member. */
@@ -146,6 +148,12 @@ async function start(
   const { hub, members } = member.parts;
   closers.push(stopReplica);
 
+  const reconfiguration = new Reconfiguration({
+    member,
+    peers: peerClient,
+    sha1,
+    isStrict: config.strictReconfigCheck,
+  });
   const api = new NodeApi(
     member,
     new LeaseForwarding({
@@ -154,6 +162,7 @@ async function start(
       requestTimeoutMs: config.requestTimeoutMs,
       leaderUrls: () => members.get(member.leadership.leader)?.peerUrls ?? [],
     }),
+    reconfiguration,
   );
   services = new PeerServices(member, api, {
     receive: (message, body) => transfer.receive(message, body),

@@ -1,6 +1,5 @@
 // Opens or makes what a member keeps: its folder, its state and its log; and finds out who it is.
 // A log that is there decides alone; the bootstrap flags count only where there is none, as in etcd.
-import { createHash } from "node:crypto";
 import { utf8 } from "#base/bytes.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
 import { type ClusterId, formatId, type MemberId } from "#base/ids.ts";
@@ -17,6 +16,7 @@ import { beginLog, isUntouched, loadLog } from "#server/node/boot-log.ts";
 import { readApplied } from "#server/node/boot-state.ts";
 import type { PeerClient, RemoteCluster } from "#server/peer/peer-client.ts";
 import { MemoryLog } from "#server/raft/memory-log.ts";
+import { sha1 } from "#server/sha1.ts";
 import { openWal, walExists } from "#server/wal/rocks-wal.ts";
 import { checkJoin, finishInstall } from "#server/wal/start-up.ts";
 import { type Wal, type WalContents, zeroMark } from "#server/wal/wal.ts";
@@ -56,8 +56,6 @@ interface FirstStart extends Identity {
   /** False for a member that joins: its log begins empty. */
   readonly bootstraps: boolean;
 }
-
-const sha1 = (bytes: Uint8Array): Uint8Array => createHash("sha1").update(bytes).digest();
 
 /** Rejects with OperatingError: what is wrong with folder, log, flags or the cluster to join. */
 export async function openStorage(

@@ -60,6 +60,11 @@ const alsoMayImport: readonly {
     folders: ["server"],
     why: "etcdutl opens data folders of members that do not run",
   },
+  {
+    file: /^server\/api\/cluster\.ts$/,
+    folders: ["server/config"],
+    why: "the peer URLs in a request are judged as those of a flag",
+  },
 ];
 
 /** Ports between parts of the server, which any of them may name. */

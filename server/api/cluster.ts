@@ -1,6 +1,18 @@
 // etcdserverpb.Cluster. Headers of its answers carry no revision.
-import { EtcdError, grpcCode } from "#proto/errors.ts";
-import { MemberListRequest, MemberListResponse } from "#proto/gen/cluster.ts";
+import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
+import {
+  MemberAddRequest,
+  MemberAddResponse,
+  MemberListRequest,
+  MemberListResponse,
+  MemberPromoteRequest,
+  MemberPromoteResponse,
+  MemberRemoveRequest,
+  MemberRemoveResponse,
+  MemberUpdateRequest,
+  MemberUpdateResponse,
+} from "#proto/gen/cluster.ts";
+import { parseEndpoint } from "#server/config/urls.ts";
 import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
 import { encodeAnswer, type ServiceContext } from "./kv.ts";
 import { type MethodGate, singleRequest } from "./method-gate.ts";
@@ -10,6 +22,7 @@ const service = "/etcdserverpb.Cluster/";
 /** The methods of the Cluster service. */
 export function clusterMethods(context: ServiceContext): SingleRequestMethod[] {
   const { member, gate, headers } = context;
+  const { reconfiguration } = member;
   return [
     singleRequest(gate, {
       path: `${service}MemberList`,
@@ -20,10 +33,50 @@ export function clusterMethods(context: ServiceContext): SingleRequestMethod[] {
         return encodeAnswer(headers, MemberListResponse, response, 0);
       },
     }),
-    ...["MemberAdd", "MemberRemove", "MemberUpdate", "MemberPromote"].map((name) =>
-      notYet(gate, service, name),
-    ),
+    singleRequest(gate, {
+      path: `${service}MemberAdd`,
+      decode: (bytes) => MemberAddRequest.decode(bytes),
+      async run({ peerURLs, isLearner }) {
+        const added = await reconfiguration.add(peerUrlsOf(peerURLs), isLearner);
+        return encodeAnswer(headers, MemberAddResponse, { header: undefined, ...added }, 0);
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}MemberRemove`,
+      decode: (bytes) => MemberRemoveRequest.decode(bytes),
+      async run({ ID }) {
+        const members = await reconfiguration.remove(ID);
+        return encodeAnswer(headers, MemberRemoveResponse, { header: undefined, members }, 0);
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}MemberUpdate`,
+      decode: (bytes) => MemberUpdateRequest.decode(bytes),
+      async run({ ID, peerURLs }) {
+        const members = await reconfiguration.update(ID, peerURLs);
+        return encodeAnswer(headers, MemberUpdateResponse, { header: undefined, members }, 0);
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}MemberPromote`,
+      decode: (bytes) => MemberPromoteRequest.decode(bytes),
+      async run({ ID }, responder) {
+        const members = await reconfiguration.promote(ID, responder.metadata("token"));
+        return encodeAnswer(headers, MemberPromoteResponse, { header: undefined, members }, 0);
+      },
+    }),
   ];
+}
+
+/** The peer URLs of a member to be, as etcd prints them. Throws memberBadUrls. */
+function peerUrlsOf(given: readonly string[]): string[] {
+  const urls = given.map((url) => {
+    const endpoint = parseEndpoint(url);
+    if (typeof endpoint === "string") throw etcdError("memberBadUrls");
+    return endpoint.text;
+  });
+  if (urls.length === 0) throw etcdError("memberBadUrls");
+  return urls;
 }
 
 /** A method that this version knows and does not serve; it says so. */

@@ -6,6 +6,7 @@ import {
   DefragmentRequest,
   HashKVRequest,
   HashKVResponse,
+  MoveLeaderRequest,
   StatusRequest,
   StatusResponse,
 } from "#proto/gen/maintenance.ts";
@@ -54,6 +55,15 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
         return emptyBytes;
       },
     }),
-    ...["Hash", "Snapshot", "MoveLeader", "Downgrade"].map((name) => notYet(gate, service, name)),
+    singleRequest(gate, {
+      path: `${service}MoveLeader`,
+      decode: (bytes) => MoveLeaderRequest.decode(bytes),
+      async run({ targetID }) {
+        await member.moveLeader(targetID);
+        // As in etcd, without a header.
+        return emptyBytes;
+      },
+    }),
+    ...["Hash", "Snapshot", "Downgrade"].map((name) => notYet(gate, service, name)),
   ];
 }

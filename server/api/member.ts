@@ -52,7 +52,27 @@ export interface WatchSession {
   close(): void;
 }
 
+/** A member that was added, and all members with it. */
+export interface AddedMember {
+  readonly member: MemberInfo;
+  readonly members: MemberInfo[];
+}
+
+/**
+ * Changes of membership; each resolves with all members after it, once it is applied here. Rejects
+ * with EtcdError, and nothing is changed then: what the strict check or apply refused, or timeouts.
+ */
+export interface ClusterReconfiguration {
+  /** `peerUrls` were validated, and there is at least one. */
+  add(peerUrls: readonly string[], isLearner: boolean): Promise<AddedMember>;
+  remove(id: MemberId): Promise<MemberInfo[]>;
+  update(id: MemberId, peerUrls: readonly string[]): Promise<MemberInfo[]>;
+  /** `authorization` goes along if the leader has to be asked. */
+  promote(id: MemberId, authorization: string | undefined): Promise<MemberInfo[]>;
+}
+
 export interface ApiMember {
+  readonly reconfiguration: ClusterReconfiguration;
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   /** A header with identity and current term; `revision` 0 is omitted on the wire. */
@@ -93,6 +113,11 @@ export interface ApiMember {
   /** 0n if unknown. */
   leader(): MemberId;
   isLeader(): boolean;
+  /**
+   * Has this leader hand over to the member; resolves once that one leads. Rejects with EtcdError:
+   * notLeader, badLeaderTransferee, or that it took too long.
+   */
+  moveLeader(to: MemberId): Promise<void>;
   /** Resolves when leadership is lost for longer than three election timeouts; used by hasleader streams. */
   onLeaderLost(run: () => void): () => void;
   status(): StatusResponse;

@@ -1,7 +1,7 @@
 // What the API sees of a member (server/api/member.ts): proposals, reads, watches, leases, members
 // and status, each in the terms of its answer on the wire.
 import type { ClusterId, LeaseId, MemberId } from "#base/ids.ts";
-import { etcdError } from "#proto/errors.ts";
+import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
 import type { Member as MemberInfo } from "#proto/gen/cluster.ts";
 import type { ResponseHeader } from "#proto/gen/header.ts";
 import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from "#proto/gen/kv.ts";
@@ -23,6 +23,7 @@ import { commandCost } from "#server/apply/quota.ts";
 import { serverVersion, storageVersionFor } from "#server/membership/cluster-version.ts";
 import type { Member } from "#server/node/member.ts";
 import { toMemberInfo } from "#server/node/member-info.ts";
+import type { Reconfiguration } from "#server/node/reconfiguration.ts";
 
 /** Asks the leader about leases over the peer wire; server/peer's client is one. */
 export interface LeaseForwarder {
@@ -36,8 +37,10 @@ export class NodeApi implements ApiMember {
   readonly memberId: MemberId;
   private readonly member: Member;
   private readonly forwarder: LeaseForwarder;
+  readonly reconfiguration: Reconfiguration;
 
-  constructor(member: Member, forwarder: LeaseForwarder) {
+  constructor(member: Member, forwarder: LeaseForwarder, reconfiguration: Reconfiguration) {
+    this.reconfiguration = reconfiguration;
     this.member = member;
     this.forwarder = forwarder;
     this.clusterId = member.parts.clusterId;
@@ -186,6 +189,15 @@ export class NodeApi implements ApiMember {
 
   isLeader(): boolean {
     return this.member.leadership.isLeader;
+  }
+
+  async moveLeader(to: MemberId): Promise<void> {
+    const { members } = this.member.parts;
+    if (!this.isLeader()) throw etcdError("notLeader");
+    if (members.get(to)?.isLearner !== false) throw etcdError("badLeaderTransferee");
+    if (await this.member.moveLeader(to)) return;
+    const reason = "etcdserver: request timed out, leader transfer took too long";
+    throw new EtcdError(grpcCode.unknown, reason);
   }
 
   onLeaderLost(run: () => void): () => void {

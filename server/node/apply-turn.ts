@@ -47,6 +47,8 @@ export class ApplyTurn {
   private entryTerm: number;
   private writing: Promise<void> = Promise.resolve();
   private waiting = false;
+  /** Changes of membership that were applied, and raft has not been told yet. */
+  private changes: Settled[] = [];
 
   /** `index` and `term` are those that the state batch on disk carries; 0 for none. */
   constructor(ports: ApplyTurnPorts, index: number, term: number) {
@@ -139,7 +141,7 @@ export class ApplyTurn {
     for (let i = at; i < entries.length; i++) {
       const entry = entries[i]!;
       if (entry.type !== EntryType.EntryNormal) {
-        this.confChange(entry, batch, settled);
+        this.confChange(entry, batch);
       } else if (entry.data.length === 0) {
         ports.emptyEntry(entry.term);
       } else {
@@ -167,11 +169,28 @@ export class ApplyTurn {
     return undefined;
   }
 
-  private confChange(entry: Entry, batch: WritableBatch, settled: Settled[]): void {
+  /**
+   * Raft has taken over what was applied. Only now is a change of membership answered: while one is
+   * unapplied raft makes an empty entry of the next, and nobody would ever be told.
+   */
+  advanced(): void {
+    if (this.changes.length === 0) return;
+    const { changes } = this;
+    this.changes = [];
+    this.settle(changes);
+  }
+
+  private settle(settled: readonly Settled[]): void {
+    for (const { id, result } of settled) {
+      this.ports.pending.settle(id, result, result instanceof EtcdError);
+    }
+  }
+
+  private confChange(entry: Entry, batch: WritableBatch): void {
     assert(entry.type === EntryType.EntryConfChange, "etcd members never propose a joint change");
     const change = ConfChange.decode(entry.data);
     const result = this.ports.applyConfChange(change, batch);
-    settled.push({ id: change.id, result });
+    this.changes.push({ id: change.id, result });
   }
 
   private finish(batch: WritableBatch, settled: readonly Settled[]): void {
@@ -185,8 +204,6 @@ export class ApplyTurn {
       .then(() => ports.store.written(revision), ports.fatal);
     ports.hub.deliver();
     ports.applied(this.index);
-    for (const { id, result } of settled) {
-      ports.pending.settle(id, result, result instanceof EtcdError);
-    }
+    this.settle(settled);
   }
 }

@@ -8,6 +8,8 @@ import { Lessor } from "#server/lease/lessor.ts";
 import { NodeApi } from "#server/node/api-member.ts";
 import type { Member } from "#server/node/member.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
+import { Reconfiguration } from "#server/node/reconfiguration.ts";
+import { sha1 } from "#server/sha1.ts";
 
 const lease = 7n as LeaseId;
 
@@ -35,14 +37,22 @@ class Rig {
       committedIndex: 0,
       applyTurn: { appliedIndex: 0 },
       linearize: () => this.prove(),
+      caughtUp: () => Promise.resolve(),
     } as unknown as Member;
-    this.api = new NodeApi(member, {
-      renew: async (id) => {
+    const forwarder = {
+      renew: async (id: LeaseId) => {
         this.forwarded.push(id);
         return 99;
       },
       timeToLive: () => Promise.reject(new Error("not asked")),
+    };
+    const reconfiguration = new Reconfiguration({
+      member,
+      peers: { promote: () => Promise.reject(new Error("not asked")) },
+      sha1,
+      isStrict: true,
     });
+    this.api = new NodeApi(member, forwarder, reconfiguration);
     this.services = new PeerServices(member, this.api, { receive: () => Promise.resolve() });
   }
 }

@@ -92,6 +92,8 @@ export interface MemberParts {
 const leaseRoundMs = 500;
 /** How often a hand-over of leadership looks whether it is done. */
 const handOverLookMs = 10;
+/** How long a removed member goes on, as in etcd. */
+const removedStayMs = 1000;
 const doubtText = "a heartbeat counts on entries that this log does not hold; ignored for now";
 
 export class Member {
@@ -153,6 +155,11 @@ export class Member {
         this.loop.wake();
         return result;
       },
+      proposeChange: (change) => {
+        const result = raft.proposeConfChange(change);
+        this.loop.wake();
+        return result;
+      },
     });
     this.applier = new Applier({
       store: parts.store,
@@ -204,6 +211,7 @@ export class Member {
         }
         return applying;
       },
+      advanced: () => this.applyTurn.advanced(),
       install: (snapshot) => parts.snapshots().install(snapshot),
       onSoftState: (state) => this.softState(state),
       onReadState: (context, index) => {
@@ -236,7 +244,7 @@ export class Member {
    * after an election timeout. Peers must still be connected.
    */
   async handOver(): Promise<void> {
-    const { clock, members, memberId, peers, raft, timings } = this.parts;
+    const { members, memberId, peers, timings } = this.parts;
     if (this.stopped || !this.leadership.isLeader) return;
     let heir: MemberId | undefined;
     let longest = Number.POSITIVE_INFINITY;
@@ -247,11 +255,35 @@ export class Member {
       longest = since;
     }
     if (heir === undefined) return;
-    raft.transferLeader(heir);
+    await this.transfer(heir, timings.electionTimeoutMs, () => !this.leadership.isLeader);
+  }
+
+  /** Moves leadership to a voter; false if it does not lead after the request timeout. */
+  moveLeader(to: MemberId): Promise<boolean> {
+    const { requestTimeoutMs } = this.parts.timings;
+    return this.transfer(to, requestTimeoutMs, () => this.leadership.leader === to);
+  }
+
+  private async transfer(to: MemberId, limitMs: number, isDone: () => boolean): Promise<boolean> {
+    const { clock, raft } = this.parts;
+    raft.transferLeader(to);
     this.loop.wake();
-    const deadline = clock.monotonicMs() + timings.electionTimeoutMs;
-    while (!this.stopped && this.leadership.isLeader && clock.monotonicMs() < deadline) {
+    const deadline = clock.monotonicMs() + limitMs;
+    while (!isDone()) {
+      if (this.stopped || clock.monotonicMs() >= deadline) return false;
       await new Promise<void>((resolve) => clock.after(handOverLookMs, resolve));
+    }
+    return true;
+  }
+
+  /** Resolves once all that is committed now is applied. Rejects after `limitMs`. */
+  async caughtUp(limitMs: number): Promise<void> {
+    const { clock } = this.parts;
+    const wanted = this.committed;
+    const deadline = clock.monotonicMs() + limitMs;
+    while (this.applyTurn.appliedIndex < wanted) {
+      if (clock.monotonicMs() >= deadline) throw etcdError("timeoutWaitAppliedIndex");
+      await new Promise<void>((resolve) => clock.after(5, resolve));
     }
   }
 
@@ -396,11 +428,18 @@ export class Member {
         break;
       case "removed":
         log.info({ member: effect.id.toString(16) }, "removed member");
-        if (effect.id === memberId) this.parts.onRemoved();
+        if (effect.id === memberId) this.leave();
         else peers.removePeer(effect.id);
         break;
     }
-    return effect;
+    return members.list();
+  }
+
+  /** This member is none any more. It stays a little, so that the others learn of the commit. */
+  private leave(): void {
+    const { clock, log } = this.parts;
+    log.warn({}, "the member has been permanently removed from the cluster");
+    this.timers.push(clock.after(removedStayMs, () => this.parts.onRemoved()));
   }
 
   /** Any member whose state outgrew the quota raises the alarm, once. */

@@ -65,8 +65,8 @@ export class PeerServices implements PeerHandler, PeerApi {
     return membersJson(this.member.parts.members.list());
   }
 
-  async promote(): Promise<string> {
-    throw etcdError("notLeader");
+  async promote(id: MemberId): Promise<string> {
+    return membersJson(await this.api.reconfiguration.promoteHere(id));
   }
 
   hashKv(revision: number): Promise<HashKVResponse> {
@@ -75,7 +75,7 @@ export class PeerServices implements PeerHandler, PeerApi {
 
   async leaseRenew(lease: LeaseId): Promise<number> {
     this.assertPrimary();
-    await this.caughtUp();
+    await this.member.caughtUp(leaseCatchUpMs);
     const ttl = await this.api.renewAsPrimary(lease);
     if (ttl === undefined) throw notPrimary();
     if (ttl === 0) throw etcdError("leaseNotFound");
@@ -83,7 +83,7 @@ export class PeerServices implements PeerHandler, PeerApi {
   }
 
   async leaseTimeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse> {
-    await this.caughtUp();
+    await this.member.caughtUp(leaseCatchUpMs);
     // In etcd's order: who asks for a lease that nobody has is told so by any member.
     if (!this.member.parts.lessor.exists(request.ID as LeaseId)) throw etcdError("leaseNotFound");
     this.assertPrimary();
@@ -112,17 +112,6 @@ export class PeerServices implements PeerHandler, PeerApi {
 
   private assertPrimary(): void {
     if (!this.member.parts.lessor.isPrimary) throw notPrimary();
-  }
-
-  /** Resolves once all that is committed now is applied; the lease may be among it. */
-  private async caughtUp(): Promise<void> {
-    const { clock } = this.member.parts;
-    const wanted = this.member.committedIndex;
-    const deadline = clock.monotonicMs() + leaseCatchUpMs;
-    while (this.member.applyTurn.appliedIndex < wanted) {
-      if (clock.monotonicMs() >= deadline) throw etcdError("timeoutWaitAppliedIndex");
-      await new Promise<void>((resolve) => clock.after(5, resolve));
-    }
   }
 }
 

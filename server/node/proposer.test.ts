@@ -27,6 +27,10 @@ class Rig {
       if (this.result === "ok") this.handed.push(decodeCommand(data)!.header.id);
       return this.result;
     },
+    proposeChange: (change) => {
+      if (this.result === "ok") this.handed.push(change.id);
+      return this.result;
+    },
   });
 
   put(valueBytes = 1): Promise<string> {

@@ -1,7 +1,9 @@
 // Puts commands into the log: checks the bounds, gives each an ID, waits for its answer. While there
 // is no leader, proposals wait here, bounded, as etcd's do; their deadline ends them.
+import { emptyBytes } from "#base/bytes.ts";
 import type { Clock } from "#base/clock.ts";
 import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
+import type { ConfChange } from "#proto/gen/raft.ts";
 import { type CommandKind, type CommandPayloads, encodeCommand } from "#server/apply/command.ts";
 import type { PendingProposals } from "#server/node/pending-proposals.ts";
 import type { ProposeResult } from "#server/raft/status.ts";
@@ -22,11 +24,15 @@ export interface ProposerPorts {
   appliedIndex(): number;
   /** Hands entry data to raft, which may drop it. */
   propose(data: Uint8Array): ProposeResult;
+  /** As `propose`, for a change of membership. */
+  proposeChange(change: ConfChange): ProposeResult;
 }
 
 interface Blocked {
   readonly id: bigint;
+  /** Empty for a change of membership. */
   readonly data: Uint8Array;
+  readonly change: ConfChange | undefined;
 }
 
 export class Proposer {
@@ -54,11 +60,23 @@ export class Proposer {
     const id = ports.nextRequestId();
     const data = encodeCommand(kind, payload, { id, username: "", authRevision: 0 });
     if (data.length > ports.maxRequestBytes) return this.refuse(etcdError("requestTooLarge"));
+    return this.submit({ id, data, change: undefined });
+  }
+
+  /** As `propose`, for a change of membership; its ID is given here. */
+  proposeChange(change: Omit<ConfChange, "id">): Promise<unknown> {
+    if (this.stopped) return this.refuse(etcdError("stopped"));
+    const id = this.ports.nextRequestId();
+    return this.submit({ id, data: emptyBytes, change: { ...change, id } });
+  }
+
+  private submit(one: Blocked): Promise<unknown> {
+    const { ports } = this;
     const waits = !ports.hasLeader();
-    if (waits && !this.hasRoom(data)) return this.refuse(etcdError("tooManyRequests"));
-    const waiting = ports.pending.wait(id, ports.clock.monotonicMs());
-    if (waits) this.block({ id, data });
-    else this.hand({ id, data });
+    if (waits && !this.hasRoom(one.data)) return this.refuse(etcdError("tooManyRequests"));
+    const waiting = ports.pending.wait(one.id, ports.clock.monotonicMs());
+    if (waits) this.block(one);
+    else this.hand(one);
     return waiting;
   }
 
@@ -84,16 +102,18 @@ export class Proposer {
   }
 
   private hand(one: Blocked): void {
-    const result = this.ports.propose(one.data);
+    const { change, data, id } = one;
+    const { ports } = this;
+    const result = change === undefined ? ports.propose(data) : ports.proposeChange(change);
     if (result === "ok") return;
     // Raft may have lost the leader that the last turn still knew: then this waits as well.
-    if (result === "dropped-no-leader" && this.hasRoom(one.data)) {
+    if (result === "dropped-no-leader" && this.hasRoom(data)) {
       this.block(one);
       return;
     }
     this.failed++;
     const error = new EtcdError(grpcCode.unknown, "raft proposal dropped");
-    this.ports.pending.settle(one.id, error, true);
+    ports.pending.settle(id, error, true);
   }
 
   private hasRoom(data: Uint8Array): boolean {

@@ -66,6 +66,7 @@ class Rig {
     onReadState: () => void this.steps.push("read"),
     onHardState: () => {},
     onSynced: () => {},
+    advanced: () => {},
     schedule: setImmediate,
     fatal: (error) => void this.steps.push(`fatal: ${(error as Error).message}`),
   });

@@ -42,6 +42,8 @@ export interface LoopPorts {
   send(messages: readonly Message[]): void;
   /** Applies in order; undefined if that was possible at once. */
   apply(entries: readonly Entry[]): Promise<void> | undefined;
+  /** Raft was told that the turn is done, applying included. */
+  advanced(): void;
   /** Replaces state and log by the snapshot; resolves when both are durable. */
   install(snapshot: Snapshot): Promise<void>;
   onSoftState(state: SoftState): void;
@@ -145,6 +147,7 @@ export class ReadyLoop {
       if (!leads) ports.send(ready.messages);
     }
     ports.raft.advance();
+    ports.advanced();
   }
 
   /**

@@ -18,7 +18,12 @@ import type {
 import type { AlarmResponse, HashKVResponse, StatusResponse } from "#proto/gen/maintenance.ts";
 import { type Event, Event_EventType, type KeyValue } from "#proto/gen/mvcc.ts";
 import type { WatchRequest, WatchResponse } from "#proto/gen/watch.ts";
-import type { ApiMember, Proposals, WatchSession } from "#server/api/member.ts";
+import type {
+  ApiMember,
+  ClusterReconfiguration,
+  Proposals,
+  WatchSession,
+} from "#server/api/member.ts";
 
 type ProposalKind = keyof Proposals;
 
@@ -130,6 +135,18 @@ export class FakeMember implements ApiMember {
 
   isLeader(): boolean {
     return this.leaderId === this.memberId;
+  }
+
+  readonly reconfiguration: ClusterReconfiguration = {
+    add: () => Promise.reject(etcdError("unhealthy")),
+    remove: () => Promise.reject(etcdError("memberNotFound")),
+    update: () => Promise.reject(etcdError("memberNotFound")),
+    promote: () => Promise.reject(etcdError("memberNotFound")),
+  };
+
+  async moveLeader(to: MemberId): Promise<void> {
+    if (!this.isLeader()) throw etcdError("notLeader");
+    if (to !== this.memberId) throw etcdError("badLeaderTransferee");
   }
 
   onLeaderLost(run: () => void): () => void {

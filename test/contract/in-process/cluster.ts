@@ -1,11 +1,11 @@
 // A cluster in this process: three replicas wired as in server/assemble.ts, without RocksDB and
 // without peer sockets, under simulated time that runs by itself (running-time.ts says how fast).
-import { createHash } from "node:crypto";
 import { OperatingError } from "#base/errors.ts";
 import { bootstrapMembers } from "#server/config/bootstrap.ts";
 import { parseServerConfig } from "#server/config/config.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
 import { initialCluster } from "#server/membership/bootstrap-ids.ts";
+import { sha1 } from "#server/sha1.ts";
 import { releasePorts, reservePorts } from "#test/cluster/ports.ts";
 import { StateDepot } from "#test/simulation/cluster/slow-disk.ts";
 import type { ContractCluster, ContractClusterOptions } from "../cluster.ts";
@@ -14,7 +14,6 @@ import { Network } from "./network.ts";
 import { LifeTimers, RunningTime } from "./running-time.ts";
 
 const token = "etcd-ts-test";
-const sha1 = (bytes: Uint8Array): Uint8Array => createHash("sha1").update(bytes).digest();
 
 function parse(argv: readonly string[]): ServerConfig {
   const readFile = (path: string): string => {

@@ -23,9 +23,11 @@ import { NodeApi } from "#server/node/api-member.ts";
 import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
+import { Reconfiguration } from "#server/node/reconfiguration.ts";
 import { openReplica } from "#server/node/replica.ts";
 import { defaultLimits } from "#server/rpc/limits.ts";
 import { startClientListeners } from "#server/rpc/listeners.ts";
+import { sha1 } from "#server/sha1.ts";
 import type { ProcessExit } from "#test/cluster/member-process.ts";
 import { openLog } from "#test/simulation/cluster/open-log.ts";
 import { DiskImage, SlowDisk, type StateDepot } from "#test/simulation/cluster/slow-disk.ts";
@@ -209,14 +211,22 @@ export class InProcessMember implements ContractMember {
     });
     closers.push(() => replica.stop());
     const { member, transfer } = replica;
+    const asked = network.peersAskedBy(running);
+    const reconfiguration = new Reconfiguration({
+      member,
+      peers: asked,
+      sha1,
+      isStrict: config.strictReconfigCheck,
+    });
     const api = new NodeApi(
       member,
       new LeaseForwarding({
-        peers: network.leasePeersOf(running),
+        peers: asked,
         clock: timers,
         requestTimeoutMs: config.requestTimeoutMs,
         leaderUrls: () => member.parts.members.get(member.leadership.leader)?.peerUrls ?? [],
       }),
+      reconfiguration,
     );
     running.services = new PeerServices(member, api, {
       receive: (message, body) => transfer.receive(message, body),

@@ -4,8 +4,10 @@ import { OperatingError } from "#base/errors.ts";
 import type { MemberId } from "#base/ids.ts";
 import { Message } from "#proto/gen/raft.ts";
 import type { CountedPeers } from "#server/member-metrics.ts";
+import { parseMembers } from "#server/membership/member-json.ts";
 import type { LeasePeers } from "#server/node/lease-forwarding.ts";
 import type { PeerServices } from "#server/node/peer-services.ts";
+import type { PromotionPeers } from "#server/node/reconfiguration.ts";
 import type { ReplicaPeers } from "#server/node/replica.ts";
 import type { Inlet } from "./inlet.ts";
 
@@ -65,9 +67,11 @@ export class Network {
     };
   }
 
-  /** What `node` asks its peers about leases. */
-  leasePeersOf(node: NetworkNode): LeasePeers {
+  /** What `node` asks its peers beside raft. */
+  peersAskedBy(node: NetworkNode): LeasePeers & PromotionPeers {
     return {
+      promote: async (url, id) =>
+        parseMembers(await this.ask(node, url, (services) => services.promote(id))),
       renewLease: (url, lease) => this.ask(node, url, (services) => services.leaseRenew(lease)),
       leaseTimeToLive: (url, request) =>
         this.ask(node, url, (services) => services.leaseTimeToLive(request)),

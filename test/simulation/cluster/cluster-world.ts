@@ -14,9 +14,9 @@ import {
   type TxnRequest,
 } from "#proto/gen/kv.ts";
 import type { Message } from "#proto/gen/raft.ts";
-import type { Member as MemberRecord } from "#server/membership/member-json.ts";
+import { type Member as MemberRecord, parseMembers } from "#server/membership/member-json.ts";
 import type { NodeApi } from "#server/node/api-member.ts";
-import { Violation } from "../checkers.ts";
+import { Violation } from "../violation.ts";
 import { LeaseTask } from "./lease-task.ts";
 import { type ChangeSeen, Ledger, type Operation } from "./ledger.ts";
 import { overTheWire, SimMember } from "./sim-member.ts";
@@ -299,6 +299,8 @@ export class ClusterWorld {
         ask(url, (services) => services.leaseRenew(lease as never)),
       leaseTimeToLive: (url: string, request: { ID: bigint; keys: boolean }) =>
         ask(url, (services) => services.leaseTimeToLive(request)),
+      promote: async (url: string, id: bigint) =>
+        parseMembers(await ask(url, (services) => services.promote(id))),
     };
   }
 

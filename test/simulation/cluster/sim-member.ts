@@ -11,7 +11,9 @@ import { NodeApi } from "#server/node/api-member.ts";
 import { LeaseForwarding, type LeasePeers } from "#server/node/lease-forwarding.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
+import { type PromotionPeers, Reconfiguration } from "#server/node/reconfiguration.ts";
 import { openReplica, type Replica, type ReplicaSettings } from "#server/node/replica.ts";
+import { sha1 } from "#server/sha1.ts";
 import { openLog } from "./open-log.ts";
 import { DiskImage, SlowDisk, type StateDepot } from "./slow-disk.ts";
 import { Life, type VirtualTime } from "./virtual-time.ts";
@@ -31,7 +33,7 @@ export interface MemberPorts {
   sendSnapshot(from: SimMember, message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
   reaches(from: MemberId, to: MemberId): boolean;
   /** The questions that a member asks the one that listens on a URL. */
-  readonly leasePeers: (from: SimMember) => LeasePeers;
+  readonly leasePeers: (from: SimMember) => LeasePeers & PromotionPeers;
   /** A life has begun and can be used. */
   began(member: SimMember): void;
   failed(member: SimMember, error: unknown): void;
@@ -168,14 +170,17 @@ export class SimMember {
 
   private use(life: Life, replica: Replica): void {
     const { member, transfer } = replica;
+    const peers = this.ports.leasePeers(this);
+    const reconfiguration = new Reconfiguration({ member, peers, sha1, isStrict: true });
     const api = new NodeApi(
       member,
       new LeaseForwarding({
-        peers: this.ports.leasePeers(this),
+        peers,
         clock: life,
         requestTimeoutMs,
         leaderUrls: () => member.parts.members.get(member.leadership.leader)?.peerUrls ?? [],
       }),
+      reconfiguration,
     );
     const services = new PeerServices(member, api, {
       receive: (message, body) => transfer.receive(message, body),
