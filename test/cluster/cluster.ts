@@ -46,6 +46,11 @@ export interface Cluster extends AsyncDisposable {
    * joins when it is started; add its peer URL to the cluster before.
    */
   newMember(kind: MemberKind, present: readonly ClusterMember[]): Promise<ClusterMember>;
+  /**
+   * Takes a member's data away, while it is down: when it is started it joins those of `present`,
+   * itself among them, under its old name and addresses. Add it to the cluster before.
+   */
+  replace(member: ClusterMember, present: readonly ClusterMember[]): void;
   /** host:port of every member. */
   endpoints(): string[];
   /** Ends all members and removes their data. */
@@ -78,6 +83,7 @@ interface MemberOptions {
   readonly dataDir: string;
   readonly clientPort: number;
   readonly peerPort: number;
+  readonly advertisedPeerPort: number;
   readonly kind: MemberKind;
   readonly launcher: Launcher;
   readonly env: NodeJS.ProcessEnv;
@@ -168,9 +174,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       dataDir: join(folder, name),
       clientPort: clientPort!,
       peerPort: peerPort!,
+      advertisedPeerPort: (await options.peerFront?.(peerPort!)) ?? peerPort!,
       kind,
       launcher,
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, ...options.env, ...options.memberEnv?.(name) },
       flags: [],
     });
     members.push(new ProcessMember(prepared.at(-1)!));
@@ -221,11 +228,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     replace: (member, present) => {
       assert(!member.isRunning, `${member.name} still runs`);
       rmSync(member.dataDir, { recursive: true, force: true });
-      configure(
-        members.findIndex((one) => one === member),
-        "existing",
-        present,
-      );
+      const at = members.findIndex(({ name }) => name === member.name);
+      configure(at, "existing", present);
     },
     endpoints: () => members.map((member) => member.endpoint),
     stop,
