@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { utf8 } from "#base/bytes.ts";
+import { uint64Bytes, utf8 } from "#base/bytes.ts";
 import { MemoryBackend } from "#server/backend/memory-backend.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 
@@ -20,7 +20,7 @@ test("what is received is read through before it counts", async () => {
     await files.clean();
     const backend = new MemoryBackend();
     const batch = backend.newBatch();
-    batch.put("meta", utf8("consistent_index"), new Uint8Array(8));
+    batch.put("meta", utf8("consistent_index"), uint64Bytes(7));
     for (let i = 0; i < 500; i++) batch.put("key", utf8(`${i}`.padStart(17)), new Uint8Array(100));
     await backend.write(batch, { sync: false });
     const state = await files.export(backend);
@@ -38,6 +38,10 @@ test("what is received is read through before it counts", async () => {
       const received = files.receive(7, once(bytes));
       await assert.rejects(received, { code: "SNAPSHOT_DAMAGED" }, name);
     }
+    await assert.rejects(files.receive(8, once(whole)), {
+      code: "SNAPSHOT_DAMAGED",
+      message: /of entry 8 ends at entry 7/,
+    });
     assert.deepEqual(readdirSync(join(folder, "member", "transfer")), []);
     await files.receive(7, once(whole));
     const filled = new MemoryBackend();

@@ -1,38 +1,29 @@
 // Files of whole states on their way to or from another member, in bbolt's format, below
 // `<data-dir>/member/transfer`. What a crash leaves there is removed at the next start.
-import { createReadStream } from "node:fs";
-import { open, rename, rm, statfs } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, statfs } from "node:fs/promises";
 import path from "node:path";
-import { text, utf8 } from "#base/bytes.ts";
+import { text } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
-import { type Bucket, etcdBuckets } from "#base/state-batch.ts";
-import { openSnapshotFile, writeSnapshotFile } from "#server/backend/bbolt/snapshot-file.ts";
+import { copyRecords } from "#server/backend/bbolt/copy.ts";
+import { openSnapshotFile, writeAt } from "#server/backend/bbolt/snapshot-file.ts";
 import { diskError, makeFolder, syncFolder } from "#server/backend/folder.ts";
-import type { Backend, StateRecord } from "#server/mvcc/backend.ts";
+import { type ExportedState, StateExports } from "#server/backend/state-exports.ts";
+import type { Backend } from "#server/mvcc/backend.ts";
 
-const chunkBytes = 256 * 1024;
-const batchBytes = 1 << 20;
-
-/** What a sender says about a state beside sending it. */
-const toldBuckets = ["meta", "members", "members_removed", "cluster"] as const;
-
-/** Records of the buckets `meta`, `members`, `members_removed` and `cluster`. */
-export type ToldRecords = Readonly<Record<(typeof toldBuckets)[number], readonly StateRecord[]>>;
-
-export interface ExportedState {
-  readonly records: ToldRecords;
-  /** The file's bytes, from the start; once. */
-  body(): AsyncIterable<Uint8Array>;
-  remove(): Promise<void>;
-}
+/** Bytes received between two looks at the room on the disk. */
+const lookBytes = 16 << 20;
+/** What a received state leaves free on the disk, for the log to go on. */
+const reserveBytes = 64 << 20;
 
 export class TransferFiles {
   private readonly folder: string;
+  private readonly exports: StateExports;
   private serial = 0;
 
   /** `dataDir` holds the member's folder, which must be there and locked. */
   constructor(dataDir: string) {
     this.folder = path.join(dataDir, "member", "transfer");
+    this.exports = new StateExports(this.folder);
   }
 
   /** Empties the folder; call it once at the start. */
@@ -41,44 +32,27 @@ export class TransferFiles {
     await makeFolder(this.folder);
   }
 
-  /** Writes the state as of now to a file. Rejects with DISK_FULL before it begins if it cannot fit. */
-  async export(backend: Backend): Promise<ExportedState> {
-    const { bavail, bsize } = await statfs(this.folder);
-    const wanted = backend.sizeBytes() * 2;
-    if (bavail * bsize < wanted) {
-      throw new OperatingError(
-        "DISK_FULL",
-        `no room for a copy of the state in ${this.folder}: it takes ${wanted} bytes; free some`,
-      );
-    }
-    const file = path.join(this.folder, `send-${++this.serial}.db`);
-    try {
-      await writeSnapshotFile(backend.scanAll(), file, { withDigest: false });
-      const records = await readTold(file);
-      const body = (): AsyncIterable<Uint8Array> =>
-        createReadStream(file, { highWaterMark: chunkBytes });
-      return { records, body, remove: () => this.remove(file) };
-    } catch (error) {
-      await this.remove(file);
-      throw error;
-    }
+  /** A copy of the state as of now or later (state-exports.ts). */
+  export(backend: Backend): Promise<ExportedState> {
+    return this.exports.take(backend);
   }
 
   /**
    * Keeps a received state, durable when this resolves; of two of one index the later. Rejects with
-   * SNAPSHOT_DAMAGED what is no state: once raft has it, what cannot be installed stops the member.
+   * SNAPSHOT_DAMAGED what is no state of that index: once raft has it, what cannot be installed stops
+   * the member; with DISK_FULL what is larger than the room for it and for the state made of it.
    */
   async receive(index: number, body: AsyncIterable<Uint8Array>): Promise<void> {
     const part = path.join(this.folder, `receive-${++this.serial}.part`);
     try {
       const handle = await open(part, "wx", 0o600);
       try {
-        for await (const chunk of body) await handle.write(chunk);
+        await this.save(body, handle);
         await handle.sync();
       } finally {
         await handle.close();
       }
-      await readThrough(part);
+      await readThrough(part, index);
       await rename(part, this.receivedFile(index));
       await syncFolder(this.folder);
     } catch (error) {
@@ -87,20 +61,30 @@ export class TransferFiles {
     }
   }
 
+  private async save(body: AsyncIterable<Uint8Array>, handle: FileHandle): Promise<void> {
+    let bytes = 0;
+    let looked = Number.NEGATIVE_INFINITY;
+    for await (const chunk of body) {
+      if (bytes - looked >= lookBytes) {
+        looked = bytes;
+        const { bavail, bsize } = await statfs(this.folder);
+        if (bavail * bsize < bytes + lookBytes + reserveBytes) {
+          throw new OperatingError(
+            "DISK_FULL",
+            `no room in ${this.folder} for a state that is being received: ${bytes} bytes came so far; free some`,
+          );
+        }
+      }
+      await writeAt(handle, chunk, bytes);
+      bytes += chunk.length;
+    }
+  }
+
   /** Puts all records of the received state of `index` into `backend`, an empty one. */
   async fill(index: number, backend: Backend): Promise<void> {
     const snapshot = await openSnapshotFile(this.receivedFile(index));
     try {
-      let batch = backend.newBatch();
-      for await (const [bucket, key, value] of snapshot.bolt.allRecords()) {
-        const name = text(bucket);
-        if (!(etcdBuckets as readonly string[]).includes(name)) continue;
-        batch.put(name as Bucket, Uint8Array.from(key), Uint8Array.from(value));
-        if (batch.byteSize < batchBytes) continue;
-        await backend.write(batch, { sync: false });
-        batch = backend.newBatch();
-      }
-      await backend.write(batch, { sync: false });
+      await copyRecords(snapshot.bolt, backend);
     } finally {
       await snapshot.close();
     }
@@ -120,38 +104,19 @@ export class TransferFiles {
   }
 }
 
-async function readTold(file: string): Promise<ToldRecords> {
+/** Every page and record once, and the record that names its end. */
+async function readThrough(file: string, index: number): Promise<void> {
   const snapshot = await openSnapshotFile(file);
+  let ends: number | undefined;
   try {
-    const bucket = async (name: string): Promise<StateRecord[]> => {
-      const records: StateRecord[] = [];
-      for await (const [key, value] of snapshot.bolt.records(utf8(name))) {
-        records.push([Uint8Array.from(key), Uint8Array.from(value)]);
-      }
-      return records;
-    };
-    return {
-      meta: await bucket("meta"),
-      members: await bucket("members"),
-      members_removed: await bucket("members_removed"),
-      cluster: await bucket("cluster"),
-    };
-  } finally {
-    await snapshot.close();
-  }
-}
-
-/** Every page and record once, and the records that name its end. */
-async function readThrough(file: string): Promise<void> {
-  const snapshot = await openSnapshotFile(file);
-  let metaRecords = 0;
-  try {
-    for await (const [bucket] of snapshot.bolt.allRecords()) {
-      if (text(bucket) === "meta") metaRecords++;
+    for await (const [bucket, key, value] of snapshot.bolt.allRecords()) {
+      if (text(bucket) !== "meta" || text(key) !== "consistent_index") continue;
+      if (value.length === 8) ends = Number(Buffer.from(value).readBigUInt64BE());
     }
   } finally {
     await snapshot.close();
   }
-  if (metaRecords > 0) return;
-  throw new OperatingError("SNAPSHOT_DAMAGED", "a received state holds no `meta` records");
+  if (ends === index) return;
+  const what = ends === undefined ? "holds no `consistent_index`" : `ends at entry ${ends}`;
+  throw new OperatingError("SNAPSHOT_DAMAGED", `a received state of entry ${index} ${what}`);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -56,6 +57,14 @@ async function sampleState(keys: number): Promise<MemoryBackend> {
   return backend;
 }
 
+/** A snapshot file as a client saves it: the digest lies behind the pages. */
+async function saveSnapshot(backend: MemoryBackend, file: string): Promise<number> {
+  const { boltBytes } = await writeSnapshotFile(backend.scanAll(), file);
+  const digest = createHash("sha256").update(await readFile(file));
+  await appendFile(file, digest.digest());
+  return boltBytes;
+}
+
 /** The hash that `etcdutl snapshot status` prints, of all records of a file. */
 async function statusHash(file: string): Promise<number> {
   const snapshot = await openSnapshotFile(file);
@@ -82,12 +91,9 @@ async function snapshotStatus(
 test("a state is written with all of etcd's buckets and without ours", async () => {
   const file = fresh();
   const backend = await sampleState(200);
-  const { boltBytes, digest } = await writeSnapshotFile(backend.scanAll(), file, {
-    withDigest: true,
-  });
+  const boltBytes = await saveSnapshot(backend, file);
   assert.equal((await stat(file)).size, boltBytes + 32);
   const bytes = await readFile(file);
-  assert(bytes.subarray(boltBytes).equals(digest));
   assert.equal(bytes.indexOf("stays here"), -1);
   const snapshot = await openSnapshotFile(file);
   assert.equal(snapshot.hasDigest, true);
@@ -107,7 +113,7 @@ test("a state is written with all of etcd's buckets and without ours", async () 
 
 test("a digest that does not fit, a cut file, and one that is none are refused", async () => {
   const file = fresh();
-  await writeSnapshotFile((await sampleState(50)).scanAll(), file, { withDigest: true });
+  await saveSnapshot(await sampleState(50), file);
   const sound = await readFile(file);
   const spoilt: [RegExp, Buffer][] = [
     [/SHA-256 does not fit/, Buffer.from(sound).fill(1, 9000, 9001)],
@@ -129,7 +135,7 @@ for (const keys of [0, 5, 20_000]) {
     if (reference === undefined) return;
     const file = fresh();
     const backend = keys === 0 ? new MemoryBackend() : await sampleState(keys);
-    const { boltBytes } = await writeSnapshotFile(backend.scanAll(), file, { withDigest: true });
+    const boltBytes = await saveSnapshot(backend, file);
     const status = await snapshotStatus(reference.etcdutl, file);
     assert.deepEqual(status, {
       hash: await statusHash(file),

@@ -18,29 +18,20 @@ const sectorBytes = 512;
 const sliceRecords = 64;
 const readBytes = 1 << 20;
 
-export interface WrittenSnapshot {
-  /** Size of the bbolt file, without the digest. */
-  readonly boltBytes: number;
-  readonly digest: Uint8Array;
-}
-
 /**
  * Writes all records of `view` as a bbolt file to `file`, which must not exist, with all of etcd's
- * buckets even if empty, and its SHA-256 behind it if asked for; synced. Closes the view.
+ * buckets even if empty; synced, without a digest. Closes the view.
  */
 export async function writeSnapshotFile(
   view: AllBucketsView,
   file: string,
-  options: { readonly withDigest: boolean },
-): Promise<WrittenSnapshot> {
+): Promise<{ readonly boltBytes: number }> {
   try {
-    const handle = await open(file, "wx+", 0o600);
+    const handle = await open(file, "wx", 0o600);
     try {
       const boltBytes = await writeBolt(view, handle);
-      const digest = await hashFile(handle, boltBytes);
-      if (options.withDigest) await writeAt(handle, digest, boltBytes);
       await handle.sync();
-      return { boltBytes, digest };
+      return { boltBytes };
     } finally {
       await handle.close();
     }
@@ -86,7 +77,12 @@ async function writeBolt(view: AllBucketsView, handle: FileHandle): Promise<numb
   return fileBytes;
 }
 
-async function writeAt(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+/** Writes all of `bytes` at `offset`. */
+export async function writeAt(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  offset: number,
+): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
     done += bytesWritten;

@@ -1,0 +1,26 @@
+// Takes a state out of a bbolt file: every record of etcd's buckets, in batches of bounded size.
+import { text } from "#base/bytes.ts";
+import { type Bucket, etcdBuckets } from "#base/state-batch.ts";
+import type { BoltFile } from "#server/backend/bbolt/reader.ts";
+import type { Backend } from "#server/mvcc/backend.ts";
+
+const batchBytes = 1 << 20;
+
+/** Puts the file's records into an empty state, unsynced; of buckets that etcd has and `skip` lacks. */
+export async function copyRecords(
+  bolt: BoltFile,
+  backend: Backend,
+  skip: ReadonlySet<Bucket> = new Set(),
+): Promise<void> {
+  const wanted = new Set<string>(etcdBuckets.filter((bucket) => !skip.has(bucket)));
+  let batch = backend.newBatch();
+  for await (const [bucket, key, value] of bolt.allRecords()) {
+    const name = text(bucket);
+    if (!wanted.has(name)) continue;
+    batch.put(name as Bucket, Uint8Array.from(key), Uint8Array.from(value));
+    if (batch.byteSize < batchBytes) continue;
+    await backend.write(batch, { sync: false });
+    batch = backend.newBatch();
+  }
+  await backend.write(batch, { sync: false });
+}
