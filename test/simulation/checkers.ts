@@ -1,16 +1,8 @@
 // The properties of Raft (paper, figure 3), watched while a simulated cluster runs. Each is checked
 // inductively where it could first break, so that a check costs a look-up.
 import type { Entry } from "#proto/gen/raft.ts";
-
-/** A property was violated; the message says which and where. */
-export class Violation extends Error {
-  readonly property: string;
-
-  constructor(property: string, message: string) {
-    super(`${property}: ${message}`);
-    this.property = property;
-  }
-}
+import { Configurations } from "./configurations.ts";
+import { Violation } from "./violation.ts";
 
 /** FNV-1a over bytes, continuing from `seed`. */
 export function digestOf(data: Uint8Array, seed = 0x811c9dc5): number {
@@ -30,6 +22,7 @@ interface Committed {
 }
 
 export class Checkers {
+  readonly configurations = new Configurations();
   private readonly leaders = new Map<number, bigint>();
   private readonly entries = new Map<number, Map<number, Known>>();
   private readonly votes = new Map<string, bigint>();
@@ -57,6 +50,11 @@ export class Checkers {
       );
     }
     this.votes.set(key, candidate);
+  }
+
+  /** True if `member` told that it votes for `candidate` in `term`. */
+  hasVoted(member: bigint, term: number, candidate: bigint): boolean {
+    return this.votes.get(`${member} ${term}`) === candidate;
   }
 
   /**

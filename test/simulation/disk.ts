@@ -1,15 +1,8 @@
 // A disk that keeps what was synced and may lose the rest. Writes go to it in order and become
 // durable when their sync ends; a crash keeps the synced ones and a prefix of those after it.
 import type { Random } from "#base/random.ts";
-import type { ConfState, Entry, HardState } from "#proto/gen/raft.ts";
-
-/** The applied state as a whole: a digest of everything applied up to `index`. */
-export interface AppState {
-  readonly index: number;
-  readonly term: number;
-  readonly digest: number;
-  readonly confState: ConfState;
-}
+import type { Entry, HardState } from "#proto/gen/raft.ts";
+import type { AppState } from "./applied-state.ts";
 
 export type DiskWrite =
   | { readonly kind: "hard-state"; readonly hardState: HardState }
@@ -37,6 +30,11 @@ export class DurableState {
 
   get lastIndex(): number {
     return this.base + this.entries.length;
+  }
+
+  /** True if the entry of `term` at `index` is here, or is behind what it led to. */
+  holds(index: number, term: number): boolean {
+    return index <= this.base || this.entries[index - this.base - 1]?.term === term;
   }
 
   apply(write: DiskWrite): void {

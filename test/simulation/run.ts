@@ -34,7 +34,7 @@ function runSeed(seed: number, counters: Counters): void {
     );
     process.exit(1);
   }
-  counters.merge(world.counters);
+  counters.merge(world.stage.counters);
 }
 
 const counters = new Counters();

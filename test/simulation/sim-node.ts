@@ -1,33 +1,17 @@
 // One simulated member: the real RawNode and MemoryLog, driven in the order that server/node's Ready
 // loop keeps, over a disk and a network that fail.
-import { uint64Bytes, utf8 } from "#base/bytes.ts";
+import { utf8 } from "#base/bytes.ts";
 import type { MemberId } from "#base/ids.ts";
 import { type Random, seededRandom } from "#base/random.ts";
-import {
-  ConfChange,
-  ConfChangeV2,
-  type ConfState,
-  type Entry,
-  EntryType,
-  type Message,
-  MessageType,
-  type Snapshot,
-} from "#proto/gen/raft.ts";
+import { type Entry, EntryType, type Message, MessageType } from "#proto/gen/raft.ts";
 import { MemoryLog } from "#server/raft/memory-log.ts";
 import { RawNode } from "#server/raft/raw-node.ts";
 import type { Ready, Role } from "#server/raft/ready.ts";
-import { type Checkers, digestOf } from "./checkers.ts";
+import { type AppState, applyEntry, isMember, snapshotOf, stateOf } from "./applied-state.ts";
+import type { Checkers } from "./checkers.ts";
 import type { CounterName, Counters } from "./counters.ts";
-import { type AppState, Disk, type DiskWrite } from "./disk.ts";
+import { Disk, type DiskWrite } from "./disk.ts";
 import type { Timeline } from "./events.ts";
-
-export const noConfState: ConfState = {
-  voters: [],
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
-};
 
 /** What the node needs of the world around it. */
 export interface NodePorts {
@@ -46,6 +30,12 @@ export interface NodePorts {
   enteredJoint(node: SimNode): void;
   /** The node began a sync that takes long. */
   slowSync(node: SimNode, durationMs: number): void;
+  /** The node began to replace its log and state by those it received. */
+  installing(node: SimNode, durationMs: number): void;
+  /** True if this member's disk holds the entry of `term` at `index`. */
+  holds(id: bigint, index: number, term: number): boolean;
+  /** How long a member goes on after it has applied its own removal, ms. */
+  lingerMs(node: SimNode): number;
 }
 
 /** In what worlds differ. */
@@ -68,14 +58,19 @@ export class SimNode {
   /** The term in which it leads or last led. */
   leadTerm = 0;
   pausedUntilMs = 0;
-  removed = false;
+  /** Stopped for good, because it is no member any more. */
+  gone = false;
   /** Counts starts: what an earlier life began is not heard of in a later one. */
   life = 0;
   private readonly ports: NodePorts;
   private readonly checkpointEvery: number;
   private readonly habits: NodeHabits;
+  /** Set from outside: a checkpoint is due with the next turn. */
+  wantsCheckpoint = false;
   private saving = false;
   private checkpointing = false;
+  /** The commit index when it was last looked at. */
+  private committed = 0;
 
   constructor(id: MemberId, initial: AppState, habits: NodeHabits, ports: NodePorts) {
     this.habits = habits;
@@ -101,13 +96,15 @@ export class SimNode {
     this.log = new MemoryLog();
     if (durable.base > 0) {
       const metadata = { confState: app.confState, index: durable.base, term: durable.baseTerm };
-      this.log.applySnapshot({ data: uint64Bytes(app.digest), metadata });
+      this.log.applySnapshot({ data: snapshotOf(app).data, metadata });
     }
     this.log.append(durable.entries);
     if (app.index > durable.base) {
-      this.log.createSnapshot(app.index, app.confState, uint64Bytes(app.digest));
+      this.log.createSnapshot(app.index, app.confState, snapshotOf(app).data);
     }
+    if (app.index > 0) this.ports.checkers.configurations.found(this.id, app.index, app.confState);
     const { hardState } = durable;
+    this.committed = Math.max(hardState.commit, app.index);
     this.raw = new RawNode({
       id: this.id,
       electionTicks: 10,
@@ -143,7 +140,7 @@ export class SimNode {
   /** Does something with raft once the member is not paused, then works off what came of it. */
   input(run: (raw: RawNode) => void): void {
     const { timeline } = this.ports;
-    if (this.raw === undefined || this.removed) return;
+    if (this.raw === undefined || this.gone) return;
     if (this.isPaused) {
       const life = this.life;
       timeline.after(this.pausedUntilMs - timeline.nowMs, () => {
@@ -152,7 +149,15 @@ export class SimNode {
       return;
     }
     run(this.raw);
+    if (this.raw !== undefined) this.checkCommit(this.raw);
     this.process();
+  }
+
+  /** The clock jumps ahead: so many ticks in one turn. */
+  jump(ticks: number): void {
+    this.input((raw) => {
+      for (let tick = 0; tick < ticks; tick++) raw.tick();
+    });
   }
 
   private tickLater(): void {
@@ -160,14 +165,14 @@ export class SimNode {
     // Clocks of different speed, each a little unsteady.
     const periodMs = 90 + Number(this.id % 3n) * 10 + this.ports.random.below(10);
     this.ports.timeline.after(periodMs, () => {
-      if (this.life !== life || this.removed) return;
+      if (this.life !== life || this.gone) return;
       this.input((raw) => raw.tick());
       this.tickLater();
     });
   }
 
   private process(): void {
-    while (this.raw !== undefined && !this.saving && !this.removed && this.raw.hasReady()) {
+    while (this.raw !== undefined && !this.saving && !this.gone && this.raw.hasReady()) {
       this.turn(this.raw, this.raw.ready());
     }
   }
@@ -182,7 +187,7 @@ export class SimNode {
     if (leads) this.sendAll(ready.messages);
     const writes: DiskWrite[] = [];
     if (ready.snapshot !== undefined) {
-      const app = appOf(ready.snapshot);
+      const app = stateOf(ready.snapshot);
       writes.push({ kind: "install", app, hardState: ready.hardState });
     }
     if (ready.entries.length > 0) {
@@ -209,8 +214,10 @@ export class SimNode {
     const mustSync = ready.mustSync || ready.snapshot !== undefined;
     const { slowSyncChance, slowSyncMs } = this.habits;
     const slow = random.chance(slowSyncChance) ? random.below(slowSyncMs) : 0;
+    const workMs = mustSync ? 1 + random.below(12) + slow : 0;
     if (mustSync && slow > 0) this.ports.slowSync(this, slow);
-    timeline.after(mustSync ? 1 + random.below(12) + slow : 0, () => {
+    if (ready.snapshot !== undefined) this.ports.installing(this, workMs);
+    timeline.after(workMs, () => {
       if (this.life !== life) return;
       if (mustSync) this.disk.synced(place);
       this.input(() => {
@@ -222,8 +229,9 @@ export class SimNode {
 
   private finish(raw: RawNode, ready: Ready, leads: boolean, rest: readonly Entry[]): void {
     if (ready.snapshot !== undefined) {
-      this.app = appOf(ready.snapshot);
+      this.app = stateOf(ready.snapshot);
       this.log.applySnapshot(ready.snapshot);
+      this.ports.checkers.configurations.found(this.id, this.app.index, this.app.confState);
       this.ports.counters.add("snapshot installed");
     }
     this.log.append(ready.entries);
@@ -235,9 +243,21 @@ export class SimNode {
     } else {
       this.applyAll(raw, rest);
     }
-    if (this.removed) return;
+    if (this.gone) return;
     raw.advance();
-    this.checkpoint();
+    this.checkCommit(raw);
+    this.checkpoint(this.wantsCheckpoint ? 1 : this.checkpointEvery);
+  }
+
+  /** A leader commits what a quorum of its configuration has on the disk, and nothing else. */
+  private checkCommit(raw: RawNode): void {
+    const { commit, role, term } = raw.status();
+    if (commit <= this.committed) return;
+    this.committed = commit;
+    if (role !== "leader") return;
+    const { checkers, holds } = this.ports;
+    const { confState } = this.app;
+    checkers.configurations.committed(this.id, commit, confState, (id) => holds(id, commit, term));
   }
 
   private changeRole(raw: RawNode, role: Role): void {
@@ -250,6 +270,9 @@ export class SimNode {
     const { term } = raw.status();
     this.leadTerm = term;
     checkers.elected(term, this.id);
+    const votedFor = (id: bigint): boolean =>
+      id === this.id || checkers.hasVoted(id, term, this.id);
+    checkers.configurations.elected(this.id, term, this.app.confState, votedFor);
     checkers.leads(this.id, term, (index) => {
       if (index < this.log.firstIndex() - 1) return undefined;
       const held = this.log.term(index);
@@ -267,9 +290,25 @@ export class SimNode {
       const held = this.log.term(first - 1);
       if (typeof held === "number") previousTerm = held;
     }
+    if (this.role === "leader") this.checkPending(entries);
     for (const entry of entries) {
       if (previousTerm !== undefined) checkers.appended(this.id, entry, previousTerm);
       previousTerm = entry.term;
+    }
+  }
+
+  /** A leader takes in no change of membership while it has one that it has not applied. */
+  private checkPending(entries: readonly Entry[]): void {
+    const first = entries[0]!.index;
+    const applied = this.app.index;
+    const held = first > applied + 1 ? this.log.entries(applied + 1, first, 1e9) : [];
+    let earlier = 0;
+    for (const { index, type } of [...(typeof held === "string" ? [] : held), ...entries]) {
+      if (type === EntryType.EntryNormal || index <= applied) continue;
+      if (earlier > 0 && index >= first) {
+        this.ports.checkers.configurations.pending(this.id, index, earlier);
+      }
+      earlier = index;
     }
   }
 
@@ -300,69 +339,58 @@ export class SimNode {
 
   /** As the server does: what is sent is the state of now, not that of the last checkpoint. */
   withState(message: Message): Message {
-    const { confState, digest, index, term } = this.app;
-    const snapshot = { data: uint64Bytes(digest), metadata: { confState, index, term } };
-    return { ...message, snapshot };
+    return { ...message, snapshot: snapshotOf(this.app) };
   }
 
   private applyAll(raw: RawNode, entries: readonly Entry[]): void {
+    const { ports } = this;
     for (const entry of entries) {
-      if (this.removed) return;
-      this.ports.checkers.applied(this.id, entry);
-      let { confState, digest } = this.app;
-      if (entry.type === EntryType.EntryNormal) {
-        digest = digestOf(entry.data, digest);
-        if (entry.data.length > 0) this.ports.applied(this, entry.data);
-      } else {
-        confState = this.applyConfChange(raw, entry);
-      }
-      const wasMember = isMember(this.app.confState, this.id);
-      const wasJoint = this.app.confState.votersOutgoing.length > 0;
-      this.app = { index: entry.index, term: entry.term, digest, confState };
-      if (!wasJoint && confState.votersOutgoing.length > 0) this.ports.enteredJoint(this);
-      if (this.role === "leader" && entry.term < this.leadTerm) this.ports.appliedEarlier(this);
-      if (wasMember && !isMember(confState, this.id)) this.leave();
+      if (this.gone) return;
+      ports.checkers.applied(this.id, entry);
+      const before = this.app.confState;
+      this.app = applyEntry(this.app, entry, raw, ports.counters);
+      const { confState } = this.app;
+      if (entry.type !== EntryType.EntryNormal) {
+        ports.checkers.configurations.applied(this.id, entry.index, confState);
+        this.checkCommit(raw);
+      } else if (entry.data.length > 0) ports.applied(this, entry.data);
+      const isJoint = confState.votersOutgoing.length > 0;
+      if (isJoint && before.votersOutgoing.length === 0) ports.enteredJoint(this);
+      if (this.role === "leader" && entry.term < this.leadTerm) ports.appliedEarlier(this);
+      if (isMember(before, this.id) && !isMember(confState, this.id)) this.leaveLater();
     }
   }
 
-  private applyConfChange(raw: RawNode, entry: Entry): ConfState {
+  /** Removed: it stops, as etcd does, at once or after it has said some more. */
+  private leaveLater(): void {
     const { counters } = this.ports;
-    const before = this.app.confState;
-    const after = raw.applyConfChange(
-      entry.type === EntryType.EntryConfChange
-        ? ConfChange.decode(entry.data)
-        : ConfChangeV2.decode(entry.data),
-    );
-    if (after.votersOutgoing.length > 0 && before.votersOutgoing.length === 0) {
-      counters.add("joint change entered");
+    if (this.role === "leader") counters.add("leader removed itself");
+    const { life } = this;
+    const forMs = this.ports.lingerMs(this);
+    if (forMs === 0) {
+      this.leave();
+      return;
     }
-    if (after.votersOutgoing.length === 0 && before.votersOutgoing.length > 0) {
-      counters.add("joint change left");
-    }
-    for (const id of after.voters) {
-      if (before.learners.includes(id)) counters.add("learner promoted");
-      else if (!isMember(before, id)) counters.add("member added");
-    }
-    if (after.learners.some((id) => !isMember(before, id))) counters.add("learner added");
-    for (const id of [...before.voters, ...before.learners]) {
-      if (!isMember(after, id)) counters.add("member removed");
-    }
-    return after;
+    counters.add("removed member went on for a while");
+    this.ports.timeline.after(forMs, () => {
+      if (this.life === life) this.leave();
+    });
   }
 
-  /** Removed for good: it stops, as etcd does. */
-  private leave(): void {
-    this.removed = true;
+  /** Stops it for good. */
+  leave(): void {
+    this.gone = true;
     this.raw = undefined;
     this.life++;
   }
 
   /** Syncs the applied state now and then, and only after that cuts the log behind it. */
-  private checkpoint(): void {
+  private checkpoint(every: number): void {
     const { durable } = this.disk;
-    if (this.checkpointing || this.app.index - durable.app.index < this.checkpointEvery) return;
+    if (this.checkpointing || this.app.index - durable.app.index < every) return;
     const { counters, random, timeline } = this.ports;
     this.checkpointing = true;
+    this.wantsCheckpoint = false;
     const { app, life } = this;
     const kept = random.chance(0.5) ? 0 : random.below(20);
     const cutTo = Math.max(this.log.firstIndex() - 1, app.index - kept);
@@ -372,28 +400,13 @@ export class SimNode {
       this.disk.synced(place);
       this.checkpointing = false;
       if (this.log.snapshotIndex() >= app.index || this.log.firstIndex() > app.index) return;
-      this.log.createSnapshot(app.index, app.confState, uint64Bytes(app.digest));
+      this.log.createSnapshot(app.index, app.confState, snapshotOf(app).data);
       if (cutTo >= this.log.firstIndex()) {
         this.log.compact(cutTo);
         counters.add("log compacted");
       }
     });
   }
-}
-
-function isMember(confState: ConfState, id: bigint): boolean {
-  return (
-    confState.voters.includes(id) ||
-    confState.learners.includes(id) ||
-    confState.votersOutgoing.includes(id) ||
-    confState.learnersNext.includes(id)
-  );
-}
-
-function appOf(snapshot: Snapshot): AppState {
-  const { confState, index, term } = snapshot.metadata!;
-  const view = new DataView(snapshot.data.buffer, snapshot.data.byteOffset, 8);
-  return { index, term, digest: Number(view.getBigUint64(0)), confState: confState ?? noConfState };
 }
 
 /** A proposal's data: a number nobody else proposes. */

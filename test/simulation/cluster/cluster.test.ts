@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Violation } from "../checkers.ts";
 import { simulate as simulateWith } from "../outcome.ts";
+import { Violation } from "../violation.ts";
 import { type ClusterBugName, clusterBugs } from "./bugs.ts";
 import { Ledger, type Operation } from "./ledger.ts";
 

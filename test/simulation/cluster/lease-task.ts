@@ -3,7 +3,7 @@
 import type { LeaseId } from "#base/ids.ts";
 import { PutRequest } from "#proto/gen/kv.ts";
 import { LeaseGrantRequest } from "#proto/gen/lease.ts";
-import { Violation } from "../checkers.ts";
+import { Violation } from "../violation.ts";
 import type { SimMember } from "./sim-member.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 

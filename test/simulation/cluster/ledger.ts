@@ -4,7 +4,7 @@
 // history. Each operation has a place in it: a write its revision, a read the revision in its
 // header. The history is linearizable if each operation saw what its place implies, and no operation
 // lies before one that had ended when it began.
-import { Violation } from "../checkers.ts";
+import { Violation } from "../violation.ts";
 
 export interface ChangeSeen {
   readonly key: string;

@@ -3,8 +3,8 @@
 // has a Life: what it began dies with it, and waits while it is paused.
 import { setImmediate as realTurn } from "node:timers/promises";
 import type { Clock, Timer } from "#base/clock.ts";
-import { Violation } from "../checkers.ts";
 import { Timeline } from "../events.ts";
+import { Violation } from "../violation.ts";
 
 /** Turns of the event loop after one event; beyond it something goes round and round. */
 const maxRounds = 20_000;

@@ -1,7 +1,7 @@
 // A client that watches one interval: it drains its stream at its own pace, resumes on another member
 // where it was when its member goes away, and keeps what it was told.
 import { WatchCreateRequest, type WatchResponse } from "#proto/gen/watch.ts";
-import { Violation } from "../checkers.ts";
+import { Violation } from "../violation.ts";
 import type { ChangeSeen } from "./ledger.ts";
 import type { SimMember } from "./sim-member.ts";
 
