@@ -10,10 +10,11 @@ import type { StateBatch } from "#base/state-batch.ts";
 import { type RangeRequest, RangeRequest_SortTarget, type RangeResponse } from "#proto/gen/kv.ts";
 import type { KeyValue } from "#proto/gen/mvcc.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
-import { Compaction, type CompactionProgress } from "#server/mvcc/compaction.ts";
+import { Compaction, type CompactionProgress, type HashState } from "#server/mvcc/compaction.ts";
+import { HashQueue } from "#server/mvcc/hash-queue.ts";
 import { type UpperBound, upperBound } from "#server/mvcc/key-index.ts";
 import { none } from "#server/mvcc/key-table.ts";
-import { hashKv, type KvHash } from "#server/mvcc/kv-hash.ts";
+import type { HashPace, KvHash } from "#server/mvcc/kv-hash.ts";
 import type { LeaseAttachments } from "#server/mvcc/leases.ts";
 import { collectLimit, RangeRead } from "#server/mvcc/range-read.ts";
 import { loadState } from "#server/mvcc/store-loading.ts";
@@ -54,12 +55,14 @@ export class MvccStore {
   readonly state: StoreState;
   private readonly compaction: Compaction;
   private readonly txn: WriteTxn;
+  private readonly hashing: HashQueue;
   private inTxn = false;
   private wanted: Wanted[] = [];
 
   private constructor(state: StoreState) {
     this.state = state;
     this.compaction = new Compaction(state);
+    this.hashing = new HashQueue(state);
     this.txn = new WriteTxn(state, () => {
       this.inTxn = false;
     });
@@ -328,9 +331,34 @@ export class MvccStore {
     return this.compaction.whenFinished(revision);
   }
 
-  /** HashKV at `revision`, 0 for the current one. Rejects compacted or futureRevision. */
-  hashKv(revision: number): Promise<KvHash> {
-    return hashKv(this.state, revision);
+  /** Whether `computeCompactionHash` is to run before the next compactStep. */
+  get compactionHash(): HashState {
+    return this.compaction.hashState;
+  }
+
+  /** Hashes what the next compaction is about to work on, slice by slice. */
+  computeCompactionHash(pace: HashPace): Promise<void> {
+    return this.compaction.computeHash(pace);
+  }
+
+  /** Hashes of the newest compactions since the start, newest first. */
+  compactionHashes(): readonly KvHash[] {
+    return this.compaction.hashes.list();
+  }
+
+  /**
+   * HashKV at `revision`, 0 for the current one; at the revision of a remembered compaction, that
+   * compaction's hash, as etcd answers. Rejects compacted, futureRevision or tooManyRequests.
+   */
+  async hashKv(revision: number): Promise<KvHash> {
+    const remembered = this.compaction.hashes.find(revision);
+    if (remembered === undefined) return await this.hashing.hash(revision);
+    return { ...remembered, currentRevision: this.state.currentRevision };
+  }
+
+  /** As hashKv, over what the store holds now even at the revision of a compaction. */
+  hashNow(revision: number): Promise<KvHash> {
+    return this.hashing.hash(revision);
   }
 
   /** For the watch hub: told of each change from now on. */

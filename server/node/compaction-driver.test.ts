@@ -19,6 +19,7 @@ class Rig {
       get compacting() {
         return rig.progress.length > 0;
       },
+      compactionHash: "none",
       compactStep: (batch: StateBatch) => {
         const progress = rig.progress.shift()!;
         rig.steps.push(progress);

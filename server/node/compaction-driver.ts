@@ -1,5 +1,6 @@
 // Carries out scheduled compactions in the background: slices of deletions between turns, with a
-// pause after each, so that nobody waits for them. The same work is resumed after a restart.
+// pause after each, so that nobody waits for them; before the first, the records are hashed in slices
+// alike. The same work is resumed after a restart.
 import type { Clock } from "#base/clock.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import type { MvccStore } from "#server/mvcc/store.ts";
@@ -68,11 +69,23 @@ export class CompactionDriver {
   }
 
   private async run(): Promise<void> {
-    const { clock, store, sliceRecords, pauseMs } = this.ports;
+    const { store, sliceRecords, pauseMs } = this.ports;
     while (store.compacting && !this.stopped && !this.held) {
       if (this.ports.isApplyWaiting()) {
-        await new Promise<void>((resolve) => clock.after(blockedPauseMs, resolve));
+        await this.wait(blockedPauseMs);
         continue;
+      }
+      switch (store.compactionHash) {
+        case "blocked":
+          await this.wait(blockedPauseMs);
+          continue;
+        case "wanted":
+          await store.computeCompactionHash({
+            pause: () => this.wait(pauseMs),
+            isOver: () => this.stopped || this.held,
+          });
+          continue;
+        case "none":
       }
       const backend = this.ports.backend();
       const batch = backend.newBatch();
@@ -80,8 +93,11 @@ export class CompactionDriver {
       if (batch.opCount > 0) await backend.write(batch, { sync: false });
       store.compactionWritten();
       if (progress === "finished" || progress === "idle") return;
-      const waitMs = progress === "blocked" ? blockedPauseMs : pauseMs;
-      await new Promise<void>((resolve) => clock.after(waitMs, resolve));
+      await this.wait(progress === "blocked" ? blockedPauseMs : pauseMs);
     }
+  }
+
+  private wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.ports.clock.after(ms, resolve));
   }
 }
