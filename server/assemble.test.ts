@@ -10,6 +10,7 @@ import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
 import { type RunningMember, startMember } from "#server/assemble.ts";
 import { parseServerConfig } from "#server/config/config.ts";
+import { systemResolver } from "#server/discovery/resolver.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "assemble-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -52,6 +53,7 @@ async function start(name: string, cluster: (peer: string) => string): Promise<S
     log,
     random: seededRandom(1),
     processName: "a test",
+    resolver: systemResolver,
     schedule: setImmediate,
     fatal: (error) => assert.fail(error as Error),
     removed: () => assert.fail("nobody removed it"),

@@ -11,6 +11,7 @@ import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
+import type { Resolver } from "#server/discovery/resolver.ts";
 import { addMemberMetrics, silentMeters } from "#server/member-metrics.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import { NodeApi } from "#server/node/api-member.ts";
@@ -35,6 +36,7 @@ export interface Surroundings {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: Random;
+  readonly resolver: Resolver;
   /** This process, as another one that wants its folder is told. */
   readonly processName: string;
   /** Runs in a later turn of the event loop. */
@@ -93,7 +95,10 @@ async function start(
   };
   const peerClient = new PeerClient({ clock });
   const storage = await openStorage(config, {
+    clock,
     log,
+    random: around.random,
+    resolver: around.resolver,
     processName: around.processName,
     peerClient,
     onClose: (close) => closers.push(close),
@@ -163,6 +168,7 @@ async function start(
       leaderUrls: () => members.get(member.leadership.leader)?.peerUrls ?? [],
     }),
     reconfiguration,
+    files,
   );
   services = new PeerServices(member, api, {
     receive: (message, body) => transfer.receive(message, body),

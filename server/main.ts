@@ -9,6 +9,7 @@ import { systemClock } from "#base/system-clock.ts";
 import { type RunningMember, startMember } from "#server/assemble.ts";
 import { parseServerConfig } from "#server/config/config.ts";
 import type { ConfigNote } from "#server/config/note.ts";
+import { systemResolver } from "#server/discovery/resolver.ts";
 import { openLog, type ProcessLog } from "#server/log.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 
@@ -123,6 +124,7 @@ async function main(): Promise<void> {
       clock: systemClock,
       log,
       random: seededRandom(randomBytes(4).readInt32LE()),
+      resolver: systemResolver,
       processName: `process ${process.pid} on ${hostname()}`,
       schedule: setImmediate,
       fatal: (error) => die(error, "the server cannot go on"),

@@ -1,35 +1,22 @@
 // Opens or makes what a member keeps: its folder, its state and its log; and finds out who it is.
 // A log that is there decides alone; the bootstrap flags count only where there is none, as in etcd.
 import { utf8 } from "#base/bytes.ts";
-import { errorText, OperatingError } from "#base/errors.ts";
-import { type ClusterId, formatId, type MemberId } from "#base/ids.ts";
-import type { Log } from "#base/log.ts";
+import { OperatingError } from "#base/errors.ts";
+import { formatId } from "#base/ids.ts";
 import { defaultWalDir, openStateFolder, type StateFolder } from "#server/backend/state-folder.ts";
-import { bootstrapMembers, type InitialMembers } from "#server/config/bootstrap.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
-import { initialCluster } from "#server/membership/bootstrap-ids.ts";
-import { serverVersion } from "#server/membership/cluster-version.ts";
-import { adoptMembers, canJoin, wasBootstrapped } from "#server/membership/joining.ts";
+import { type FirstStartPorts, firstStart, type Identity } from "#server/first-start.ts";
 import type { Member } from "#server/membership/member-json.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import { beginLog, isUntouched, loadLog } from "#server/node/boot-log.ts";
 import { readApplied } from "#server/node/boot-state.ts";
-import type { PeerClient, RemoteCluster } from "#server/peer/peer-client.ts";
 import { MemoryLog } from "#server/raft/memory-log.ts";
-import { sha1 } from "#server/sha1.ts";
 import { openWal, walExists } from "#server/wal/rocks-wal.ts";
 import { checkJoin, finishInstall } from "#server/wal/start-up.ts";
 import { type Wal, type WalContents, zeroMark } from "#server/wal/wal.ts";
 
-const joinTimeoutMs = 10_000;
-const bootstrappedTimeoutMs = 1000;
 const emptyLog: Pick<WalContents, "snapshot" | "entries"> = { snapshot: zeroMark, entries: [] };
 const identityKey = utf8("identity");
-
-export interface Identity {
-  readonly memberId: MemberId;
-  readonly clusterId: ClusterId;
-}
 
 export interface MemberStorage extends Identity {
   readonly folder: StateFolder;
@@ -42,19 +29,11 @@ export interface MemberStorage extends Identity {
   readonly expected: readonly Member[];
 }
 
-export interface StoragePorts {
-  readonly log: Log;
+export interface StoragePorts extends FirstStartPorts {
   /** This process, as another one that wants its folder is told. */
   readonly processName: string;
-  readonly peerClient: PeerClient;
   /** Takes what must be closed at the end, or if a later step fails. */
   onClose(close: () => Promise<unknown>): void;
-}
-
-interface FirstStart extends Identity {
-  readonly members: readonly Member[];
-  /** False for a member that joins: its log begins empty. */
-  readonly bootstraps: boolean;
 }
 
 /** Rejects with OperatingError: what is wrong with folder, log, flags or the cluster to join. */
@@ -65,7 +44,7 @@ export async function openStorage(
   const { log } = ports;
   const walDir = config.walDir ?? defaultWalDir(config.dataDir);
   const known = await walExists(walDir);
-  let first = known ? undefined : await firstStart(config, ports.peerClient);
+  let first = known ? undefined : await firstStart(config, ports);
   const folder = await openStateFolder({
     dataDir: config.dataDir,
     log,
@@ -82,7 +61,7 @@ export async function openStorage(
   checkJoin(applied.index, contents ?? emptyLog, config.dataDir);
   if (contents !== undefined && isUntouched(contents)) {
     // The first start was cut short right behind the making of the log.
-    first ??= await firstStart(config, ports.peerClient);
+    first ??= await firstStart(config, ports);
     checkSame({ inLog: contents, wanted: first }, walDir);
     contents = undefined;
   }
@@ -103,97 +82,6 @@ export async function openStorage(
     markIndex: contents?.snapshot.index ?? 0,
     expected: first?.members ?? [],
   };
-}
-
-/** Who this member is at its first start, by its flags and, if it joins, by the running cluster. */
-async function firstStart(config: ServerConfig, client: PeerClient): Promise<FirstStart> {
-  const parsed = bootstrapMembers(config);
-  if (!parsed.ok) throw new OperatingError("BAD_INITIAL_CLUSTER", parsed.reason);
-  const others = otherUrls(parsed.members, config.name);
-  return config.initialClusterState === "new"
-    ? await bootstrap(config, parsed.members, others, client)
-    : await join(config, parsed.members, others, client);
-}
-
-function otherUrls(members: InitialMembers, name: string): string[] {
-  return [...members]
-    .filter(([other]) => other !== name)
-    .flatMap(([, urls]) => urls)
-    .sort();
-}
-
-async function bootstrap(
-  config: ServerConfig,
-  initial: InitialMembers,
-  others: readonly string[],
-  client: PeerClient,
-): Promise<FirstStart> {
-  const { clusterId, members } = initialCluster(initial, config.initialClusterToken, sha1);
-  const self = members.find((one) => one.name === config.name)!;
-  const running = await Promise.all(
-    others.map((url) => client.members(url, bootstrappedTimeoutMs).catch(() => undefined)),
-  );
-  if (running.some((one) => one !== undefined && wasBootstrapped(self, one.members))) {
-    throw new OperatingError(
-      "ALREADY_BOOTSTRAPPED",
-      `member ${formatId(self.id)} has already been bootstrapped: its folder ${config.dataDir} is gone or empty; remove the member and add it again with --initial-cluster-state=existing`,
-    );
-  }
-  return { clusterId, memberId: self.id, members, bootstraps: true };
-}
-
-async function join(
-  config: ServerConfig,
-  initial: InitialMembers,
-  others: readonly string[],
-  client: PeerClient,
-): Promise<FirstStart> {
-  const remote = await firstAnswer(others, client);
-  const adopted = adoptMembers(initial, remote.members);
-  if (!adopted.ok) {
-    throw new OperatingError(
-      "BAD_INITIAL_CLUSTER",
-      `error validating peerURLs: ${adopted.reason}; --initial-cluster must name the members that the cluster has now`,
-    );
-  }
-  await checkVersions(others, client);
-  const self = adopted.members.find((one) => one.name === config.name)!;
-  return {
-    clusterId: remote.clusterId,
-    memberId: self.id,
-    members: adopted.members,
-    bootstraps: false,
-  };
-}
-
-async function firstAnswer(urls: readonly string[], client: PeerClient): Promise<RemoteCluster> {
-  let last = "--initial-cluster names no other member";
-  for (const url of urls) {
-    try {
-      return await client.members(url, joinTimeoutMs);
-    } catch (error) {
-      last = errorText(error);
-    }
-  }
-  throw new OperatingError(
-    "NO_CLUSTER",
-    `cannot fetch cluster info from peer urls: ${last}; is the cluster to join running?`,
-  );
-}
-
-async function checkVersions(urls: readonly string[], client: PeerClient): Promise<void> {
-  const answers = await Promise.all(
-    urls.map((url) => client.versions(url, joinTimeoutMs).catch(() => undefined)),
-  );
-  const versions = answers.filter((one) => one !== undefined).map((one) => one.cluster);
-  const downgrading = await Promise.any(
-    urls.map((url) => client.downgradeEnabled(url, joinTimeoutMs)),
-  ).catch(() => false);
-  if (canJoin(serverVersion, versions, downgrading)) return;
-  throw new OperatingError(
-    "INCOMPATIBLE_CLUSTER",
-    `incompatible with current running cluster: it has version ${versions.join(", ") || "none yet"}, this member speaks ${serverVersion}`,
-  );
 }
 
 function checkSame(

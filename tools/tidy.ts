@@ -42,6 +42,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Both open RocksDB, through one door.
   "server/wal": ["base", "proto", "server/backend", ...pureServer],
   "server/api": ["base", "proto", "server/apply", "server/node", "server/rpc", ...pureServer],
+  // Finds the first members: DNS, and another etcd as a client of it.
+  "server/discovery": ["base", "proto", "client", "server/config"],
   "server/proxy": ["base", "proto", "server/rpc", "client"],
   server: ["base", "proto", "server", "client"],
   client: ["base", "proto"],

@@ -45,44 +45,58 @@ export function formatInitialCluster(members: InitialMembers): string {
     .join(",");
 }
 
-/** The members to begin with, or etcd's reason why this member cannot be started with them. */
-export function bootstrapMembers(config: ServerConfig): BootstrapResult {
-  const parsed = parseInitialCluster(config.initialCluster);
-  if (!parsed.ok) return parsed;
-  const own = parsed.members.get(config.name);
+/** A name for the place that a URL leads to; equal names, one place. */
+export type PlaceOf = (url: string) => string;
+
+/** "localhost" and its address count as one, as they do after etcd's look-up. */
+export const placeWithoutDns: PlaceOf = (url) =>
+  url.replace(/^(https?:\/\/)localhost:/, "$1127.0.0.1:");
+
+/**
+ * The members to begin with, or etcd's reason why this member cannot be started with them. `found`
+ * are the members that --initial-cluster or DNS names.
+ */
+export function bootstrapMembers(
+  config: ServerConfig,
+  found: BootstrapResult = parseInitialCluster(config.initialCluster),
+  placeOf: PlaceOf = placeWithoutDns,
+): BootstrapResult {
+  if (!found.ok) return found;
+  const own = found.members.get(config.name);
   if (own === undefined) {
     return fail(`couldn't find local name "${config.name}" in the initial cluster configuration`);
   }
   if (config.initialClusterState === "new") {
-    const mismatch = advertisedMismatch(config, own);
+    const mismatch = advertisedMismatch(config, own, placeOf);
     if (mismatch !== undefined) return fail(mismatch);
   }
-  const seen = new Set<string>();
-  for (const url of [...parsed.members.values()].flat()) {
-    if (seen.has(url)) {
-      return fail(`initial cluster ${formatInitialCluster(parsed.members)} has duplicate url`);
-    }
-    seen.add(url);
+  if (hasDuplicateUrl(found.members)) {
+    return fail(`initial cluster ${formatInitialCluster(found.members)} has duplicate url`);
   }
-  return parsed;
+  return found;
 }
 
-/** "localhost" and its address count as one, as they do after etcd's look-up. */
-function resolved(url: string): string {
-  return url.replace(/^(https?:\/\/)localhost:/, "$1127.0.0.1:");
+/** True if a URL stands twice. */
+export function hasDuplicateUrl(members: InitialMembers): boolean {
+  const urls = [...members.values()].flat();
+  return new Set(urls).size < urls.length;
 }
 
-function advertisedMismatch(config: ServerConfig, own: readonly string[]): string | undefined {
+function advertisedMismatch(
+  config: ServerConfig,
+  own: readonly string[],
+  placeOf: PlaceOf,
+): string | undefined {
   const given = config.advertisePeerUrls;
   const quoted = (urls: readonly string[]) => `"${urls.join(",")}"`;
-  const mine = new Set(given.map(resolved));
-  const theirs = new Set(own.map(resolved));
-  const missing = own.filter((url) => !mine.has(resolved(url)));
+  const mine = new Set(given.map(placeOf));
+  const theirs = new Set(own.map(placeOf));
+  const missing = own.filter((url) => !mine.has(placeOf(url)));
   if (missing.length > 0) {
     const names = missing.map((url) => `${config.name}=${url}`).join(",");
     return `--initial-cluster has ${names} but missing from --initial-advertise-peer-urls=${given.join(",")} (resolved urls: ${quoted(given)} != ${quoted(own)})`;
   }
-  const extra = given.filter((url) => !theirs.has(resolved(url)));
+  const extra = given.filter((url) => !theirs.has(placeOf(url)));
   if (extra.length === 0) return undefined;
   const cluster = given.map((url) => `${config.name}=${url}`).join(",");
   return `--initial-advertise-peer-urls has ${extra.join(",")} but missing from --initial-cluster=${cluster}`;

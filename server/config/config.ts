@@ -1,6 +1,7 @@
 // From command line, environment and file to a ServerConfig, in etcd's order and words. Pure: the
 // arguments, the variables and the way to read a file are passed in.
 import { errorText } from "#base/errors.ts";
+import { discoveryOf } from "./discovery.ts";
 import { maxConfigFileBytes, parseConfigFile } from "./file.ts";
 import { parseFlags } from "./flags.ts";
 import { formatGoDuration } from "./go-literals.ts";
@@ -255,8 +256,11 @@ function build(
   const name = settings.get("name");
   const advertisePeerUrls = advertised(settings, "peer", defaultHost, warnings);
   const advertiseClientUrls = advertised(settings, "client", defaultHost, warnings);
+  const discovery = discoveryOf(settings);
   let initialCluster = settings.get("initial-cluster");
-  if (name !== "default" && initialCluster === findOption("initial-cluster")?.default) {
+  if (discovery !== undefined || settings.get("discovery-srv-name") !== "") {
+    if (!settings.given("initial-cluster")) initialCluster = "";
+  } else if (name !== "default" && initialCluster === findOption("initial-cluster")?.default) {
     initialCluster = advertisePeerUrls.map((url) => `${name}=${url}`).join(",");
   }
   let dataDir = settings.get("data-dir");
@@ -284,8 +288,10 @@ function build(
     advertisePeerUrls,
     advertiseClientUrls,
     initialCluster,
+    discovery,
     initialClusterState: settings.get("initial-cluster-state") === "existing" ? "existing" : "new",
     initialClusterToken: settings.get("initial-cluster-token"),
+    forceNewCluster: settings.get("force-new-cluster"),
     strictReconfigCheck: settings.get("strict-reconfig-check"),
     preVote: settings.get("pre-vote"),
     maxLearners: settings.get("max-learners"),

@@ -177,7 +177,7 @@ export const runningOptions = {
     type: "bool",
     default: "false",
     group: "Unsafe feature",
-    support: "later",
+    support: "yes",
     help: "Make a cluster of this member alone, out of its data. Loses what others had.",
   },
   "unsafe-no-fsync": {

@@ -1,4 +1,5 @@
 // What a member is started with, typed and checked. Times are milliseconds.
+import type { Discovery } from "./discovery.ts";
 import type { Endpoint } from "./urls.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
@@ -28,8 +29,12 @@ export interface ServerConfig {
 
   /** As given; only read when the data folder is new: see bootstrap.ts. */
   readonly initialCluster: string;
+  /** How to find the first members instead; undefined: initialCluster names them. */
+  readonly discovery: Discovery | undefined;
   readonly initialClusterState: "new" | "existing";
   readonly initialClusterToken: string;
+  /** Go on as a cluster of this member alone, with its data. */
+  readonly forceNewCluster: boolean;
   readonly strictReconfigCheck: boolean;
   readonly preVote: boolean;
   readonly maxLearners: number;

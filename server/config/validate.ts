@@ -1,5 +1,6 @@
 // The checks that etcd makes over all options together, in its order and words. Pure.
 
+import { discoveryFault } from "./discovery.ts";
 import { formatGoDuration } from "./go-literals.ts";
 import type { ConfigNote } from "./note.ts";
 import type { Settings } from "./settings.ts";
@@ -22,7 +23,7 @@ export function validate(
   return (
     logFault(settings) ??
     urlFault(settings, warnings) ??
-    clusterFault(settings) ??
+    discoveryFault(settings) ??
     timingFault(settings) ??
     laterFault(settings, source, warnings)
   );
@@ -73,25 +74,6 @@ function urlFault(settings: Settings, warnings: ConfigNote[]): string | undefine
   const clientFault = advertiseFault(client);
   if (clientFault !== undefined) {
     return `--advertise-client-urls ${texts(client)} must be in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket" (${clientFault})`;
-  }
-  return undefined;
-}
-
-function clusterFault(settings: Settings): string | undefined {
-  const discovers =
-    settings.get("discovery-srv") !== "" || settings.get("discovery-endpoints").length > 0;
-  const statically = settings.given("initial-cluster") && settings.get("initial-cluster") !== "";
-  const ways = [
-    statically,
-    settings.get("discovery-srv") !== "",
-    settings.get("discovery-endpoints").length > 0,
-  ].filter(Boolean).length;
-  if (discovers && ways > 1) {
-    return `multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery-endpoints" or "discovery-srv"`;
-  }
-  const token = settings.get("discovery-token") !== "";
-  if (token !== settings.get("discovery-endpoints").length > 0) {
-    return "both --discovery-token and --discovery-endpoints must be set";
   }
   return undefined;
 }
