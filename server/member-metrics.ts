@@ -12,7 +12,7 @@ export type DurationMeters = { -readonly [Name in keyof MemberMeters]: MemberMet
 
 /** Meters that count nothing yet. */
 export function silentMeters(): DurationMeters {
-  return { logSynced: () => {}, applied: () => {}, roundTrip: () => {} };
+  return { logSynced: () => {}, applied: () => {}, stateCopied: () => {}, roundTrip: () => {} };
 }
 
 /** What the transport counts of a peer; server/peer's has it. */
@@ -63,6 +63,8 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
   );
   const sync = metrics.duration("etcd_disk_wal_fsync_duration_seconds");
   meters.logSynced = (durationMs) => sync.observe(durationMs / 1000);
+  const copied = metrics.duration("etcd_disk_backend_snapshot_duration_seconds");
+  meters.stateCopied = (durationMs) => copied.observe(durationMs / 1000);
   meters.applied = (durationMs) => {
     if (durationMs > parts.warningApplyMs) slowApplies++;
   };

@@ -6,7 +6,10 @@ import {
   DefragmentRequest,
   HashKVRequest,
   HashKVResponse,
+  HashRequest,
+  HashResponse,
   MoveLeaderRequest,
+  SnapshotRequest,
   StatusRequest,
   StatusResponse,
 } from "#proto/gen/maintenance.ts";
@@ -14,6 +17,7 @@ import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
 import { notYet } from "./cluster.ts";
 import { encodeAnswer, type ServiceContext } from "./kv.ts";
 import { singleRequest } from "./method-gate.ts";
+import { sendSnapshot } from "./snapshot-stream.ts";
 
 const service = "/etcdserverpb.Maintenance/";
 
@@ -64,6 +68,24 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
         return emptyBytes;
       },
     }),
-    ...["Hash", "Snapshot", "Downgrade"].map((name) => notYet(gate, service, name)),
+    singleRequest(gate, {
+      path: `${service}Hash`,
+      decode: (bytes) => HashRequest.decode(bytes),
+      async run() {
+        const response = await member.hash();
+        return encodeAnswer(headers, HashResponse, response, member.currentRevision());
+      },
+    }),
+    singleRequest(gate, {
+      path: `${service}Snapshot`,
+      responseStream: true,
+      decode: (bytes) => SnapshotRequest.decode(bytes),
+      learnerMay: () => true,
+      async run(_, responder) {
+        await sendSnapshot(member, responder);
+        return undefined;
+      },
+    }),
+    ...["Downgrade"].map((name) => notYet(gate, service, name)),
   ];
 }

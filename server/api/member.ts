@@ -27,6 +27,7 @@ import type {
   AlarmRequest,
   AlarmResponse,
   HashKVResponse,
+  HashResponse,
   StatusResponse,
 } from "#proto/gen/maintenance.ts";
 import type { WatchRequest, WatchResponse } from "#proto/gen/watch.ts";
@@ -69,6 +70,18 @@ export interface ClusterReconfiguration {
   update(id: MemberId, peerUrls: readonly string[]): Promise<MemberInfo[]>;
   /** `authorization` goes along if the leader has to be asked. */
   promote(id: MemberId, authorization: string | undefined): Promise<MemberInfo[]>;
+}
+
+/** A copy of the whole state of a member, as a bbolt file that somebody reads. */
+export interface StateCopy {
+  /** Size of the file. */
+  readonly bytes: number;
+  /** The storage version that the state holds, such as `3.7.0`; empty if it does not say. */
+  readonly version: string;
+  /** The file from its start, in blocks of a multiple of 32 KiB but the last; they are the reader's. */
+  body(): AsyncIterable<Uint8Array>;
+  /** The reader is done, however that came. */
+  remove(): Promise<void>;
 }
 
 export interface ApiMember {
@@ -124,6 +137,13 @@ export interface ApiMember {
   /** Gives disk space of deleted records back; this member only. */
   defragment(): Promise<void>;
   hashKv(revision: number): Promise<HashKVResponse>;
+  /** CRC-32C over all records but those that differ from member to member. */
+  hash(): Promise<HashResponse>;
+  /**
+   * A copy of the state that holds every write that was answered before the call; the caller removes
+   * it. Rejects with OperatingError: no room on the disk, or too many are being read.
+   */
+  copyState(): Promise<StateCopy>;
   /** Active alarms. */
   alarms(): AlarmResponse["alarms"];
   /** Cluster version text such as `3.7.0`, or undefined before it was decided. */

@@ -7,6 +7,7 @@ import { type RangeRequest, RangeRequest_SortOrder, RangeResponse } from "#proto
 import { BinaryWriter } from "#proto/wire.ts";
 import type { Responder } from "#server/rpc/service-registry.ts";
 import type { ServiceContext } from "./kv.ts";
+import { Room } from "./room.ts";
 
 const firstChunkKeys = 10;
 const maxChunkKeys = 10_000;
@@ -49,23 +50,6 @@ export async function rangeStream(
     if (responder.ended) return;
   }
   responder.end();
-}
-
-/** Waits until the connection takes more, or the call is over. */
-class Room {
-  private wake: (() => void) | undefined;
-
-  constructor(responder: Responder) {
-    const run = (): void => this.wake?.();
-    responder.onDrain(run);
-    responder.onEnded(run);
-  }
-
-  wait(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wake = resolve;
-    });
-  }
 }
 
 function refuseUnsupported(request: RangeRequest): void {

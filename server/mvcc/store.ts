@@ -17,6 +17,7 @@ import { none } from "#server/mvcc/key-table.ts";
 import type { HashPace, KvHash } from "#server/mvcc/kv-hash.ts";
 import type { LeaseAttachments } from "#server/mvcc/leases.ts";
 import { collectLimit, RangeRead } from "#server/mvcc/range-read.ts";
+import { hashState } from "#server/mvcc/state-hash.ts";
 import { loadState } from "#server/mvcc/store-loading.ts";
 import {
   type ChangeObserver,
@@ -359,6 +360,11 @@ export class MvccStore {
   /** As hashKv, over what the store holds now even at the revision of a compaction. */
   hashNow(revision: number): Promise<KvHash> {
     return this.hashing.hash(revision);
+  }
+
+  /** Maintenance.Hash: over all records of the state, as they are now. */
+  hashState(): Promise<number> {
+    return hashState(this.state.backend, this.state.options);
   }
 
   /** For the watch hub: told of each change from now on. */

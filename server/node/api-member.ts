@@ -1,5 +1,6 @@
 // What the API sees of a member (server/api/member.ts): proposals, reads, watches, leases, members
 // and status, each in the terms of its answer on the wire.
+import { text } from "#base/bytes.ts";
 import type { ClusterId, LeaseId, MemberId } from "#base/ids.ts";
 import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
 import type { Member as MemberInfo } from "#proto/gen/cluster.ts";
@@ -15,15 +16,17 @@ import {
   type AlarmResponse,
   AlarmType,
   type HashKVResponse,
+  type HashResponse,
   type StatusResponse,
 } from "#proto/gen/maintenance.ts";
-import type { ApiMember, Proposals, WatchSession } from "#server/api/member.ts";
+import type { ApiMember, Proposals, StateCopy, WatchSession } from "#server/api/member.ts";
 import { readOnlyTxn } from "#server/apply/kv.ts";
 import { commandCost } from "#server/apply/quota.ts";
 import { serverVersion, storageVersionFor } from "#server/membership/cluster-version.ts";
 import type { Member } from "#server/node/member.ts";
 import { toMemberInfo } from "#server/node/member-info.ts";
 import type { Reconfiguration } from "#server/node/reconfiguration.ts";
+import type { StateFiles } from "#server/node/snapshot-transfer.ts";
 
 /** Asks the leader about leases over the peer wire; server/peer's client is one. */
 export interface LeaseForwarder {
@@ -32,14 +35,24 @@ export interface LeaseForwarder {
   timeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse>;
 }
 
+/** Copies of the state as files; server/backend/transfer-files makes them. */
+export type StateCopies = Pick<StateFiles, "export">;
+
 export class NodeApi implements ApiMember {
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   private readonly member: Member;
   private readonly forwarder: LeaseForwarder;
   readonly reconfiguration: Reconfiguration;
+  private readonly copies: StateCopies;
 
-  constructor(member: Member, forwarder: LeaseForwarder, reconfiguration: Reconfiguration) {
+  constructor(
+    member: Member,
+    forwarder: LeaseForwarder,
+    reconfiguration: Reconfiguration,
+    copies: StateCopies,
+  ) {
+    this.copies = copies;
     this.reconfiguration = reconfiguration;
     this.member = member;
     this.forwarder = forwarder;
@@ -241,6 +254,31 @@ export class NodeApi implements ApiMember {
       hash: hash.hash,
       compactRevision: hash.compactRevision,
       hashRevision: hash.hashRevision,
+    };
+  }
+
+  async hash(): Promise<HashResponse> {
+    const { store } = this.member.parts;
+    await this.member.applyTurn.flushed();
+    const header = this.header(store.currentRevision);
+    return { header, hash: await store.hashState() };
+  }
+
+  async copyState(): Promise<StateCopy> {
+    const { backend, clock, meters } = this.member.parts;
+    const start = clock.monotonicMs();
+    // What was applied has been answered, and may be on its way to the state still.
+    await this.member.applyTurn.flushed();
+    const copy = await this.copies.export(backend());
+    const told = copy.records.meta.find(([key]) => text(key) === "storageVersion");
+    return {
+      bytes: copy.bytes,
+      version: told === undefined ? "" : text(told[1]),
+      body: () => copy.body(),
+      remove: async () => {
+        meters.stateCopied(clock.monotonicMs() - start);
+        await copy.remove();
+      },
     };
   }
 

@@ -52,7 +52,9 @@ class Rig {
       sha1,
       isStrict: true,
     });
-    this.api = new NodeApi(member, forwarder, reconfiguration);
+    this.api = new NodeApi(member, forwarder, reconfiguration, {
+      export: () => Promise.reject(new Error("not asked")),
+    });
     this.services = new PeerServices(member, this.api, { receive: () => Promise.resolve() });
   }
 }

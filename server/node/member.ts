@@ -51,6 +51,8 @@ export interface Snapshots {
 export interface MemberMeters {
   logSynced(durationMs: number): void;
   applied(durationMs: number, entries: number): void;
+  /** A copy of the state was made for a client and read to its end. */
+  stateCopied(durationMs: number): void;
 }
 
 export interface MemberTimings {

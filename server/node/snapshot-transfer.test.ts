@@ -42,6 +42,7 @@ class Rig {
             members_removed: [],
             cluster: [[utf8("clusterVersion"), utf8("3.5.0")]],
           },
+          bytes: 0,
           body: async function* () {},
           remove: async () => {
             if (this.removeFails) throw new Error("cannot be removed");

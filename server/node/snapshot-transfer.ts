@@ -22,6 +22,7 @@ export interface StateFiles {
     readonly records: Readonly<
       Record<"meta" | "members" | "members_removed" | "cluster", readonly StateRecord[]>
     >;
+    readonly bytes: number;
     body(): AsyncIterable<Uint8Array>;
     remove(): Promise<void>;
   }>;

@@ -15,13 +15,19 @@ import type {
   TxnRequest,
   TxnResponse,
 } from "#proto/gen/kv.ts";
-import type { AlarmResponse, HashKVResponse, StatusResponse } from "#proto/gen/maintenance.ts";
+import type {
+  AlarmResponse,
+  HashKVResponse,
+  HashResponse,
+  StatusResponse,
+} from "#proto/gen/maintenance.ts";
 import { type Event, Event_EventType, type KeyValue } from "#proto/gen/mvcc.ts";
 import type { WatchRequest, WatchResponse } from "#proto/gen/watch.ts";
 import type {
   ApiMember,
   ClusterReconfiguration,
   Proposals,
+  StateCopy,
   WatchSession,
 } from "#server/api/member.ts";
 
@@ -187,6 +193,28 @@ export class FakeMember implements ApiMember {
   async hashKv(revision: number): Promise<HashKVResponse> {
     if (revision > this.revision) throw etcdError("futureRevision");
     return { header: undefined, hash: 42, compactRevision: -1, hashRevision: this.revision };
+  }
+
+  async hash(): Promise<HashResponse> {
+    return { header: undefined, hash: 43 };
+  }
+
+  /** What copyState gives out; counts how often a reader let go. */
+  copy: Uint8Array = new Uint8Array(0);
+  copiesRemoved = 0;
+
+  async copyState(): Promise<StateCopy> {
+    const { copy } = this;
+    return {
+      bytes: copy.length,
+      version: "3.7.0",
+      body: async function* () {
+        for (let at = 0; at < copy.length; at += 64 * 1024) yield copy.subarray(at, at + 64 * 1024);
+      },
+      remove: async () => {
+        this.copiesRemoved++;
+      },
+    };
   }
 
   alarms(): AlarmResponse["alarms"] {

@@ -227,6 +227,7 @@ export class InProcessMember implements ContractMember {
         leaderUrls: () => member.parts.members.get(member.leadership.leader)?.peerUrls ?? [],
       }),
       reconfiguration,
+      disk,
     );
     running.services = new PeerServices(member, api, {
       receive: (message, body) => transfer.receive(message, body),

@@ -156,7 +156,7 @@ export class SimMember {
         removePeer: () => {},
         activeSince: (id) => (this.ports.reaches(this.id, id) ? 0 : undefined),
       },
-      meters: { logSynced: () => {}, applied: () => {} },
+      meters: { logSynced: () => {}, applied: () => {}, stateCopied: () => {} },
       markState: () => Promise.resolve(),
       schedule: (run) => life.schedule(run),
       fatal: (error) => {
@@ -165,10 +165,10 @@ export class SimMember {
       onRemoved: () => this.ports.failed(this, new Error("removed, though nobody removed it")),
     });
     if (life.isDead) return;
-    this.use(life, replica);
+    this.use(life, replica, disk);
   }
 
-  private use(life: Life, replica: Replica): void {
+  private use(life: Life, replica: Replica, disk: SlowDisk): void {
     const { member, transfer } = replica;
     const peers = this.ports.leasePeers(this);
     const reconfiguration = new Reconfiguration({ member, peers, sha1, isStrict: true });
@@ -181,6 +181,7 @@ export class SimMember {
         leaderUrls: () => member.parts.members.get(member.leadership.leader)?.peerUrls ?? [],
       }),
       reconfiguration,
+      disk,
     );
     const services = new PeerServices(member, api, {
       receive: (message, body) => transfer.receive(message, body),

@@ -170,6 +170,7 @@ export class SlowDisk implements ReplaceableState, Wal, StateFiles {
         members_removed: of("members_removed"),
         cluster: of("cluster"),
       },
+      bytes: bytes.length,
       body: async function* () {
         yield bytes;
       },

@@ -1,0 +1,19 @@
+// Back-pressure of a stream of answers, as something to wait for.
+import type { Responder } from "#server/rpc/service-registry.ts";
+
+/** Waits until the connection takes more, or the call is over. */
+export class Room {
+  private wake: (() => void) | undefined;
+
+  constructor(responder: Responder) {
+    const run = (): void => this.wake?.();
+    responder.onDrain(run);
+    responder.onEnded(run);
+  }
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+}
