@@ -2,6 +2,7 @@
 // durable when their sync ends; a crash keeps the synced ones and a prefix of those after it.
 import type { Random } from "#base/random.ts";
 import type { Entry, HardState } from "#proto/gen/raft.ts";
+import { raiseHardState } from "#server/wal/wal.ts";
 import type { AppState } from "./applied-state.ts";
 
 export type DiskWrite =
@@ -9,8 +10,8 @@ export type DiskWrite =
   | { readonly kind: "append"; readonly entries: readonly Entry[] }
   /** The applied state was synced and marks where the log may be cut. */
   | { readonly kind: "checkpoint"; readonly app: AppState; readonly cutTo: number }
-  /** A received state replaces log and state. */
-  | { readonly kind: "install"; readonly app: AppState; readonly hardState: HardState | undefined };
+  /** A received state replaces log and state; what raft says beyond it is written after it. */
+  | { readonly kind: "install"; readonly app: AppState };
 
 /** What a restart finds. */
 export class DurableState {
@@ -62,7 +63,7 @@ export class DurableState {
         this.entries = [];
         this.base = write.app.index;
         this.baseTerm = write.app.term;
-        if (write.hardState !== undefined) this.hardState = write.hardState;
+        this.hardState = raiseHardState(this.hardState, write.app);
         break;
     }
   }

@@ -187,8 +187,7 @@ export class SimNode {
     if (leads) this.sendAll(ready.messages);
     const writes: DiskWrite[] = [];
     if (ready.snapshot !== undefined) {
-      const app = stateOf(ready.snapshot);
-      writes.push({ kind: "install", app, hardState: ready.hardState });
+      writes.push({ kind: "install", app: stateOf(ready.snapshot) });
     }
     if (ready.entries.length > 0) {
       const first = ready.entries[0]!.index;
@@ -196,7 +195,7 @@ export class SimNode {
       this.checkAppended(ready, first);
       writes.push({ kind: "append", entries: ready.entries });
     }
-    if (ready.hardState !== undefined && ready.snapshot === undefined) {
+    if (ready.hardState !== undefined) {
       writes.push({ kind: "hard-state", hardState: ready.hardState });
     }
     const firstNew = ready.entries[0]?.index ?? Number.POSITIVE_INFINITY;
