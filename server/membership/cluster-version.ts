@@ -1,6 +1,7 @@
 // Which cluster version the leader proposes, from what every member's /version said (facts: peer
 // protocol §12). Pure: the caller asks the members and proposes.
 
+import { utf8 } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 
 /** The API level that this program speaks: what it names itself wherever the protocol asks. */
@@ -44,6 +45,15 @@ export function storageVersionFor(clusterVersion: string): string {
   const cluster = parse(clusterVersion) ?? own;
   const { major, minor } = compare(cluster, own) < 0 ? cluster : own;
   return `${major}.${minor}.0`;
+}
+
+/** Key of the record in bucket `meta` that holds the storage version. */
+export const storageVersionKey = utf8("storageVersion");
+
+/** The record's text in a cluster of that version; undefined up to 3.5, which had none. */
+export function storageVersionRecord(clusterVersion: string): string | undefined {
+  const version = storageVersionFor(clusterVersion);
+  return compare(parse(version)!, { major: 3, minor: 5 }) > 0 ? version : undefined;
 }
 
 /**

@@ -12,6 +12,7 @@ import type { StateBatch } from "#base/state-batch.ts";
 import { type EtcdError, type EtcdErrorName, etcdError } from "#proto/errors.ts";
 import { type ConfChange, ConfChangeType, type ConfState } from "#proto/gen/raft.ts";
 import { confStateOf } from "#server/membership/bootstrap-ids.ts";
+import { storageVersionKey, storageVersionRecord } from "#server/membership/cluster-version.ts";
 import {
   type Member,
   type MemberChange,
@@ -239,6 +240,9 @@ export class Members {
   setClusterVersion(version: string, batch: StateBatch): void {
     this.version = version;
     batch.put("cluster", utf8("clusterVersion"), utf8(version));
+    const storage = storageVersionRecord(version);
+    if (storage === undefined) batch.delete("meta", storageVersionKey);
+    else batch.put("meta", storageVersionKey, utf8(storage));
   }
 
   setDowngrade(info: DowngradeInfo, batch: StateBatch): void {

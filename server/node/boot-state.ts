@@ -1,10 +1,11 @@
 // What a member finds in its state when it starts or has installed another one.
-import { emptyBytes } from "#base/bytes.ts";
+import { emptyBytes, text, utf8 } from "#base/bytes.ts";
 import type { Bucket } from "#base/state-batch.ts";
 import type { Alarms } from "#server/apply/alarms.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
+import { storageVersionKey, storageVersionRecord } from "#server/membership/cluster-version.ts";
 import type { Members } from "#server/membership/members.ts";
-import type { StateReader, StateRecord } from "#server/mvcc/backend.ts";
+import type { Backend, StateReader, StateRecord } from "#server/mvcc/backend.ts";
 import { consistentIndexKey, termKey } from "#server/node/apply-turn.ts";
 
 const sliceRecords = 1000;
@@ -39,6 +40,22 @@ function readNumber(bytes: Uint8Array | undefined): number {
 export async function readApplied(state: StateReader): Promise<AppliedPosition> {
   const [index, term] = await state.getMany("meta", [consistentIndexKey, termKey]);
   return { index: readNumber(index), term: readNumber(term) };
+}
+
+/**
+ * Puts the storage version into a state that lacks the one of its cluster version, as earlier versions
+ * of this program left it. Unsynced: the next start would do it again.
+ */
+export async function settleStorageVersion(
+  backend: Backend,
+  clusterVersion: string | undefined,
+): Promise<void> {
+  const wanted = clusterVersion === undefined ? undefined : storageVersionRecord(clusterVersion);
+  const [stored] = await backend.getMany("meta", [storageVersionKey]);
+  if (wanted === undefined || (stored !== undefined && text(stored) === wanted)) return;
+  const batch = backend.newBatch();
+  batch.put("meta", storageVersionKey, utf8(wanted));
+  await backend.write(batch, { sync: false });
 }
 
 /** Loads members, alarms and leases from the state; keys are the store's to load afterwards. */

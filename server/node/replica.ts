@@ -15,7 +15,7 @@ import { Members } from "#server/membership/members.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import { MvccStore, type StoreOptions } from "#server/mvcc/store.ts";
 import { WatchHub, type WatchHubOptions } from "#server/mvcc/watch-hub.ts";
-import { loadSmallBuckets, readApplied } from "#server/node/boot-state.ts";
+import { loadSmallBuckets, readApplied, settleStorageVersion } from "#server/node/boot-state.ts";
 import { Checkpoints } from "#server/node/checkpoints.ts";
 import { CompactionDriver } from "#server/node/compaction-driver.ts";
 import { Member, type MemberMeters, type Peers } from "#server/node/member.ts";
@@ -114,6 +114,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
   const applied = await readApplied(state.backend);
   await loadSmallBuckets(state.backend, small);
   if (members.clusterVersion !== undefined) checkClusterVersion(members.clusterVersion);
+  await settleStorageVersion(state.backend, members.clusterVersion);
   const store = await MvccStore.load(state.backend, lessor, {
     crc32c: ports.crc32c,
     pause,
@@ -211,6 +212,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
   const adopt = async (fresh: Backend, mark: SnapshotMark): Promise<void> => {
     memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
     await loadSmallBuckets(fresh, small);
+    await settleStorageVersion(fresh, members.clusterVersion);
     await store.reload(fresh, lessor);
     hub.restore();
     checkpoints.reset(mark.index);
