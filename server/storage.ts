@@ -10,6 +10,7 @@ import type { Member } from "#server/membership/member-json.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import { beginLog, isUntouched, loadLog } from "#server/node/boot-log.ts";
 import { readApplied } from "#server/node/boot-state.ts";
+import { forceNewCluster } from "#server/node/force-new-cluster.ts";
 import { MemoryLog } from "#server/raft/memory-log.ts";
 import { openWal, walExists } from "#server/wal/rocks-wal.ts";
 import { checkJoin, finishInstall } from "#server/wal/start-up.ts";
@@ -64,6 +65,10 @@ export async function openStorage(
     first ??= await firstStart(config, ports);
     checkSame({ inLog: contents, wanted: first }, walDir);
     contents = undefined;
+  }
+  if (config.forceNewCluster && contents !== undefined) {
+    contents = await forceNewCluster(wal, contents, applied.index);
+    log.warn({ "commit-index": contents.hardState.commit }, "forcing restart member");
   }
   const memoryLog = new MemoryLog();
   if (contents === undefined) {
