@@ -2,7 +2,7 @@
 // file that knows adapters. Whatever was opened is closed again if a later step fails.
 import { crc32c } from "@node-rs/crc32";
 import type { Clock } from "#base/clock.ts";
-import { errorText } from "#base/errors.ts";
+import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
@@ -11,6 +11,7 @@ import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
+import { dataChecks } from "#server/data-checks.ts";
 import type { Resolver } from "#server/discovery/resolver.ts";
 import { addMemberMetrics, silentMeters } from "#server/member-metrics.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
@@ -105,7 +106,8 @@ async function start(
   });
   const { clusterId, folder, memberId } = storage;
   let replica: Replica | undefined;
-  let services: PeerServices | undefined;
+  /** Undefined until the member takes part in its cluster. */
+  let taking: PeerServices | undefined;
   const identity = {
     memberId,
     clusterId,
@@ -113,12 +115,15 @@ async function start(
     peerUrls: config.advertisePeerUrls,
   };
   const handler: PeerHandler = {
-    step: (message) => services?.step(message),
-    reportUnreachable: (id) => services?.reportUnreachable(id),
-    reportSnapshot: (id, ok) => services?.reportSnapshot(id, ok),
+    step: (message) => taking?.step(message),
+    reportUnreachable: (id) => taking?.reportUnreachable(id),
+    reportSnapshot: (id, ok) => taking?.reportSnapshot(id, ok),
     isRemoved: (id) => replica?.member.parts.members.isRemoved(id) ?? false,
     removedFromCluster: () => around.removed(),
-    receiveSnapshot: async (message, body) => services?.receiveSnapshot(message, body),
+    receiveSnapshot: async (message, body) => {
+      if (taking === undefined) throw new OperatingError("NOT_STARTED", "this member only starts");
+      await taking.receiveSnapshot(message, body);
+    },
   };
   const meters = silentMeters();
   const transport = new PeerTransport({
@@ -170,7 +175,7 @@ async function start(
     reconfiguration,
     files,
   );
-  services = new PeerServices(member, api, {
+  const services = new PeerServices(member, api, {
     receive: (message, body) => transfer.receive(message, body),
   });
   const peerListeners = await startPeerListeners(
@@ -178,6 +183,10 @@ async function start(
     peerRequestHandler({ identity, handler, api: services, transport, clock, log }),
   );
   closers.push(() => peerListeners.close());
+  const checks = dataChecks({ config, member, peerClient, clusterId, clock, log, fatal });
+  closers.push(async () => checks.initial?.stop());
+  await checks.initial?.run();
+  taking = services;
   transport.start();
   log.info(
     { "local-member-id": formatId(memberId), "cluster-id": formatId(clusterId), name: config.name },
@@ -185,6 +194,9 @@ async function start(
   );
   startReplica();
   closers.push(() => member.handOver());
+  checks.leading.start();
+  closers.push(async () => checks.leading.stop());
+  void checks.initial?.runOn();
   const progress = clock.every(config.watchProgressNotifyMs, () => hub.progressTick());
   closers.push(async () => progress.cancel());
   const publication = new Publication({

@@ -198,10 +198,7 @@ test("a flag whose feature is not there is refused, unless it says what holds an
     "1 --cert-file, --peer-auto-tls are not supported yet; see docs/flags.md",
   );
   assert.match(failure(["--feature-gates=LeaseCheckpoint=true"]), /^1 --feature-gates=LeaseCheckp/);
-  assert.match(
-    failure(["--experimental-initial-corrupt-check"]),
-    /InitialCorruptCheck=true is not/,
-  );
+  assert.match(failure(["--experimental-enable-lease-checkpoint"]), /LeaseCheckpoint=true is not/);
   assert.match(failure(["--listen-peer-urls=https://127.0.0.1:1"]), /^1 TLS is not supported yet/);
   for (const [name, spec] of optionEntries) {
     if (spec.support !== "later") continue;

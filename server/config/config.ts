@@ -306,6 +306,8 @@ function build(
     raftWriteTimeoutMs: atLeast5s(settings, "raft-write-timeout", warnings),
     requestTimeoutMs: 5000 + 2 * electionTicks * heartbeatMs,
     compactionBatchLimit: settings.get("compaction-batch-limit") || 1000,
+    corruptCheckMs: Math.min(settings.get("corrupt-check-time"), maxTimerMs),
+    compactHashCheckMs: Math.min(settings.get("compact-hash-check-time"), maxTimerMs),
     compactionSleepMs: Math.min(settings.get("compaction-sleep-interval") || 10, maxTimerMs),
     watchProgressNotifyMs: Math.min(
       Math.max(settings.get("watch-progress-notify-interval"), minProgressNotifyMs),

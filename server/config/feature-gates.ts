@@ -8,13 +8,16 @@ export interface FeatureGate {
   readonly support: "yes" | "inert" | "later";
 }
 
-/** Every gate that etcd 3.7 knows. AllAlpha and AllBeta set their whole stage. */
+/**
+ * Every gate that etcd 3.7 knows. AllAlpha and AllBeta set their whole stage. Defaults are etcd's but
+ * for the two checks of corruption, which are on.
+ */
 export const featureGates: Readonly<Record<string, FeatureGate>> = {
   AllAlpha: { stage: "ALPHA", default: false, support: "later" },
   AllBeta: { stage: "BETA", default: false, support: "inert" },
-  CompactHashCheck: { stage: "ALPHA", default: false, support: "later" },
+  CompactHashCheck: { stage: "ALPHA", default: true, support: "yes" },
   FastLeaseKeepAlive: { stage: "BETA", default: true, support: "inert" },
-  InitialCorruptCheck: { stage: "ALPHA", default: false, support: "later" },
+  InitialCorruptCheck: { stage: "ALPHA", default: true, support: "yes" },
   LeaseCheckpoint: { stage: "ALPHA", default: false, support: "later" },
   LeaseCheckpointPersist: { stage: "ALPHA", default: false, support: "later" },
   PriorityRequest: { stage: "ALPHA", default: false, support: "inert" },

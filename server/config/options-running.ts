@@ -112,16 +112,16 @@ export const runningOptions = {
   },
   "corrupt-check-time": {
     type: "duration",
-    default: "0s",
+    default: "4h0m0s",
     group: "Features",
-    support: "later",
-    help: "Time between checks that all members hold the same data (0: never).",
+    support: "yes",
+    help: "Time between the leader's comparisons of all data of all members (0: never; etcd's default is 0).",
   },
   "compact-hash-check-time": {
     type: "duration",
     default: "1m0s",
     group: "Features",
-    support: "inert",
+    support: "yes",
     help: "Time between the leader's comparisons of compaction hashes, if gate CompactHashCheck.",
   },
   "compaction-batch-limit": {

@@ -55,6 +55,10 @@ export interface ServerConfig {
 
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
+  /** Between comparisons of all members' data; 0: never. */
+  readonly corruptCheckMs: number;
+  /** Between comparisons of compaction hashes, if gate CompactHashCheck. */
+  readonly compactHashCheckMs: number;
   readonly watchProgressNotifyMs: number;
   readonly warningApplyMs: number;
   readonly warningUnaryRequestMs: number;

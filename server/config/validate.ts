@@ -115,6 +115,10 @@ function laterFault(
   if (hashCheckMs <= 0) {
     return `--compact-hash-check-time must be >0 (set to ${formatGoDuration(hashCheckMs)})`;
   }
+  const corruptCheckMs = settings.get("corrupt-check-time");
+  if (corruptCheckMs < 0) {
+    return `--corrupt-check-time must be >=0 (set to ${formatGoDuration(corruptCheckMs)})`;
+  }
   if (settings.get("max-request-bytes") > maxRequestBytesLimit) {
     return `--max-request-bytes must be at most ${maxRequestBytesLimit} (set to ${settings.get("max-request-bytes")})`;
   }
