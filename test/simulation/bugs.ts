@@ -100,6 +100,75 @@ export const bugs = {
     find: "if (index <= this.committed || !this.matches(index, term)) return false;",
     replace: "if (index <= this.committed || term < 0) return false;",
   },
+  "learner-counts": {
+    about: "learners are counted among the voters",
+    file: "tracker.ts",
+    find: "incoming: sortedIds(config.voters),",
+    replace: "incoming: sortedIds(new Set([...config.voters, ...config.learners])),",
+  },
+  "newcomer-counts-at-once": {
+    about: "a new member is taken to have all that its leader has",
+    file: "tracker.ts",
+    find: "        progress.recentActive = true;\n",
+    replace: "        progress.recentActive = true;\n        progress.match = lastIndex - 1;\n",
+  },
+  "removed-leader-counts-itself": {
+    about: "a leader that removes itself goes on by the configuration that it was in",
+    file: "raft.ts",
+    find: "    return this.switchTo(assertAccepted(applyChange(this.tracker.config, change)));",
+    replace:
+      '    const next = assertAccepted(applyChange(this.tracker.config, change));\n    if (this.role === "leader" && !next.voters.has(this.id)) return confStateOf(next);\n    return this.switchTo(next);',
+  },
+  "change-counts-at-append": {
+    about: "a leader acts by a change of one member before it is committed",
+    file: "leader.ts",
+    find: "  if (changeAt >= 0) raft.pendingConfIndex = firstIndex + changeAt;",
+    replace:
+      "  if (changeAt >= 0) raft.pendingConfIndex = firstIndex + changeAt;\n  if (changeAt >= 0 && entries[changeAt]!.type === EntryType.EntryConfChange)\n    raft.applyConfChange(asV2(ConfChange.decode(entries[changeAt]!.data)));",
+  },
+  "earlier-change-forgotten": {
+    about: "a new leader takes in a change though one of an earlier leader is unapplied",
+    file: "raft.ts",
+    find: "    this.pendingConfIndex = this.log.lastIndex();",
+    replace: "    this.pendingConfIndex = 0;",
+  },
+  "joint-elects-by-one-half": {
+    about: "in a joint configuration the incoming voters alone elect",
+    file: "quorum.ts",
+    find: "  if (incoming === outgoing) return incoming;",
+    replace: '  if (incoming !== "pending") return incoming;',
+  },
+  "learner-leads": {
+    about: "a learner campaigns",
+    file: "raft.ts",
+    find: "return own !== undefined && !own.isLearner && !this.log.hasPendingSnapshot;",
+    replace: "return own !== undefined && !this.log.hasPendingSnapshot;",
+  },
+  "snapshot-configuration-ignored": {
+    about: "a member goes on by its own configuration after it received a state",
+    file: "follower.ts",
+    find: "  raft.switchTo(assertAccepted(restoreConfiguration(confState)));\n",
+    replace: "  assertAccepted(restoreConfiguration(confState));\n",
+  },
+  "change-laid-upon-snapshot": {
+    about: "a change from before a received state is made to the configuration of that state",
+    file: "raft.ts",
+    find: "    if (this.configBeforeSnapshot !== undefined) {",
+    replace: "    if (this.configBeforeSnapshot !== undefined && this.term < 0) {",
+  },
+  "said-arrival-counts": {
+    about: "a state that was sent counts as acknowledged",
+    file: "leader.ts",
+    find: '  if (outcome === "failure") member.pendingSnapshot = 0;\n',
+    replace:
+      '  if (outcome === "failure") member.pendingSnapshot = 0;\n  else member.acknowledge(member.pendingSnapshot);\n',
+  },
+  "hand-over-to-laggard": {
+    about: "leadership goes to a member that has not caught up",
+    file: "leader.ts",
+    find: "  if (member.match === raft.log.lastIndex()) sendTimeoutNow(raft, member);\n  else raft",
+    replace: "  if (member.match > 0) sendTimeoutNow(raft, member);\n  else raft",
+  },
 } as const satisfies Record<string, Bug>;
 
 export type BugName = keyof typeof bugs;

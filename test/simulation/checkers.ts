@@ -118,6 +118,12 @@ export class Checkers {
     }
   }
 
+  /** Leadership is handed to one that has all that the leader has (thesis §3.10). */
+  handedOver(leader: bigint, to: bigint, caughtUp: boolean): void {
+    if (caughtUp) return;
+    throw new Violation("hand-over", `${leader} hands over to ${to}, which has not caught up`);
+  }
+
   /** A read sees everything that was committed before it was asked for. */
   read(member: bigint, index: number, wanted: number): void {
     if (index < wanted) {

@@ -92,10 +92,11 @@ export class Configurations {
     confState: ConfState,
     votedFor: (id: bigint) => boolean,
   ): void {
-    if (isQuorum(confState, votedFor)) return;
+    const mayLead = [...confState.voters, ...confState.votersOutgoing].includes(leader);
+    if (mayLead && isQuorum(confState, votedFor)) return;
     throw new Violation(
       "elected by a quorum",
-      `${leader} leads term ${term} without a quorum of ${show(confState)}`,
+      `${leader} leads term ${term}, not a voter or without a quorum of ${show(confState)}`,
     );
   }
 }

@@ -39,6 +39,7 @@ export const requiredCounters = [
   "read answered by the leader",
   "read answered to a follower",
   "leadership transfer",
+  "member told to take over",
   "leadership transfer to one that is down",
   "leadership transfer to one that lags",
   "leadership transfer to a learner",

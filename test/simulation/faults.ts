@@ -70,7 +70,19 @@ export class Faults {
     const leader = this.stage.leader();
     const { learners, voters } = leader?.app.confState ?? { learners: [], voters: [] };
     const to = this.stage.pick([...voters, ...learners]);
-    if (leader?.raw === undefined || to === undefined || to === leader.id) return;
+    if (leader !== undefined && to !== undefined && to !== leader.id) this.sendState(leader, to);
+  }
+
+  /** The state overtakes a change of membership that it holds already. */
+  overtakeChange(node: SimNode): void {
+    const { random } = this.stage;
+    const leader = this.stage.leader();
+    if (leader === undefined || leader === node || !random.chance(0.3)) return;
+    this.soon(leader, random.below(100), () => this.sendState(leader, node.id));
+  }
+
+  private sendState(leader: SimNode, to: bigint): void {
+    if (leader.raw === undefined) return;
     const { role, term } = leader.raw.status();
     if (role !== "leader") return;
     this.stage.counters.add("state sent unasked");

@@ -32,6 +32,8 @@ export interface NodePorts {
   slowSync(node: SimNode, durationMs: number): void;
   /** The node began to replace its log and state by those it received. */
   installing(node: SimNode, durationMs: number): void;
+  /** While its disk works, the node has learned that a change is committed which it must then apply. */
+  changeWaits(node: SimNode): void;
   /** True if this member's disk holds the entry of `term` at `index`. */
   holds(id: bigint, index: number, term: number): boolean;
   /** How long a member goes on after it has applied its own removal, ms. */
@@ -253,10 +255,23 @@ export class SimNode {
     const { commit, role, term } = raw.status();
     if (commit <= this.committed) return;
     this.committed = commit;
-    if (role !== "leader") return;
+    if (role !== "leader") {
+      if (this.saving && this.changesUpTo(commit)) this.ports.changeWaits(this);
+      return;
+    }
     const { checkers, holds } = this.ports;
     const { confState } = this.app;
     checkers.configurations.committed(this.id, commit, confState, (id) => holds(id, commit, term));
+  }
+
+  /** True if a change of membership is among the entries up to `commit` that are not applied. */
+  private changesUpTo(commit: number): boolean {
+    const last = Math.min(commit, this.log.lastIndex());
+    if (last <= this.app.index) return false;
+    const entries = this.log.entries(this.app.index + 1, last + 1, 1e9);
+    return (
+      typeof entries !== "string" && entries.some((entry) => entry.type !== EntryType.EntryNormal)
+    );
   }
 
   private changeRole(raw: RawNode, role: Role): void {
@@ -325,6 +340,13 @@ export class SimNode {
         checkers.voted(this.id, message.term, message.to);
       } else if (message.type === MessageType.MsgVote) {
         checkers.voted(this.id, message.term, this.id);
+      } else if (message.type === MessageType.MsgTimeoutNow) {
+        counters.add("member told to take over");
+        const last = this.log.lastIndex();
+        const term = this.log.term(last);
+        const caughtUp =
+          typeof term === "number" && this.ports.holds(message.to as MemberId, last, term);
+        checkers.handedOver(this.id, message.to, caughtUp);
       } else if (message.type === MessageType.MsgProp) {
         counters.add("proposal forwarded");
       } else if (message.type === MessageType.MsgSnap) {

@@ -64,6 +64,7 @@ export class World {
       enteredJoint: (node) => faults.splitJoint(node),
       slowSync: (node, durationMs) => faults.crashBeforeSynced(node, durationMs),
       installing: (node, durationMs) => faults.crashInInstall(node, durationMs),
+      changeWaits: (node) => faults.overtakeChange(node),
       holds: (id, index, term) => stage.node(id)?.disk.durable.holds(index, term) === true,
       lingerMs: () => this.reconfiguration.lingerMs(),
     };
