@@ -5,6 +5,7 @@ import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
 import { EtcdClient } from "#client/client.ts";
 import { DeleteRangeRequest, KVDefinition, PutRequest, TxnRequest } from "#proto/gen/kv.ts";
+import { LeaseDefinition } from "#proto/gen/lease.ts";
 import { MaintenanceDefinition } from "#proto/gen/maintenance.ts";
 import { type Event, Event_EventType as EventType } from "#proto/gen/mvcc.ts";
 import { locateReference, startReferenceCluster } from "#test/reference/reference.ts";
@@ -14,6 +15,8 @@ import { callOnce, openChannel } from "./load.ts";
 
 const callLimitMs = 20_000;
 const settleLimitMs = 40_000;
+/** No lease of the replay ends by itself. */
+const replayTtlSeconds = 36_000;
 const everything = new Uint8Array(1);
 const decoder = new TextDecoder();
 
@@ -42,15 +45,29 @@ export async function settled(leaders: Leaders, memberCount: number): Promise<nu
   }
 }
 
-/** The hash of all history up to `revision`, as each of `endpoints` computes it. */
-export async function hashes(endpoints: readonly string[], revision: number): Promise<number[]> {
+/** The hash of what a member keeps of all history up to a revision, and what it has compacted. */
+export interface KeptHash {
+  readonly hash: number;
+  readonly compactRevision: number;
+}
+
+/** The hash at `revision`, as each of `endpoints` computes it. */
+export async function hashes(endpoints: readonly string[], revision: number): Promise<KeptHash[]> {
   const { hashKV } = MaintenanceDefinition.methods;
   return await Promise.all(
     endpoints.map(async (endpoint) => {
       const channel = openChannel(endpoint);
       try {
         const request = { revision };
-        return (await callOnce(channel, hashKV, MaintenanceDefinition, request, callLimitMs)).hash;
+        const { hash, compactRevision } = await callOnce(
+          channel,
+          hashKV,
+          MaintenanceDefinition,
+          request,
+          callLimitMs,
+        );
+        // A revision that is not compacted is -1 or 0, depending on what was asked before.
+        return { hash, compactRevision: Math.max(0, compactRevision) };
       } finally {
         channel.close();
       }
@@ -58,36 +75,62 @@ export async function hashes(endpoints: readonly string[], revision: number): Pr
   );
 }
 
-/** All history up to `revision`, through one watch from the beginning; the first is revision 2. */
-export async function readHistory(endpoint: string, revision: number): Promise<Revisions> {
-  const client = new EtcdClient({
-    endpoints: [endpoint],
-    clock: systemClock,
-    random: seededRandom(1),
-  });
-  const revisions: Event[][] = [];
-  const limit = setTimeout(() => client.close(), settleLimitMs);
-  try {
-    if (revision < 2) return revisions;
-    const watcher = client.watch.watch(everything, { rangeEnd: everything, startRevision: 1 });
-    for await (const { events } of watcher) {
-      for (const event of events) {
-        const at = event.kv!.modRevision - 2;
-        if (at !== revisions.length - 1 && at !== revisions.length) {
-          throw new OperatingError(
-            "BAD_WATCH",
-            `revision ${at + 2} came after revision ${revisions.length + 1}`,
-          );
+/** All history so far, read piece by piece before it is compacted. */
+export class Archive {
+  /** The first is revision 2. */
+  readonly revisions: Event[][] = [];
+  private reading: Promise<unknown> = Promise.resolve();
+
+  /** The revision that all of the archive ends with; 1 if it is empty. */
+  get newest(): number {
+    return this.revisions.length + 1;
+  }
+
+  /** Reads up to `revision` through one watch of `endpoint`; one such call follows the other. */
+  upTo(endpoint: string, revision: number, limitMs = settleLimitMs): Promise<void> {
+    const read = this.reading.then(() => this.read(endpoint, revision, limitMs));
+    this.reading = read.catch(() => {});
+    return read;
+  }
+
+  private async read(endpoint: string, revision: number, limitMs: number): Promise<void> {
+    if (revision <= this.newest) return;
+    const client = new EtcdClient({
+      endpoints: [endpoint],
+      clock: systemClock,
+      random: seededRandom(1),
+    });
+    const limit = setTimeout(() => client.close(), limitMs);
+    const startRevision = this.newest + 1;
+    const fresh: Event[][] = [];
+    try {
+      const watcher = client.watch.watch(everything, { rangeEnd: everything, startRevision });
+      for await (const { events } of watcher) {
+        for (const event of events) {
+          const at = event.kv!.modRevision - startRevision;
+          if (at !== fresh.length - 1 && at !== fresh.length) {
+            throw new OperatingError(
+              "BAD_WATCH",
+              `revision ${at + startRevision} came after revision ${startRevision + fresh.length - 1}`,
+            );
+          }
+          fresh[at] ??= [];
+          fresh[at].push(event);
         }
-        revisions[at] ??= [];
-        revisions[at].push(event);
+        // The last revision is whole: events of one are never split.
+        if (startRevision + fresh.length - 1 >= revision) {
+          for (const events of fresh) this.revisions.push(events);
+          return;
+        }
       }
-      if (revisions.length >= revision - 1) return revisions.slice(0, revision - 1);
+      throw new OperatingError(
+        "BAD_WATCH",
+        `the watch from ${startRevision} to ${revision} ended at ${startRevision + fresh.length - 1}`,
+      );
+    } finally {
+      clearTimeout(limit);
+      client.close();
     }
-    throw new OperatingError("BAD_WATCH", `the watch ended at revision ${revisions.length + 1}`);
-  } finally {
-    clearTimeout(limit);
-    client.close();
   }
 }
 
@@ -112,17 +155,29 @@ export function missing(
   return undefined;
 }
 
-/** The hash that a fresh reference computes after the same history. */
-export async function referenceHash(revisions: Revisions): Promise<number> {
+/** The hash that a fresh reference computes after the same history and the same compaction. */
+export async function referenceHash(
+  revisions: Revisions,
+  { upTo, compactRevision }: { readonly upTo: number; readonly compactRevision: number },
+): Promise<number> {
   const reference = await locateReference();
   if (typeof reference === "string") throw new OperatingError("NO_REFERENCE", reference);
   // It is asked for a hash, not for durability.
   const cluster = await startReferenceCluster(reference, { flags: ["--unsafe-no-fsync"] });
   const endpoint = cluster.members[0]!.clientUrl.slice("http://".length);
   const channel = openChannel(endpoint);
-  const { txn } = KVDefinition.methods;
+  const { txn, compact } = KVDefinition.methods;
+  const { leaseGrant } = LeaseDefinition.methods;
+  const leases = new Set<bigint>();
   try {
-    for (const [i, events] of revisions.entries()) {
+    for (const [i, events] of revisions.slice(0, upTo - 1).entries()) {
+      for (const { kv } of events) {
+        const ID = kv!.lease;
+        if (ID === 0n || leases.has(ID)) continue;
+        leases.add(ID);
+        const request = { ID, TTL: replayTtlSeconds };
+        await callOnce(channel, leaseGrant, LeaseDefinition, request, callLimitMs);
+      }
       const answer = await callOnce(channel, txn, KVDefinition, replay(events), callLimitMs);
       if (answer.header?.revision !== i + 2) {
         throw new OperatingError(
@@ -131,7 +186,11 @@ export async function referenceHash(revisions: Revisions): Promise<number> {
         );
       }
     }
-    return (await hashes([endpoint], revisions.length + 1))[0]!;
+    if (compactRevision > 0) {
+      const request = { revision: compactRevision, physical: true };
+      await callOnce(channel, compact, KVDefinition, request, callLimitMs);
+    }
+    return (await hashes([endpoint], upTo))[0]!.hash;
   } finally {
     channel.close();
     await cluster.stop();
@@ -149,7 +208,7 @@ function replay(events: readonly Event[]): TxnRequest {
             }
           : {
               $case: "requestPut" as const,
-              value: PutRequest.fromPartial({ key: kv!.key, value: kv!.value }),
+              value: PutRequest.fromPartial({ key: kv!.key, value: kv!.value, lease: kv!.lease }),
             },
     })),
   });

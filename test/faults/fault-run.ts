@@ -3,24 +3,28 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errorText } from "#base/errors.ts";
+import { errorText, OperatingError } from "#base/errors.ts";
 import { seededRandom } from "#base/random.ts";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
-import { hashes, missing, readHistory, referenceHash, settled } from "./agreement.ts";
+import { Archive, hashes, missing, referenceHash, settled } from "./agreement.ts";
 import { type FaultKind, Faults } from "./faults.ts";
 import { ForgetfulDisk, forgetEnvironment } from "./forget.ts";
 import { History } from "./history.ts";
+import { HostileMachine } from "./hostile.ts";
 import { Leaders } from "./leaders.ts";
+import { Links } from "./links.ts";
 import { runLoad } from "./load.ts";
 import { type PlantName, plantEnvironment } from "./plants.ts";
-import { checkHistory, type Verdict } from "./tools.ts";
+import { checkHistory, forgetLibrary, hostileLibrary, type Verdict } from "./tools.ts";
 
 export interface FaultRunOptions {
   readonly seed: number;
   readonly seconds: number;
   /** How long it may go on until the counts below are reached; `seconds` if not given. */
   readonly maxSeconds?: number;
+  /** Only these faults; none for an empty list. */
+  readonly only?: readonly FaultKind[];
   /** Faults to begin with. */
   readonly opening?: readonly FaultKind[];
   /** Cut files back to what was synced before each restart. */
@@ -36,6 +40,8 @@ export interface FaultRunOptions {
   readonly minLeaderChanges?: number;
   /** Members that fell behind and were sent the whole state. */
   readonly minInstalls?: number;
+  /** Faults that must have struck. */
+  readonly mustStrike?: readonly FaultKind[];
   /** Told what happens. */
   log(line: string): void;
 }
@@ -43,6 +49,9 @@ export interface FaultRunOptions {
 export type ProblemKind =
   | "not-linearizable"
   | "lost"
+  | "watch"
+  | "lease"
+  | "lock"
   | "member-failed"
   | "disagreement"
   | "reference"
@@ -72,34 +81,58 @@ const keyCount = 16;
 const memberCount = 3;
 const deadlineMs = 1200;
 const maxPerSecond = 350;
-/** So that the log is truncated all the time, and who was down gets a snapshot. */
-const quickSnapshots = ["--snapshot-count=300", "--snapshot-catchup-entries=50"];
+const progressEveryMs = 10_000;
+const archiveLimitMs = 8_000;
+const flags = [
+  // So that the log is truncated all the time, and who was down gets a snapshot.
+  "--snapshot-count=300",
+  "--snapshot-catchup-entries=50",
+  "--watch-progress-notify-interval=700ms",
+];
 
 export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult> {
   const folder = mkdtempSync(join(tmpdir(), "etcd-ts-faults-"));
   const data = join(folder, "members");
   mkdirSync(data);
   const journal = join(folder, "journal");
-  const runner = runnerFromEnvironment();
+  const links = new Links(seededRandom(options.seed + 2));
+  const machines: HostileMachine[] = [];
+  const canPreload = process.platform === "linux";
+  const libraries = canPreload ? [await hostileLibrary()] : [];
+  if (options.forget === true) libraries.unshift(await forgetLibrary());
   const cluster = await startCluster({
-    runner,
+    runner: runnerFromEnvironment(),
     size: memberCount,
     folder: data,
     keepData: true,
-    flags: quickSnapshots,
+    flags,
     env: {
       ...(options.forget === true
         ? await forgetEnvironment({ root: `${data}/`, journal, noSync: options.noSync })
         : {}),
       ...(options.plant === undefined ? {} : plantEnvironment(options.plant)),
     },
+    memberEnv: (name) => {
+      if (!canPreload) return {};
+      const machine = new HostileMachine(join(folder, `${name}.machine`), join(data, name));
+      machines.push(machine);
+      return machine.environment(libraries);
+    },
+    peerFront: (port) => links.front(port),
   });
   try {
     const disk = options.forget === true ? new ForgetfulDisk(journal) : undefined;
-    return await underLoad(cluster, folder, disk, options);
+    return await underLoad({ cluster, links, machines, folder, disk, options });
   } finally {
     await cluster.stop();
+    links.close();
+    for (const machine of machines) machine.close();
   }
+}
+
+/** Removes what a run left behind. */
+export function discard(result: FaultRunResult): void {
+  rmSync(result.folder, { recursive: true, force: true });
 }
 
 /**
@@ -112,8 +145,25 @@ function keepLog(member: ClusterMember, folder: string): number {
   return lines.filter((line) => line.includes("installed a received state")).length;
 }
 
-function tooLittle(options: FaultRunOptions, history: History, leaders: Leaders): Problem[] {
-  const { minCompleted = 0, minLeaderChanges = 0 } = options;
+/** What is run with, and what it leaves for the comparison. */
+interface Field {
+  readonly cluster: Cluster;
+  readonly links: Links;
+  readonly machines: readonly HostileMachine[];
+  readonly folder: string;
+  readonly disk: ForgetfulDisk | undefined;
+  readonly options: FaultRunOptions;
+}
+
+interface Traces {
+  readonly history: History;
+  readonly archive: Archive;
+  readonly leaders: Leaders;
+}
+
+function tooLittle(options: FaultRunOptions, traces: Traces, faults: Faults): string[] {
+  const { minCompleted = 0, minLeaderChanges = 0, mustStrike = [] } = options;
+  const { history, leaders } = traces;
   const texts: string[] = [];
   if (history.completed < minCompleted) {
     texts.push(`only ${history.completed} of ${minCompleted} operations were completed`);
@@ -121,38 +171,50 @@ function tooLittle(options: FaultRunOptions, history: History, leaders: Leaders)
   if (leaders.changes < minLeaderChanges) {
     texts.push(`only ${leaders.changes} of ${minLeaderChanges} leader changes`);
   }
-  return texts.map((text) => ({ kind: "too-little", text }));
+  const idle = mustStrike.filter(
+    (kind) => faults.possible.includes(kind) && !faults.counts.has(kind),
+  );
+  if (idle.length > 0) texts.push(`these faults never struck: ${idle.join(", ")}`);
+  return texts;
 }
 
-/** Removes what a run left behind. */
-export function discard(result: FaultRunResult): void {
-  rmSync(result.folder, { recursive: true, force: true });
-}
-
-async function underLoad(
-  cluster: Cluster,
-  folder: string,
-  disk: ForgetfulDisk | undefined,
-  options: FaultRunOptions,
-): Promise<FaultRunResult> {
+async function underLoad(field: Field): Promise<FaultRunResult> {
+  const { cluster, links, folder, disk, options } = field;
   const problems: Problem[] = [];
   const history = new History(join(folder, "history.jsonl"));
-  const leaders = new Leaders(cluster.endpoints());
+  const traces: Traces = {
+    history,
+    archive: new Archive(),
+    leaders: new Leaders(cluster.endpoints(), (position, id) => links.know(id, position)),
+  };
+  const { leaders, archive } = traces;
   let filesCut = 0;
   let installs = 0;
   const startedMs = performance.now();
+  const seconds = () => (performance.now() - startedMs) / 1000;
   const faults = new Faults({
-    members: cluster.members,
-    random: seededRandom(options.seed),
+    cluster,
+    links,
+    machines: field.machines,
+    seed: options.seed,
+    only: options.only,
     leader: () => leaders.current,
     beforeStart: (member) => {
       installs += keepLog(member, folder);
       filesCut += disk?.cut(member.dataDir).length ?? 0;
     },
+    archived: async () => {
+      const position = Math.max(leaders.current, 0);
+      const revision = (await leaders.status(position))?.header?.revision;
+      if (revision === undefined) throw new OperatingError("NO_ANSWER", "no leader to read from");
+      await archive.upTo(cluster.members[position]!.endpoint, revision, archiveLimitMs);
+      return archive.newest;
+    },
     opening: options.opening ?? [],
-    report: (kind, names) => {
-      const second = ((performance.now() - startedMs) / 1000).toFixed(1);
-      options.log(`${second} s: ${kind} ${names.join(" ")} (${history.completed} operations)`);
+    report: (kind, who) => {
+      options.log(
+        `${seconds().toFixed(1)} s: ${kind} ${who.join(" ")} (${history.completed} operations)`,
+      );
     },
   });
 
@@ -171,12 +233,18 @@ async function underLoad(
     loadEnding.signal,
   );
   const timer = setInterval(() => {
-    const seconds = (performance.now() - startedMs) / 1000;
-    const enough = tooLittle(options, history, leaders).length === 0;
-    if (seconds >= (enough ? options.seconds : (options.maxSeconds ?? options.seconds))) {
+    const enough = tooLittle(options, traces, faults).length === 0;
+    if (seconds() >= (enough ? options.seconds : (options.maxSeconds ?? options.seconds))) {
       ending.abort();
     }
   }, 250);
+  const progress = setInterval(() => {
+    const struck = [...faults.counts.values()].reduce((sum, count) => sum + count, 0);
+    options.log(
+      `${seconds().toFixed(0)} of ${options.seconds} s: ${history.completed} operations, ` +
+        `${history.unknown} unknown, ${leaders.changes} leader changes, ${struck} faults`,
+    );
+  }, progressEveryMs);
   let healthy = true;
   try {
     await faults.run(ending.signal);
@@ -185,6 +253,7 @@ async function underLoad(
     problems.push({ kind: "member-failed", text: errorText(error) });
   }
   clearInterval(timer);
+  clearInterval(progress);
   loadEnding.abort();
   await load;
   await history.close();
@@ -192,7 +261,7 @@ async function underLoad(
   let revision = 0;
   if (healthy) {
     try {
-      revision = await compare(cluster, leaders, history, options, problems);
+      revision = await compare(field, traces, problems);
       faults.allRun();
     } catch (error) {
       problems.push({ kind: "member-failed", text: errorText(error) });
@@ -209,10 +278,11 @@ async function underLoad(
   if (!verdict.revisionsFollowTime) {
     problems.push({ kind: "lost", text: `revisions go back: ${JSON.stringify(verdict)}` });
   }
-  problems.push(...tooLittle(options, history, leaders));
+  const short = tooLittle(options, traces, faults);
   if (cluster.runner === "ours" && installs < (options.minInstalls ?? 0)) {
-    problems.push({ kind: "too-little", text: `only ${installs} snapshots were installed` });
+    short.push(`only ${installs} snapshots were installed`);
   }
+  for (const text of short) problems.push({ kind: "too-little", text });
   return {
     problems,
     completed: history.completed,
@@ -228,32 +298,28 @@ async function underLoad(
 }
 
 /** All that can be asked of the healed cluster; answers the revision that all agree on. */
-async function compare(
-  cluster: Cluster,
-  leaders: Leaders,
-  history: History,
-  options: FaultRunOptions,
-  problems: Problem[],
-): Promise<number> {
+async function compare(field: Field, traces: Traces, problems: Problem[]): Promise<number> {
+  const { cluster, options } = field;
+  const { history, archive, leaders } = traces;
   const endpoints = cluster.endpoints();
   const revision = await settled(leaders, endpoints.length);
   const own = await hashes(endpoints, revision);
-  if (new Set(own).size !== 1) {
-    const text = `hashes at revision ${revision} differ: ${own.join(", ")}`;
+  if (new Set(own.map(({ hash }) => hash)).size !== 1) {
+    const text = `hashes at revision ${revision} differ: ${JSON.stringify(own)}`;
     problems.push({ kind: "disagreement", text });
   }
   if (history.collision !== undefined) {
     const text = `two writes were told one revision: ${JSON.stringify(history.collision)}`;
     problems.push({ kind: "lost", text });
   }
-  const at = options.seed % endpoints.length;
-  const revisions = await readHistory(endpoints[Math.max(at, 0)]!, revision);
-  const lost = missing(history.acknowledged, revisions);
+  await archive.upTo(endpoints[options.seed % endpoints.length]!, revision);
+  const lost = missing(history.acknowledged, archive.revisions);
   if (lost !== undefined) problems.push({ kind: "lost", text: lost });
   if (options.reference === true) {
-    const theirs = await referenceHash(revisions);
-    if (theirs !== own[0]) {
-      const text = `the reference computes ${theirs} for the same history, the members ${own[0]}`;
+    const { hash, compactRevision } = own[0]!;
+    const theirs = await referenceHash(archive.revisions, { upTo: revision, compactRevision });
+    if (theirs !== hash) {
+      const text = `the reference computes ${theirs} for the same history, the members ${hash}`;
       problems.push({ kind: "reference", text });
     }
   }

@@ -1,68 +1,109 @@
-// What goes wrong, and when: members are killed, paused and restarted at random, from a seed. Each
-// fault is mended before the next begins, so that a cluster that cannot go on is the server's fault.
+// What goes wrong, and when, from a seed. Hard faults come one after the other, each mended before
+// the next begins, so that a cluster that cannot go on is the server's fault. Beside them mild ones
+// go on, which a cluster must bear at any time.
 import { OperatingError } from "#base/errors.ts";
-import type { Random } from "#base/random.ts";
-import type { ClusterMember } from "#test/cluster/cluster.ts";
+import { type Random, seededRandom } from "#base/random.ts";
+import { between, type Fault, type Ground, type Scene, wait } from "./ground.ts";
+import { clockOfAll, clockOfLeader, clockOfOne, fullDisk, slowDisk } from "./machine-faults.ts";
+import * as network from "./network-faults.ts";
+import { compact, defragment, moveLeader, replaceMember } from "./operator-faults.ts";
+import * as processes from "./process-faults.ts";
 
-export const faultKinds = [
-  "kill-leader",
-  "pause-leader",
-  "kill-one",
-  "pause-one",
-  "crash-twice",
-  "two-down",
-  "power-cut",
-] as const;
-export type FaultKind = (typeof faultKinds)[number];
+interface Kind {
+  readonly inflict: Fault;
+  /** Odds among those of its group. The leader is where mistakes show. */
+  readonly share: number;
+  readonly mild?: boolean;
+  /** It needs a hostile machine. */
+  readonly machine?: boolean;
+}
 
-/** How often each is chosen, in percent. The leader is where mistakes show. */
-const shares: Readonly<Record<FaultKind, number>> = {
-  "kill-leader": 34,
-  "pause-leader": 20,
-  "kill-one": 10,
-  "pause-one": 10,
-  "crash-twice": 6,
-  "two-down": 12,
-  "power-cut": 8,
-};
+const kinds = {
+  "kill-leader": { inflict: processes.killLeader, share: 18 },
+  "pause-leader": { inflict: processes.pauseLeader, share: 12 },
+  "kill-one": { inflict: processes.killOne, share: 5 },
+  "pause-one": { inflict: processes.pauseOne, share: 5 },
+  "crash-twice": { inflict: processes.crashTwice, share: 5 },
+  "two-down": { inflict: processes.twoDown, share: 8 },
+  "power-cut": { inflict: processes.powerCut, share: 5 },
+  "isolate-leader": { inflict: network.isolateLeader, share: 12 },
+  "isolate-one": { inflict: network.isolateOne, share: 5 },
+  "one-way": { inflict: network.oneWay, share: 8 },
+  bridge: { inflict: network.bridge, share: 6 },
+  scatter: { inflict: network.scatter, share: 3 },
+  "full-disk": { inflict: fullDisk, share: 5, machine: true },
+  "replace-member": { inflict: replaceMember, share: 6 },
+  delay: { inflict: network.delay, share: 15, mild: true },
+  loss: { inflict: network.loss, share: 10, mild: true },
+  narrow: { inflict: network.narrow, share: 10, mild: true },
+  "slow-disk": { inflict: slowDisk, share: 15, mild: true, machine: true },
+  "clock-one": { inflict: clockOfOne, share: 8, mild: true, machine: true },
+  "clock-leader": { inflict: clockOfLeader, share: 8, mild: true, machine: true },
+  "clock-all": { inflict: clockOfAll, share: 6, mild: true, machine: true },
+  "move-leader": { inflict: moveLeader, share: 10, mild: true },
+  compact: { inflict: compact, share: 12, mild: true },
+  defragment: { inflict: defragment, share: 6, mild: true },
+} as const satisfies Record<string, Kind>;
 
-export interface FaultOptions {
-  readonly members: readonly ClusterMember[];
-  readonly random: Random;
-  /** Position of the leader, or -1. */
-  leader(): number;
-  /** Called while the member is down, before it starts again. */
-  beforeStart(member: ClusterMember): void;
+export type FaultKind = keyof typeof kinds;
+export const faultKinds = Object.keys(kinds) as readonly FaultKind[];
+const table: Readonly<Record<FaultKind, Kind>> = kinds;
+
+export interface FaultOptions extends Ground {
+  readonly seed: number;
+  /** Only these; all that can be had here if not given. */
+  readonly only?: readonly FaultKind[] | undefined;
   /** Faults to begin with, before chance decides. */
   readonly opening?: readonly FaultKind[];
   /** Told of each fault. */
-  report(kind: FaultKind, names: readonly string[]): void;
+  report(kind: FaultKind, who: readonly string[]): void;
 }
 
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 export class Faults {
+  /** Faults that struck. */
   readonly counts = new Map<FaultKind, number>();
   private readonly options: FaultOptions;
+  /** Those that may strike here. */
+  readonly possible: readonly FaultKind[];
 
   constructor(options: FaultOptions) {
     this.options = options;
+    const { only = faultKinds, machines } = options;
+    this.possible = only.filter((kind) => table[kind].machine !== true || machines.length > 0);
   }
 
   /** Goes on until `stopped`; all members run when it resolves. Fails if one does not come back. */
   async run(stopped: AbortSignal): Promise<void> {
-    const opening = [...(this.options.opening ?? [])];
+    const failed = new AbortController();
+    const either = AbortSignal.any([stopped, failed.signal]);
+    const loops = [false, true].map((mild) =>
+      this.loop(mild, either).catch((error: unknown) => {
+        failed.abort();
+        throw error;
+      }),
+    );
+    const results = await Promise.allSettled(loops);
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  private async loop(mild: boolean, stopped: AbortSignal): Promise<void> {
+    const mine = (list: readonly FaultKind[]): FaultKind[] =>
+      list.filter((kind) => (table[kind].mild === true) === mild && this.possible.includes(kind));
+    const possible = mine(this.possible);
+    const opening = mine(this.options.opening ?? []);
+    if (possible.length === 0) return;
+    const random = seededRandom(mild ? this.options.seed + 1 : this.options.seed);
     while (!stopped.aborted) {
-      await wait(this.between(600, 2200));
-      this.allRun();
+      await wait(mild ? between(random, 0, 1500) : between(random, 600, 2200));
+      if (!mild) this.allRun();
       if (stopped.aborted) return;
-      await this.inflict(opening.shift() ?? this.choose());
+      await this.inflict(opening.shift() ?? choose(possible, random), random);
     }
   }
 
   /** Throws if a member ended that nobody killed. */
   allRun(): void {
-    for (const member of this.options.members) {
+    for (const member of this.options.cluster.members) {
       if (member.isRunning) continue;
       throw new OperatingError(
         "MEMBER_ENDED",
@@ -71,88 +112,25 @@ export class Faults {
     }
   }
 
-  private between(low: number, high: number): number {
-    return low + this.options.random.below(high - low + 1);
+  private async inflict(kind: FaultKind, random: Random): Promise<void> {
+    const { report } = this.options;
+    const scene: Scene = {
+      ...this.options,
+      random,
+      strike: (...who) => {
+        this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+        report(kind, who);
+      },
+    };
+    await table[kind].inflict(scene);
   }
+}
 
-  private choose(): FaultKind {
-    let dice = this.options.random.below(100);
-    for (const kind of faultKinds) {
-      dice -= shares[kind];
-      if (dice < 0) return kind;
-    }
-    return "kill-one";
+function choose(possible: readonly FaultKind[], random: Random): FaultKind {
+  let dice = random.below(possible.reduce((sum, kind) => sum + table[kind].share, 0));
+  for (const kind of possible) {
+    dice -= table[kind].share;
+    if (dice < 0) return kind;
   }
-
-  private async inflict(kind: FaultKind): Promise<void> {
-    const { members, random, report } = this.options;
-    const leader = this.options.leader();
-    const any = random.below(members.length);
-    const first = kind.endsWith("-leader") && leader >= 0 ? leader : any;
-    const second = (first + 1 + random.below(members.length - 1)) % members.length;
-    const victim = members[first]!;
-    const other = members[second]!;
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-    switch (kind) {
-      case "kill-leader":
-      case "kill-one":
-        report(kind, [victim.name]);
-        await this.kill([victim], this.between(0, 2000));
-        return;
-      case "pause-leader":
-      case "pause-one":
-        report(kind, [victim.name]);
-        await this.pause(victim, this.between(100, 4000));
-        return;
-      case "crash-twice":
-        report(kind, [victim.name]);
-        await this.crashTwice(victim);
-        return;
-      case "two-down":
-        report(kind, [victim.name, other.name]);
-        if (random.chance(0.5)) await this.kill([victim, other], this.between(500, 2500));
-        else {
-          // The one that is left is cut off by a pause on one side and an end on the other.
-          const pause = this.pause(victim, this.between(500, 3000));
-          await this.kill([other], this.between(500, 1500));
-          await pause;
-        }
-        return;
-      case "power-cut":
-        report(kind, ["all"]);
-        await this.kill(members, 0);
-        return;
-    }
-  }
-
-  private async kill(victims: readonly ClusterMember[], downMs: number): Promise<void> {
-    await Promise.all(victims.map((member) => member.kill("SIGKILL")));
-    await wait(downMs);
-    await Promise.all(
-      victims.map((member) => {
-        this.options.beforeStart(member);
-        return member.start();
-      }),
-    );
-  }
-
-  /** The second time as it starts, replays its log or installs a snapshot. */
-  private async crashTwice(member: ClusterMember): Promise<void> {
-    await member.kill("SIGKILL");
-    await wait(this.between(500, 2000));
-    this.options.beforeStart(member);
-    const first = member.start().catch(() => {});
-    await wait(this.between(200, 3000));
-    await this.kill([member], 0);
-    await first;
-  }
-
-  private async pause(member: ClusterMember, forMs: number): Promise<void> {
-    member.pause();
-    try {
-      await wait(forMs);
-    } finally {
-      member.resume();
-    }
-  }
+  return possible[0]!;
 }

@@ -1,9 +1,8 @@
 // A member's machine made hostile while it runs: hostile/hostile.c, preloaded into the member, reads
 // from a shared page how slow or full its disk and how wrong its wall clock shall be.
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
-import { hostileLibrary } from "./tools.ts";
 
-/** What is wrong with the machine; all that is not named is in order. */
+/** What is wrong with the machine. */
 export interface Hostility {
   /** Added to the wall clock. */
   readonly wallOffsetMs?: number;
@@ -11,9 +10,17 @@ export interface Hostility {
   readonly syncDelayMs?: number;
   /** How much longer a write takes. */
   readonly writeDelayMs?: number;
-  /** Bytes that can still be written before the disk is full. */
+  /** Bytes that can still be written before the disk is full; negative for no limit. */
   readonly roomBytes?: number;
 }
+
+/** A machine that is in order. */
+export const peace = {
+  wallOffsetMs: 0,
+  syncDelayMs: 0,
+  writeDelayMs: 0,
+  roomBytes: -1,
+} as const satisfies Hostility;
 
 // The layout of hostile.c's struct control: six little-endian 64-bit numbers.
 const controlBytes = 48;
@@ -26,6 +33,7 @@ export class HostileMachine {
   private readonly file: number;
   private readonly path: string;
   private readonly root: string;
+  private now: Hostility = {};
 
   /** `path` is the shared page, made here; `root` is where the member's files are. */
   constructor(path: string, root: string) {
@@ -33,12 +41,13 @@ export class HostileMachine {
     this.root = root;
     this.file = openSync(path, "w+");
     writeSync(this.file, Buffer.alloc(controlBytes), 0, controlBytes, 0);
-    this.set({});
+    this.set(peace);
   }
 
-  /** From now on the machine is like this. */
+  /** From now on the machine is like this; what is not named stays as it was. */
   set(hostility: Hostility): void {
-    const { wallOffsetMs = 0, syncDelayMs = 0, writeDelayMs = 0, roomBytes = -1 } = hostility;
+    this.now = { ...this.now, ...hostility };
+    const { wallOffsetMs, syncDelayMs, writeDelayMs, roomBytes } = { ...peace, ...this.now };
     const wish = Buffer.alloc(wishBytes);
     wish.writeBigInt64LE(BigInt(wallOffsetMs) * 1_000_000n, 0);
     wish.writeBigInt64LE(BigInt(syncDelayMs) * 1_000n, 8);
@@ -57,10 +66,10 @@ export class HostileMachine {
     return this.counter(delayedAt);
   }
 
-  /** Environment of the member; `preload` are other libraries that it shall load as well. */
-  async environment(preload: readonly string[] = []): Promise<NodeJS.ProcessEnv> {
+  /** Environment of the member, which loads `libraries`: hostileLibrary's and maybe others. */
+  environment(libraries: readonly string[]): NodeJS.ProcessEnv {
     return {
-      LD_PRELOAD: [...preload, await hostileLibrary()].join(":"),
+      LD_PRELOAD: libraries.join(":"),
       HOSTILE_CONTROL: this.path,
       HOSTILE_ROOT: this.root,
     };

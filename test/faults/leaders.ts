@@ -11,12 +11,18 @@ export class Leaders {
   private readonly channels: readonly grpc.Client[];
   private readonly terms = new Map<number, number>();
   private readonly timer: NodeJS.Timeout;
+  private readonly identified: (position: number, memberId: bigint) => void;
   private readonly asking = new Set<number>();
   /** Position of the member that last said that it leads, in the highest term. */
   current = -1;
   private currentTerm = 0;
 
-  constructor(endpoints: readonly string[]) {
+  /** `identified` is told what ID the member at a position has, again and again. */
+  constructor(
+    endpoints: readonly string[],
+    identified: (position: number, memberId: bigint) => void = () => {},
+  ) {
+    this.identified = identified;
     this.channels = endpoints.map(openChannel);
     this.timer = setInterval(() => {
       for (const i of this.channels.keys()) void this.poll(i);
@@ -48,6 +54,7 @@ export class Leaders {
     this.asking.add(i);
     const status = await this.status(i);
     this.asking.delete(i);
+    if (status?.header !== undefined) this.identified(i, status.header.memberId);
     if (status === undefined || status.leader !== status.header?.memberId) return;
     const term = status.raftTerm;
     this.terms.set(term, i);

@@ -33,6 +33,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       seconds,
       opening: [...faultKinds],
       reference: true,
+      mustStrike: share < 1 ? [] : faultKinds,
       minCompleted: Math.floor(20_000 * share),
       minLeaderChanges: Math.floor(10 * share),
       minInstalls: Math.floor(share),
