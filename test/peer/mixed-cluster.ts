@@ -2,7 +2,7 @@
 // acknowledged is lost, every member answers alike, and all hash the same history.
 import assert from "node:assert/strict";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
-import type { RunnerName } from "#test/cluster/launchers.ts";
+import type { MemberKind } from "#test/cluster/launchers.ts";
 import { b, interval, revisionOf, s } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
 
@@ -11,9 +11,36 @@ const TRIES = 200;
 const TRY_LIMIT_MS = 2_000;
 const PAUSE_MS = 100;
 
-/** Elections in half a second; snapshots after few entries where a test wants them. */
+/** Elections in half a second. */
 const quickElections = ["--heartbeat-interval=50", "--election-timeout=500"];
-export const earlySnapshots = ["--snapshot-count=50", "--snapshot-catchup-entries=10"];
+
+type KindFlags = Readonly<Record<MemberKind, readonly string[]>>;
+
+/** The same setting for each kind, as its release calls it. */
+function asEachCallsIt(now: readonly string[], in35: readonly string[]): KindFlags {
+  return { ours: now, reference: now, "reference-3.6": now, "reference-3.5": in35 };
+}
+
+/** Snapshots after few entries. */
+export const earlySnapshots = asEachCallsIt(
+  ["--snapshot-count=50", "--snapshot-catchup-entries=10"],
+  ["--snapshot-count=50", "--experimental-snapshot-catchup-entries=10"],
+);
+
+/** All checks for corruption: at the start, every two seconds, and of compactions. */
+export const corruptionChecks = asEachCallsIt(
+  [
+    "--feature-gates=InitialCorruptCheck=true,CompactHashCheck=true",
+    "--corrupt-check-time=2s",
+    "--compact-hash-check-time=2s",
+  ],
+  [
+    "--experimental-initial-corrupt-check",
+    "--experimental-corrupt-check-time=2s",
+    "--experimental-compact-hash-check-enabled",
+    "--experimental-compact-hash-check-time=2s",
+  ],
+);
 
 export function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
@@ -35,7 +62,7 @@ export async function eventually<T>(what: string, attempt: () => Promise<T>): Pr
 }
 
 export class MixedCluster {
-  readonly kinds: RunnerName[];
+  readonly kinds: MemberKind[];
   readonly wires: Wire[] = [];
   /** What was acknowledged: key to value. */
   readonly acknowledged = new Map<string, string>();
@@ -43,21 +70,26 @@ export class MixedCluster {
   private readonly out = new Set<number>();
   private rounds = 0;
 
-  private constructor(cluster: Cluster, kinds: readonly RunnerName[]) {
+  private constructor(cluster: Cluster, kinds: readonly MemberKind[]) {
     this.cluster = cluster;
     this.kinds = [...kinds];
     for (const endpoint of cluster.endpoints()) this.wires.push(new Wire(endpoint));
   }
 
   static async start(
-    kinds: readonly RunnerName[],
-    flags: readonly string[] = [],
+    kinds: readonly MemberKind[],
+    ...flags: readonly KindFlags[]
   ): Promise<MixedCluster> {
+    const kindFlags: Partial<Record<MemberKind, readonly string[]>> = {};
+    for (const kind of Object.keys(earlySnapshots) as MemberKind[]) {
+      kindFlags[kind] = flags.flatMap((some) => some[kind]);
+    }
     const cluster = await startCluster({
-      runner: kinds[0]!,
+      runner: kinds[0] === "ours" ? "ours" : "reference",
       runners: kinds,
       size: kinds.length,
-      flags: [...quickElections, ...flags],
+      flags: quickElections,
+      kindFlags,
     });
     return new MixedCluster(cluster, kinds);
   }
@@ -135,19 +167,13 @@ export class MixedCluster {
     return header!.memberId;
   }
 
-  /** Brings leadership to `at`: a reference leader hands it over, ours is killed and comes back. */
+  /** Brings leadership to `at`. */
   async lead(at: number): Promise<void> {
     const targetID = await this.memberId(at);
     await eventually(`member ${at} leads`, async () => {
       const leader = await this.leader();
       if (leader === at) return;
-      if (this.kinds[leader] === "reference") {
-        await this.wires[leader]!.maintenance.moveLeader({ targetID }, { deadlineMs: 5000 });
-      } else {
-        await this.kill(leader);
-        await this.leader();
-        await this.member(leader).start();
-      }
+      await this.wires[leader]!.maintenance.moveLeader({ targetID }, { deadlineMs: 5000 });
       assert.equal(await this.leader(), at);
     });
   }
@@ -156,38 +182,48 @@ export class MixedCluster {
     return this.member(at).kill("SIGKILL");
   }
 
-  /** Adds a learner of `kind`, starts it and promotes it once it has caught up; its position. */
-  async grow(kind: RunnerName): Promise<number> {
+  /**
+   * Adds a learner of `kind`, starts it and promotes it once it has caught up; its position. Asks
+   * `via`, or a member of the other kind, so that each administers the other.
+   */
+  async grow(kind: MemberKind, via?: number): Promise<number> {
     const present = this.alive().map((at) => this.member(at));
     const member = await this.cluster.newMember(kind, present);
-    const via = this.wires[this.administrator()!]!;
-    const added = await eventually("the learner is added", () =>
-      via.cluster.memberAdd({ peerURLs: [member.peerUrl], isLearner: true }),
-    );
+    const by = this.wires[via ?? this.administrator(kind)]!;
+    const { members } = await eventually("the learner is added", async () => {
+      const listed = await by.cluster.memberList({});
+      // A try of unknown outcome may have come through.
+      if (listed.members.some((one) => one.peerURLs.includes(member.peerUrl))) return listed;
+      return by.cluster.memberAdd({ peerURLs: [member.peerUrl], isLearner: true });
+    });
+    const { ID } = members.find((one) => one.peerURLs.includes(member.peerUrl))!;
     await member.start();
     this.kinds.push(kind);
     this.wires.push(new Wire(member.endpoint));
-    const ID = added.member!.ID;
-    await eventually("the learner is promoted", () => via.cluster.memberPromote({ ID }));
+    await eventually("the learner is promoted", async () => {
+      const listed = await by.cluster.memberList({});
+      if (listed.members.some((one) => one.ID === ID && !one.isLearner)) return;
+      await by.cluster.memberPromote({ ID });
+    });
     return this.wires.length - 1;
   }
 
-  /** Removes a member, by its own word if nobody else can, and ends it. */
+  /** Removes a member, asking one of the other kind where there is one, and ends it. */
   async remove(at: number): Promise<void> {
     const ID = await this.memberId(at);
     this.out.add(at);
-    const by = this.wires[this.administrator() ?? at]!;
-    const other = this.wires[this.alive()[0]!]!;
+    const by = this.wires[this.administrator(this.kinds[at]!)]!;
     await eventually(`member ${at} is removed`, async () => {
-      const { members } = await other.cluster.memberList({});
+      const { members } = await by.cluster.memberList({});
       if (members.some((one) => one.ID === ID)) await by.cluster.memberRemove({ ID });
     });
     if (this.member(at).isRunning) await this.kill(at);
   }
 
-  /** A member that serves changes of the membership. */
-  private administrator(): number | undefined {
-    return this.alive().find((at) => this.kinds[at] === "reference");
+  /** A member of another kind than `kind`, if there is one. */
+  private administrator(kind: MemberKind): number {
+    const alive = this.alive();
+    return alive.find((at) => this.kinds[at] !== kind) ?? alive[0]!;
   }
 
   /** Reads everything that was acknowledged through one member; the revision of that read. */
@@ -203,15 +239,22 @@ export class MixedCluster {
     return revisionOf(answer);
   }
 
-  /** Every living member holds everything and hashes the same history. */
+  /** Every living member holds everything and hashes the same history, also under load. */
   async agree(): Promise<void> {
     const alive = this.alive();
     let revision = 0;
     for (const at of alive) revision = await this.holdsEverything(at);
     const hashes = await Promise.all(
-      alive.map((at) => this.wires[at]!.maintenance.hashKV({ revision })),
+      alive.map((at) =>
+        // One that lags has not come to that revision.
+        eventually(`member ${at} hashes`, () => this.wires[at]!.maintenance.hashKV({ revision })),
+      ),
     );
-    const told = hashes.map((one) => `${one.hash} ${one.hashRevision} ${one.compactRevision}`);
+    const told = hashes.map((one, i) => {
+      // 3.5 does not tell the revision.
+      const at = this.kinds[alive[i]!] === "reference-3.5" ? revision : one.hashRevision;
+      return `${one.hash} ${at} ${one.compactRevision}`;
+    });
     assert.equal(
       new Set(told).size,
       1,

@@ -2,11 +2,11 @@
 // the members agree, and no client can tell through which kind it asks.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { RunnerName } from "#test/cluster/launchers.ts";
+import type { MemberKind } from "#test/cluster/launchers.ts";
 import { b, createWatch, interval, s } from "#test/contract/setting.ts";
 import { earlySnapshots, eventually, MixedCluster } from "./mixed-cluster.ts";
 
-const shapes: readonly (readonly RunnerName[])[] = [
+const shapes: readonly (readonly MemberKind[])[] = [
   ["ours", "reference", "reference"],
   ["ours", "ours", "reference"],
 ];
@@ -173,8 +173,8 @@ describe("a member that the log no longer reaches", () => {
 
 // Ours cannot yet change the membership itself: a reference member stays until the end.
 const migrations: readonly {
-  readonly begin: readonly RunnerName[];
-  readonly joins: readonly RunnerName[];
+  readonly begin: readonly MemberKind[];
+  readonly joins: readonly MemberKind[];
   readonly leaves: readonly number[];
 }[] = [
   {
