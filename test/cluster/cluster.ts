@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert } from "#base/assert.ts";
 import { type Launcher, launcherOf, type MemberKind, type RunnerName } from "./launchers.ts";
-import { MemberProcess, type ProcessExit } from "./member-process.ts";
+import { MemberProcess, type ProcessCommand, type ProcessExit } from "./member-process.ts";
 import { releasePorts, reservePorts } from "./ports.ts";
 
 /** One member, seen from outside. Its identity and its data outlive its process. */
@@ -72,10 +72,22 @@ export interface ClusterOptions {
   readonly memberEnv?: (name: string) => NodeJS.ProcessEnv;
   /** Puts something before a member's peer port; answers the port that the member advertises. */
   readonly peerFront?: (peerPort: number) => Promise<number>;
+  /** How the first members find each other, if not by --initial-cluster. */
+  readonly bootstrap?: Bootstrap;
+  /** Wraps the command that starts a member, to put it into surroundings of its own. */
+  readonly wrap?: (command: ProcessCommand) => ProcessCommand;
   /** Holds the members' folders; removed at the end like the temporary one that is made otherwise. */
   readonly folder?: string;
   /** Keep the folders after `stop`, to look at them. */
   readonly keepData?: boolean;
+}
+
+/** Another way for the first members to find each other than --initial-cluster. */
+export interface Bootstrap {
+  /** Told which members there will be, before any is started. */
+  prepare?(members: readonly ClusterMember[]): Promise<void>;
+  /** The flags that stand for --initial-cluster. */
+  flags(member: ClusterMember): readonly string[];
 }
 
 interface MemberOptions {
@@ -165,7 +177,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const prepared: MemberOptions[] = [];
   const members: ProcessMember[] = [];
   const make = async (kind: MemberKind): Promise<void> => {
-    const launcher = await launcherOf(kind);
+    const bare = await launcherOf(kind);
+    const { wrap = (command) => command } = options;
+    const launcher: Launcher = { command: (flags, env) => wrap(bare.command(flags, env)) };
     const [clientPort, peerPort] = await reservePorts(2);
     ports.push(clientPort!, peerPort!);
     const name = `m${members.length + 1}`;
@@ -196,8 +210,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       `--advertise-client-urls=${member.clientUrl}`,
       `--listen-peer-urls=http://127.0.0.1:${prepared[at]!.peerPort}`,
       `--initial-advertise-peer-urls=${member.peerUrl}`,
-      `--initial-cluster=${initialCluster}`,
-      "--initial-cluster-token=etcd-ts-test",
+      ...(state === "new" && options.bootstrap !== undefined
+        ? options.bootstrap.flags(member)
+        : [`--initial-cluster=${initialCluster}`, "--initial-cluster-token=etcd-ts-test"]),
       `--initial-cluster-state=${state}`,
       ...(options.flags ?? []),
       ...(options.kindFlags?.[prepared[at]!.kind] ?? []),
@@ -210,6 +225,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   };
   try {
     for (let i = 0; i < options.size; i++) await make(options.runners?.[i] ?? options.runner);
+    await options.bootstrap?.prepare?.(members);
     for (const i of members.keys()) configure(i, "new", members);
     await Promise.all(members.map((member) => member.start()));
   } catch (error) {

@@ -1,14 +1,14 @@
 // What is started as a member: our launcher or the reference's binary, both with etcd's own flags.
 import { join } from "node:path";
 import { OperatingError } from "#base/errors.ts";
-import { locateReference } from "#test/reference/reference.ts";
+import { locateReference, locateReferenceV2 } from "#test/reference/reference.ts";
 import type { ProcessCommand } from "./member-process.ts";
 
 /** Whose servers a suite runs against. */
 export type RunnerName = "ours" | "reference";
 
 /** Whose server one member of a cluster is: also the reference of the release lines before. */
-export type MemberKind = RunnerName | "reference-3.6" | "reference-3.5";
+export type MemberKind = RunnerName | "reference-3.6" | "reference-3.5" | "reference-3.4";
 
 /** The releases that those kinds stand for; the newest of each line. */
 export const referenceReleases: Readonly<Partial<Record<MemberKind, string>>> = {
@@ -36,7 +36,10 @@ export function runnerFromEnvironment(): RunnerName {
 export async function launcherOf(kind: MemberKind): Promise<Launcher> {
   let file = join(root, "bin", "etcd");
   if (kind !== "ours") {
-    const reference = await locateReference(referenceReleases[kind]);
+    const reference =
+      kind === "reference-3.4"
+        ? await locateReferenceV2()
+        : await locateReference(referenceReleases[kind]);
     if (typeof reference === "string") throw new OperatingError("NO_REFERENCE", reference);
     file = reference.etcd;
   }

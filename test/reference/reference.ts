@@ -18,7 +18,9 @@ export interface Reference {
   readonly benchmark: string;
 }
 
-const buildScript = fileURLToPath(new URL("./build.sh", import.meta.url));
+const scriptAt = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const buildScript = scriptAt("./build.sh");
+const buildV2Script = scriptAt("./build-v2.sh");
 const located = new Map<string, Promise<Reference | string>>();
 
 /**
@@ -28,16 +30,23 @@ const located = new Map<string, Promise<Reference | string>>();
 export function locateReference(release = ""): Promise<Reference | string> {
   let found = located.get(release);
   if (found === undefined) {
-    found = locate(release);
+    found = locate(buildScript, release);
     located.set(release, found);
   }
   return found;
 }
 
-function locate(release: string): Promise<Reference | string> {
+/** etcd and etcdctl 3.4, the last that serve the v2 API; or one line that says why there are none. */
+export function locateReferenceV2(): Promise<Reference | string> {
+  const found = located.get(buildV2Script) ?? locate(buildV2Script, "");
+  located.set(buildV2Script, found);
+  return found;
+}
+
+function locate(script: string, release: string): Promise<Reference | string> {
   const env = release === "" ? process.env : { ...process.env, ETCD_REFERENCE_VERSION: release };
   return new Promise((resolve) => {
-    execFile("bash", [buildScript], { maxBuffer: 1 << 20, env }, (error, stdout, stderr) => {
+    execFile("bash", [script], { maxBuffer: 1 << 20, env }, (error, stdout, stderr) => {
       const folder = stdout.trim();
       if (error !== null || folder === "") {
         const reason = stderr.trim().split("\n").at(-1) || error?.message || "no folder printed";
