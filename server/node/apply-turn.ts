@@ -3,7 +3,7 @@
 // and term go in the same batch, and every entry moves the index, whatever it did.
 import { assert } from "#base/assert.ts";
 import { uint64Bytes, utf8 } from "#base/bytes.ts";
-import { EtcdError } from "#proto/errors.ts";
+import { EtcdError, etcdError } from "#proto/errors.ts";
 import { ConfChange, type Entry, EntryType } from "#proto/gen/raft.ts";
 import type { Applier } from "#server/apply/applier.ts";
 import { type Command, decodeCommand } from "#server/apply/command.ts";
@@ -73,10 +73,15 @@ export class ApplyTurn {
     return this.waiting;
   }
 
-  /** The state was replaced by a snapshot, which may hold what reads wait for. */
+  /**
+   * The state was replaced by a snapshot, which may hold what reads wait for. It may also hold the
+   * effects of proposals made here, whose entries will never be applied: nobody can tell any more,
+   * so whoever waits is told at once what he would be told after the request timeout.
+   */
   reset(index: number, term: number): void {
     this.index = index;
     this.entryTerm = term;
+    this.ports.pending.rejectAll(() => etcdError("timeout"));
     this.ports.applied(index);
   }
 
