@@ -25,9 +25,9 @@ export async function discoverEndpoints(
   ] as const) {
     try {
       for (const { name, port } of await resolveSrv(`_${service}${suffix}._tcp.${query.domain}`)) {
-        const endpoint = `${scheme}://${name}:${port}`;
-        if (scheme === "http" && !query.insecure) onIgnored(endpoint);
-        else found.push(endpoint);
+        // etcdctl shows the name as DNS writes it, with the dot at its end.
+        if (scheme === "http" && !query.insecure) onIgnored(`${scheme}://${name}.:${port}`);
+        else found.push(`${scheme}://${name}:${port}`);
       }
     } catch (thrown) {
       failures.push(errorText(thrown));

@@ -72,7 +72,17 @@ function locate(script: string, release: string): Promise<Reference | string> {
 export async function referenceOrSkip(
   test: Pick<TestContext, "skip">,
 ): Promise<Reference | undefined> {
-  const found = await locateReference();
+  return orSkip(await locateReference(), test);
+}
+
+/** As referenceOrSkip, of etcd 3.4. */
+export async function referenceV2OrSkip(
+  test: Pick<TestContext, "skip">,
+): Promise<Reference | undefined> {
+  return orSkip(await locateReferenceV2(), test);
+}
+
+function orSkip(found: Reference | string, test: Pick<TestContext, "skip">): Reference | undefined {
   if (typeof found !== "string") return found;
   if (process.env["CI"] === "true") throw new Error(found);
   test.skip(found);
