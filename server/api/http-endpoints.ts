@@ -18,10 +18,12 @@ export interface HttpEndpoints {
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   /** Counted as etcd_server_health_success and _failures. */
   readonly onHealth?: (healthy: boolean) => void;
+  /** What lies below `/v2/`; left out, nothing does. False if it is none of its paths. */
+  readonly v2?: (path: string, query: string, request: Request, response: Response) => boolean;
 }
 
-type Request = IncomingMessage | Http2ServerRequest;
-type Response = ServerResponse | Http2ServerResponse;
+export type Request = IncomingMessage | Http2ServerRequest;
+export type Response = ServerResponse | Http2ServerResponse;
 
 interface Answer {
   readonly status: number;
@@ -42,11 +44,25 @@ export function httpEndpoints(options: HttpEndpoints): HttpHandler {
       send(request, response, { status: 200, body: "" });
       return;
     }
+    if (options.v2 !== undefined && isServedByV2(options.v2, request, response)) return;
     route(options, request).then(
       (answer) => send(request, response, answer),
       (error: unknown) => send(request, response, failure(500, errorText(error))),
     );
   };
+}
+
+function isServedByV2(
+  serve: NonNullable<HttpEndpoints["v2"]>,
+  request: Request,
+  response: Response,
+): boolean {
+  const target = request.url ?? "/";
+  if (!target.startsWith("/v2/")) return false;
+  const mark = target.indexOf("?");
+  return mark < 0
+    ? serve(target, "", request, response)
+    : serve(target.slice(0, mark), target.slice(mark + 1), request, response);
 }
 
 function writeCors(options: HttpEndpoints, request: Request, response: Response): void {

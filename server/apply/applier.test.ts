@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32c } from "@node-rs/crc32";
-import type { LeaseId } from "#base/ids.ts";
+import type { LeaseId, MemberId } from "#base/ids.ts";
 import { EtcdError } from "#proto/errors.ts";
 import { PutRequest, RangeRequest, type RequestOp } from "#proto/gen/kv.ts";
 import { AlarmType } from "#proto/gen/maintenance.ts";
@@ -12,8 +12,10 @@ import { Applier } from "#server/apply/applier.ts";
 import type { Command, CommandKind, CommandPayloads } from "#server/apply/command.ts";
 import { MemoryBackend } from "#server/backend/memory-backend.ts";
 import { Lessor } from "#server/lease/lessor.ts";
+import { Capabilities } from "#server/membership/capabilities.ts";
 import { Members } from "#server/membership/members.ts";
 import { MvccStore } from "#server/mvcc/store.ts";
+import { V2Store } from "#server/v2store/v2-store.ts";
 
 const key = Buffer.from("k");
 const lease = 7n as LeaseId;
@@ -34,6 +36,8 @@ async function rig() {
     leases,
     alarms,
     members,
+    capabilities: new Capabilities(1n as MemberId),
+    v2: new V2Store(),
     quotaBytes: 1000,
     sizeBytes: () => told.size,
     monotonicMs: () => 0,

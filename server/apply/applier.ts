@@ -36,15 +36,19 @@ import {
 } from "#server/apply/kv.ts";
 import { commandCost } from "#server/apply/quota.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
+import type { Capabilities } from "#server/membership/capabilities.ts";
 import { checkClusterVersion, majorMinor } from "#server/membership/cluster-version.ts";
 import type { Members } from "#server/membership/members.ts";
 import type { MvccStore } from "#server/mvcc/store.ts";
+import type { V2Store } from "#server/v2store/v2-store.ts";
 
 export interface ApplierPorts {
   readonly store: MvccStore;
   readonly leases: Lessor;
   readonly alarms: Alarms;
   readonly members: Members;
+  readonly capabilities: Capabilities;
+  readonly v2: V2Store;
   /** Infinite for no quota. */
   readonly quotaBytes: number;
   sizeBytes(): number;
@@ -99,12 +103,13 @@ export class Applier {
         case "compaction":
         case "leaseGrant":
         case "leaseRevoke":
+        case "v2":
           return etcdError("corrupt");
         default:
           return undefined;
       }
     }
-    const grows = kind === "put" || kind === "leaseGrant" || kind === "txn";
+    const grows = kind === "put" || kind === "leaseGrant" || kind === "txn" || kind === "v2";
     return grows && alarms.has(AlarmType.NOSPACE) && commandCost(command) > 0
       ? etcdError("noSpace")
       : undefined;
@@ -151,6 +156,17 @@ export class Applier {
         this.ports.members.setDowngrade({ enabled, targetVersion: ver }, batch);
         return nothing;
       }
+      case "capabilityLatch": {
+        const { voters, learners } = this.ports.members.confState();
+        const latched = this.ports.capabilities.latch(
+          command.payload,
+          [...voters, ...learners],
+          batch,
+        );
+        return { latched };
+      }
+      case "v2":
+        return this.ports.v2.apply(command.payload, batch);
       default:
         // To skip what the others carry out would make this member differ from them.
         throw new OperatingError(

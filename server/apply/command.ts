@@ -20,6 +20,7 @@ import {
   AuthUserListRequest,
   AuthUserRevokeRoleRequest,
 } from "#proto/gen/auth.ts";
+import { CapabilityLatch, V2Request } from "#proto/gen/extension.ts";
 import {
   DowngradeVersionTestRequest,
   InternalAuthenticateRequest,
@@ -79,6 +80,9 @@ const payloads = {
   clusterMemberAttrSet: [1301, ClusterMemberAttrSetRequest],
   downgradeInfoSet: [1302, DowngradeInfoSetRequest],
   downgradeVersionTest: [9900, DowngradeVersionTestRequest],
+  // Ours, where etcd has nothing: see server/membership/capabilities.ts.
+  capabilityLatch: [20_000, CapabilityLatch],
+  v2: [20_001, V2Request],
 } as const;
 
 const headerField = 100;
@@ -130,6 +134,9 @@ export function encodeCommand<K extends CommandKind>(
 ): Uint8Array {
   const [field, codec] = payloads[kind];
   const writer = new BinaryWriter(likelyBytes(kind, payload));
+  // What members that do not know latches read instead, and what changes nothing: a list of alarms.
+  if (kind === "capabilityLatch")
+    writer.uint32((payloads.alarm[0] << 3) | lengthDelimited).uint32(0);
   writer.uint32((field << 3) | lengthDelimited).fork();
   (codec as unknown as Codec<CommandPayloads[K]>).encode(payload, writer);
   writer.join();

@@ -33,6 +33,12 @@ export function commandCost(command: Pick<Command, "kind" | "payload">): number 
       return txnCost(one.payload);
     case "leaseGrant":
       return leaseCostBytes;
+    case "v2": {
+      const { method, path, value } = one.payload;
+      return method === "PUT" || method === "POST"
+        ? putOverheadBytes + path.length + value.length
+        : 0;
+    }
     default:
       return 0;
   }

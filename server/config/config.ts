@@ -294,6 +294,7 @@ function build(
     forceNewCluster: settings.get("force-new-cluster"),
     strictReconfigCheck: settings.get("strict-reconfig-check"),
     preVote: settings.get("pre-vote"),
+    enableV2: settings.get("enable-v2"),
     maxLearners: settings.get("max-learners"),
     quotaBytes: quota < 0 ? undefined : quota === 0 ? quotaDefaultBytes : quota,
     maxTxnOps: settings.get("max-txn-ops"),

@@ -436,7 +436,7 @@ export const memberOptions = {
     type: "bool",
     default: "false",
     group: "Clustering",
-    support: "later",
+    support: "yes",
     help: "Serve the v2 API, which etcd dropped in 3.6. It knows nothing of v3 users.",
   },
 } as const satisfies Record<string, OptionSpec>;

@@ -37,6 +37,8 @@ export interface ServerConfig {
   readonly forceNewCluster: boolean;
   readonly strictReconfigCheck: boolean;
   readonly preVote: boolean;
+  /** Serve the v2 API on client URLs. */
+  readonly enableV2: boolean;
   readonly maxLearners: number;
 
   /** Bytes; undefined: no limit. */

@@ -10,7 +10,7 @@ import type { LeaseId } from "#base/ids.ts";
 import type { StateBatch } from "#base/state-batch.ts";
 import { etcdError } from "#proto/errors.ts";
 import { Lease as StoredLease } from "#proto/gen/leasestate.ts";
-import { type Due, DueHeap } from "#server/lease/due-heap.ts";
+import { type Due, DueHeap } from "#base/due-heap.ts";
 
 /** The longest TTL that can be asked for, in seconds. */
 export const maxTtlSeconds = 9_000_000_000;

@@ -1,11 +1,12 @@
 // A member as JSON: in configuration changes, in the buckets `members` and `members_removed`, in
 // answers of /members. Always etcd's keys in etcd's order, escaped as Go escapes; IDs are decimal
 // numbers of 64 bits, read from the source text and never rounded. Pure.
+import { goJson } from "#base/go-json.ts";
 import type { MemberId } from "#base/ids.ts";
 
 export interface Member {
   readonly id: MemberId;
-  /** Sorted. */
+  /** Sorted when it was added; an update keeps the order it was given. */
   readonly peerUrls: readonly string[];
   readonly isLearner: boolean;
   /** Empty until the member has started and announced itself. */
@@ -23,16 +24,6 @@ export interface MemberChange extends Member {
 /** JSON text that is no member; the message says what was wrong. */
 export class MemberJsonError extends Error {
   readonly code = "MALFORMED_MEMBER_JSON";
-}
-
-const goEscapes = /[<>&\u2028\u2029]/g;
-
-/** A string or list as Go's encoder writes it: what HTML could take for markup is escaped. */
-function goJson(value: string | readonly string[]): string {
-  return JSON.stringify(value).replace(
-    goEscapes,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 /** One member; `isLearner`, `name` and `clientURLs` are left out when empty. */
@@ -92,7 +83,7 @@ function memberFrom(value: unknown): MemberChange {
   }
   return {
     id,
-    peerUrls: [...list(peerURLs, "peerURLs")].sort(),
+    peerUrls: list(peerURLs, "peerURLs"),
     isLearner: isLearner === true,
     name: name ?? "",
     clientUrls: list(clientURLs, "clientURLs"),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32c } from "@node-rs/crc32";
+import type { MemberId } from "#base/ids.ts";
 import { PutRequest } from "#proto/gen/kv.ts";
 import { type Entry, EntryType } from "#proto/gen/raft.ts";
 import { Alarms } from "#server/apply/alarms.ts";
@@ -8,12 +9,14 @@ import { Applier } from "#server/apply/applier.ts";
 import { type CommandKind, type CommandPayloads, encodeCommand } from "#server/apply/command.ts";
 import { MemoryBackend } from "#server/backend/memory-backend.ts";
 import { Lessor } from "#server/lease/lessor.ts";
+import { Capabilities } from "#server/membership/capabilities.ts";
 import { Members } from "#server/membership/members.ts";
 import { MvccStore } from "#server/mvcc/store.ts";
 import { WatchHub } from "#server/mvcc/watch-hub.ts";
 import { ApplyTurn } from "#server/node/apply-turn.ts";
 import { readApplied } from "#server/node/boot-state.ts";
 import { PendingProposals } from "#server/node/pending-proposals.ts";
+import { V2Store } from "#server/v2store/v2-store.ts";
 
 class Rig {
   readonly backend: MemoryBackend;
@@ -31,6 +34,8 @@ class Rig {
       leases,
       alarms: new Alarms(),
       members: new Members(),
+      capabilities: new Capabilities(1n as MemberId),
+      v2: new V2Store(),
       quotaBytes: Number.POSITIVE_INFINITY,
       sizeBytes: () => 0,
       monotonicMs: () => 0,
@@ -147,6 +152,14 @@ test("a received state that covers what reads wait for tells them", async () => 
   assert.deepEqual(await rig.taken(), ["applied 40"]);
   assert.equal(rig.turn.appliedIndex, 40);
   assert.equal(rig.turn.appliedTerm, 3);
+});
+
+test("a received state ends the waiting for what it may already hold", async () => {
+  const rig = await Rig.open();
+  rig.wait(9n);
+  rig.turn.reset(40, 3);
+  assert.deepEqual(await rig.taken(), ["applied 40", "answer 9: etcdserver: request timed out"]);
+  assert.equal(rig.pending.size, 0);
 });
 
 test("a gap, and a command that nobody here knows, are never passed over", async () => {

@@ -3,10 +3,12 @@ import { emptyBytes, text, utf8 } from "#base/bytes.ts";
 import type { Bucket } from "#base/state-batch.ts";
 import type { Alarms } from "#server/apply/alarms.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
+import type { Capabilities } from "#server/membership/capabilities.ts";
 import { storageVersionKey, storageVersionRecord } from "#server/membership/cluster-version.ts";
 import type { Members } from "#server/membership/members.ts";
 import type { Backend, StateReader, StateRecord } from "#server/mvcc/backend.ts";
 import { consistentIndexKey, termKey } from "#server/node/apply-turn.ts";
+import type { V2Store } from "#server/v2store/v2-store.ts";
 
 const sliceRecords = 1000;
 
@@ -58,10 +60,16 @@ export async function settleStorageVersion(
   await backend.write(batch, { sync: false });
 }
 
-/** Loads members, alarms and leases from the state; keys are the store's to load afterwards. */
+/** Loads members, alarms, leases and what is private from the state; keys are the store's to load afterwards. */
 export async function loadSmallBuckets(
   state: StateReader,
-  into: { readonly members: Members; readonly alarms: Alarms; readonly lessor: Lessor },
+  into: {
+    readonly members: Members;
+    readonly alarms: Alarms;
+    readonly lessor: Lessor;
+    readonly capabilities: Capabilities;
+    readonly v2: V2Store;
+  },
 ): Promise<void> {
   into.members.load({
     members: await readBucket(state, "members"),
@@ -70,4 +78,7 @@ export async function loadSmallBuckets(
   });
   into.alarms.load((await readBucket(state, "alarm")).map(([key]) => key));
   into.lessor.load(await readBucket(state, "lease"));
+  const kept = await readBucket(state, "private");
+  into.capabilities.load(kept);
+  into.v2.load(kept);
 }

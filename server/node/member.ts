@@ -10,6 +10,7 @@ import { type ConfChange, type Message, MessageType, type Snapshot } from "#prot
 import type { Alarms } from "#server/apply/alarms.ts";
 import { Applier } from "#server/apply/applier.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
+import type { Capabilities } from "#server/membership/capabilities.ts";
 import { encodeConfState } from "#server/membership/conf-state-json.ts";
 import { type Members, membershipError, membershipFaults } from "#server/membership/members.ts";
 import type { Backend, WritableBatch } from "#server/mvcc/backend.ts";
@@ -28,6 +29,7 @@ import type { RequestIds } from "#server/node/request-id.ts";
 import type { MemoryLog } from "#server/raft/memory-log.ts";
 import type { RawNode } from "#server/raft/raw-node.ts";
 import type { SoftState } from "#server/raft/ready.ts";
+import type { V2Store } from "#server/v2store/v2-store.ts";
 
 /** The connections to peers; server/peer's transport is one. */
 export interface Peers {
@@ -80,6 +82,8 @@ export interface MemberParts {
   readonly lessor: Lessor;
   readonly alarms: Alarms;
   readonly members: Members;
+  readonly capabilities: Capabilities;
+  readonly v2: V2Store;
   readonly peers: Peers;
   snapshots(): Snapshots;
   readonly appliedIndex: number;
@@ -168,6 +172,8 @@ export class Member {
       leases: parts.lessor,
       alarms: parts.alarms,
       members: parts.members,
+      capabilities: parts.capabilities,
+      v2: parts.v2,
       quotaBytes: parts.quotaBytes,
       sizeBytes: () => parts.backend().sizeBytes(),
       monotonicMs: () => clock.monotonicMs(),

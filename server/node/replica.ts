@@ -13,6 +13,7 @@ import { checkClusterVersion } from "#server/membership/cluster-version.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import { Members } from "#server/membership/members.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
+import { Capabilities } from "#server/membership/capabilities.ts";
 import { MvccStore, type StoreOptions } from "#server/mvcc/store.ts";
 import { WatchHub, type WatchHubOptions } from "#server/mvcc/watch-hub.ts";
 import { loadSmallBuckets, readApplied, settleStorageVersion } from "#server/node/boot-state.ts";
@@ -24,6 +25,8 @@ import { SnapshotTransfer, type StateFiles } from "#server/node/snapshot-transfe
 import { etcdLimits } from "#server/raft/config.ts";
 import type { MemoryLog } from "#server/raft/memory-log.ts";
 import { RawNode } from "#server/raft/raw-node.ts";
+import { V2Expiry } from "#server/node/v2-expiry.ts";
+import { V2Store } from "#server/v2store/v2-store.ts";
 import type { SnapshotMark, Wal } from "#server/wal/wal.ts";
 
 /** The state, which can be replaced whole; server/backend/state-folder.ts is one. */
@@ -110,7 +113,9 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     minTtlSeconds: minTtlSeconds(settings.electionTicks, settings.heartbeatMs),
     expiredRetryMs: settings.requestTimeoutMs,
   });
-  const small = { members, alarms, lessor };
+  const capabilities = new Capabilities(memberId);
+  const v2 = new V2Store();
+  const small = { members, alarms, lessor, capabilities, v2 };
   const applied = await readApplied(state.backend);
   await loadSmallBuckets(state.backend, small);
   if (members.clusterVersion !== undefined) checkClusterVersion(members.clusterVersion);
@@ -202,6 +207,12 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     },
     ports.markIndex,
   );
+  const v2Expiry = new V2Expiry({
+    clock,
+    isLeader: () => member.leadership.isLeader,
+    nextExpiryMs: () => v2.nextExpiryMs(),
+    propose: (request) => member.proposer.propose("v2", request),
+  });
   const meetPeers = (): void => {
     for (const one of members.list()) {
       if (one.id !== memberId) peers.addPeer(one.id, one.peerUrls);
@@ -252,12 +263,15 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
       meetPeers();
       member.start();
       compaction.wake();
+      v2Expiry.start();
     },
     stop: async () => {
+      v2Expiry.stop();
       await member.stop();
       await checkpoints.stop();
       compaction.stop();
       hub.close();
+      v2.close();
       store.close();
     },
   };

@@ -13,6 +13,7 @@ import { request as httpsRequest } from "node:https";
 import type { SecureContextOptions } from "node:tls";
 import { OperatingError } from "#base/errors.ts";
 import { formatId } from "#base/ids.ts";
+import { ownCapabilities } from "#server/membership/capabilities.ts";
 import type { PeerIdentity } from "#server/peer/ports.ts";
 
 /** What a member without an `X-Min-Cluster-Version` of its own asks of its peers. */
@@ -31,6 +32,9 @@ export interface PeerRequest {
   readonly tls: SecureContextOptions | undefined;
 }
 
+/** Names what a member knows beyond etcd's wire; etcd's members neither send nor read it. */
+export const capabilitiesHeader = "X-Etcd-Ts-Capabilities";
+
 /** The headers of every raft request (facts: peer protocol §2). */
 export function raftHeaders(identity: PeerIdentity): OutgoingHttpHeaders {
   return {
@@ -39,6 +43,7 @@ export function raftHeaders(identity: PeerIdentity): OutgoingHttpHeaders {
     "X-Min-Cluster-Version": minClusterVersion,
     "X-Etcd-Cluster-Id": formatId(identity.clusterId),
     "X-PeerURLs": identity.peerUrls.join(","),
+    [capabilitiesHeader]: ownCapabilities.join(","),
   };
 }
 

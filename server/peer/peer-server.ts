@@ -24,7 +24,7 @@ import {
   plain,
   protobuf,
 } from "#server/peer/peer-answers.ts";
-import { minClusterVersion, readBody } from "#server/peer/peer-http.ts";
+import { capabilitiesHeader, minClusterVersion, readBody } from "#server/peer/peer-http.ts";
 import type { PeerApi, PeerHandler, PeerIdentity } from "#server/peer/ports.ts";
 import type { StreamKind } from "#server/peer/stream-writer.ts";
 import type { PeerTransport } from "#server/peer/transport.ts";
@@ -54,6 +54,8 @@ const streamKinds: ReadonlyMap<string, StreamKind> = new Map([
   ["/raft/stream/msgapp", "msgapp"],
 ]);
 
+/** A header names no more of them. */
+const maxCapabilities = 16;
 /** A stream whose connection takes nothing for so long is given up. */
 const idleMs = 5000;
 /** Any other request on whose connection nothing moves for so long. */
@@ -142,7 +144,20 @@ class PeerServer {
       plain(response, 412, "cluster ID mismatch");
       return false;
     }
-    return true;
+    return this.admitted(request, response);
+  }
+
+  /** Notes what the peer knows; answers and returns false if that is not enough any more. */
+  private admitted(request: IncomingMessage, response: ServerResponse): boolean {
+    const { admission } = this.ports.handler;
+    if (admission === undefined) return true;
+    const known = (header(request, capabilitiesHeader.toLowerCase()) ?? "").split(",");
+    const from = parseId(header(request, "x-server-from") ?? "");
+    if (from !== undefined) admission.announced(from, known.slice(0, maxCapabilities));
+    const missing = admission.missing(known);
+    if (missing === undefined) return true;
+    plain(response, 412, `incompatible: this cluster needs members that know ${missing}`);
+    return false;
   }
 
   /** Remembers a sender, so that it can be answered before it is known as a member. */

@@ -14,6 +14,16 @@ export interface PeerIdentity {
   readonly peerUrls: readonly string[];
 }
 
+/** What peers announce beyond etcd's wire, and who is let in by it. */
+export interface Admission {
+  /** A peer said in a request's header what it knows; its last word counts. */
+  announced(id: MemberId, capabilities: readonly string[]): void;
+  /** What every peer must know by now and this one does not, or undefined. */
+  missing(capabilities: readonly string[]): string | undefined;
+  /** False if messages to this peer could stop it. */
+  admits(id: MemberId): boolean;
+}
+
 /** Where the transport hands over what it received or noticed. Called in the socket's turn. */
 export interface PeerHandler {
   /**
@@ -35,6 +45,8 @@ export interface PeerHandler {
    * resolves; then the server steps the message. `body` must be read to its end or abandoned.
    */
   receiveSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Left out or undefined, everybody is let in. */
+  readonly admission?: Admission | undefined;
 }
 
 /** This member is not the leader, so it cannot answer for leases. */

@@ -103,11 +103,16 @@ export class PeerTransport {
    */
   send(messages: readonly Message[]): void {
     if (this.state === "stopped") return;
+    const { handler } = this.ports;
     let written: StreamWriter[] | undefined;
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i]!;
       const peer = this.peers.get(message.to);
       if (peer === undefined || supersededAck(messages, i)) continue;
+      if (handler.admission?.admits(peer.id) === false) {
+        handler.reportUnreachable(peer.id);
+        continue;
+      }
       assert(message.type !== MessageType.MsgSnap, "a snapshot must go through sendSnapshot");
       const writer = streamFor(peer, message.type);
       if (writer === undefined) {
@@ -128,7 +133,8 @@ export class PeerTransport {
    */
   async sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
     const peer = this.peers.get(message.to);
-    const ok = peer !== undefined && (await peer.pipeline.snapshot(message, body));
+    const admitted = this.ports.handler.admission?.admits(message.to as MemberId) !== false;
+    const ok = admitted && peer !== undefined && (await peer.pipeline.snapshot(message, body));
     this.ports.handler.reportSnapshot(message.to, ok);
   }
 

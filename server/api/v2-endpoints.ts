@@ -1,0 +1,57 @@
+// The paths below /v2/ of client URLs (facts: v2 API §1, §5). What is wrong with a path is answered as
+// Go's router does: one that is not clean is sent to the clean one.
+import { Buffer } from "node:buffer";
+import { formatId } from "#base/ids.ts";
+import type { HttpEndpoints, Request, Response } from "#server/api/http-endpoints.ts";
+import { serveV2Keys } from "#server/api/v2-keys.ts";
+import type { V2Member } from "#server/api/v2-member.ts";
+import { serveV2Members } from "#server/api/v2-members.ts";
+
+/** The handler to give to httpEndpoints. */
+export function v2Endpoints(
+  member: V2Member,
+  maxRequestBytes: number,
+): NonNullable<HttpEndpoints["v2"]> {
+  return (path, query, request, response) => {
+    const clean = routedPath(path);
+    if (clean !== path) {
+      redirect(query === "" ? clean : `${clean}?${query}`, request, response);
+      return true;
+    }
+    if (path === "/v2/keys" || path.startsWith("/v2/keys/")) {
+      response.setHeader("X-Etcd-Cluster-Id", formatId(member.clusterId));
+      serveV2Keys({ member, maxRequestBytes }, path, query, request, response);
+      return true;
+    }
+    if (path === "/v2/members" || path.startsWith("/v2/members/")) {
+      serveV2Members(member, path, request, response);
+      return true;
+    }
+    return false;
+  };
+}
+
+/** The path without empty elements, `.` and `..`, its last slash kept. */
+function routedPath(path: string): string {
+  const kept: string[] = [];
+  const elements = path.slice(1).split("/");
+  for (const element of elements) {
+    if (element === "..") kept.pop();
+    else if (element !== "" && element !== ".") kept.push(element);
+  }
+  const slash = path.endsWith("/") && kept.length > 0 ? "/" : "";
+  return `/${kept.join("/")}${slash}`;
+}
+
+function redirect(to: string, request: Request, response: Response): void {
+  const escaped = to.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  const body = `<a href="${escaped}">Moved Permanently</a>.\n\n`;
+  response.statusCode = 301;
+  response.setHeader("Location", to);
+  const shows = request.method === "GET" || request.method === "HEAD";
+  if (shows) {
+    response.setHeader("Content-Type", "text/html; charset=utf-8");
+    response.setHeader("Content-Length", Buffer.byteLength(body));
+  }
+  response.end(request.method === "GET" ? body : "");
+}
