@@ -129,10 +129,10 @@ async function main(): Promise<void> {
       schedule: setImmediate,
       fatal: (error) => die(error, "the server cannot go on"),
       removed: () => {
-        log.error(
-          {},
-          "this member was removed from the cluster; its data folder is of no use any more",
-        );
+        if (ending) return;
+        const error = "the member has been permanently removed from the cluster";
+        log.warn({ error }, "server error");
+        log.warn({ "data-dir": config.dataDir }, "data-dir used by this member must be removed");
         void end(undefined);
       },
     });

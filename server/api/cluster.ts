@@ -53,7 +53,8 @@ export function clusterMethods(context: ServiceContext): SingleRequestMethod[] {
       path: `${service}MemberUpdate`,
       decode: (bytes) => MemberUpdateRequest.decode(bytes),
       async run({ ID, peerURLs }) {
-        const members = await reconfiguration.update(ID, peerURLs);
+        // etcd takes any text here, and its other members then stop in the middle of applying it.
+        const members = await reconfiguration.update(ID, peerUrlsOf(peerURLs));
         return encodeAnswer(headers, MemberUpdateResponse, { header: undefined, members }, 0);
       },
     }),

@@ -49,10 +49,10 @@ export function promoteRefusal(around: Surroundings): Refusal | undefined {
   return started + 1 < quorumOf(voters.length + 1) ? "memberNotEnoughStarted" : undefined;
 }
 
-/** Why a member cannot be removed now, or undefined. A learner or an unknown member always can. */
+/** Why a member cannot be removed now, or undefined. A learner always can. */
 export function removeRefusal(around: Surroundings, target: MemberId): Refusal | undefined {
+  if (around.members.some((one) => one.id === target && !isVoter(one))) return undefined;
   const voters = around.members.filter(isVoter);
-  if (!voters.some((one) => one.id === target)) return undefined;
   const remaining = voters.filter((one) => one.id !== target);
   if (remaining.filter(hasStarted).length < quorumOf(remaining.length)) {
     return "memberNotEnoughStarted";

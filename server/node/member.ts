@@ -100,6 +100,8 @@ const leaseRoundMs = 500;
 const handOverLookMs = 10;
 /** How long a removed member goes on, as in etcd. */
 const removedStayMs = 1000;
+/** How long the others still talk to it: until it has stopped by itself. */
+const removedTalkMs = 2000;
 const doubtText = "a heartbeat counts on entries that this log does not hold; ignored for now";
 
 export class Member {
@@ -115,7 +117,7 @@ export class Member {
   onLeading: () => void = () => {};
   private readonly loop: ReadyLoop;
   private readonly promptReads: PromptReads;
-  private readonly timers: Timer[] = [];
+  private readonly timers = new Set<Timer>();
   private term: number;
   private committed: number;
   private raisingNoSpace = false;
@@ -239,8 +241,8 @@ export class Member {
   /** Begins to tick. */
   start(): void {
     const { clock, timings } = this.parts;
-    this.timers.push(clock.every(timings.heartbeatMs, () => this.tick()));
-    this.timers.push(
+    this.timers.add(clock.every(timings.heartbeatMs, () => this.tick()));
+    this.timers.add(
       clock.every(leaseRoundMs, () => void this.leaseExpiry.round(clock.monotonicMs())),
     );
     this.loop.wake();
@@ -436,18 +438,27 @@ export class Member {
         break;
       case "removed":
         log.info({ member: effect.id.toString(16) }, "removed member");
-        if (effect.id === memberId) this.leave();
-        else peers.removePeer(effect.id);
+        this.leaves(effect.id);
         break;
     }
     return members.list();
   }
 
-  /** This member is none any more. It stays a little, so that the others learn of the commit. */
-  private leave(): void {
-    const { clock, log } = this.parts;
-    log.warn({}, "the member has been permanently removed from the cluster");
-    this.timers.push(clock.after(removedStayMs, () => this.parts.onRemoved()));
+  /**
+   * A removed member goes on for a little, so that those who asked it are answered, and is talked to
+   * for longer, so that it learns of its removal from the log and not from a refused connection.
+   */
+  private leaves(id: MemberId): void {
+    const { clock, log, memberId, onRemoved, peers } = this.parts;
+    const isSelf = id === memberId;
+    if (this.stopped) return;
+    if (isSelf) log.info({}, "this member was removed; it stops in a second");
+    const stay = clock.after(isSelf ? removedStayMs : removedTalkMs, () => {
+      this.timers.delete(stay);
+      if (isSelf) onRemoved();
+      else peers.removePeer(id);
+    });
+    this.timers.add(stay);
   }
 
   /** Any member whose state outgrew the quota raises the alarm, once. */

@@ -9,11 +9,11 @@ import type { Message } from "#proto/gen/raft.ts";
 import { Alarms } from "#server/apply/alarms.ts";
 import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
 import { confStateOf } from "#server/membership/bootstrap-ids.ts";
+import { Capabilities } from "#server/membership/capabilities.ts";
 import { checkClusterVersion } from "#server/membership/cluster-version.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import { Members } from "#server/membership/members.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
-import { Capabilities } from "#server/membership/capabilities.ts";
 import { MvccStore, type StoreOptions } from "#server/mvcc/store.ts";
 import { WatchHub, type WatchHubOptions } from "#server/mvcc/watch-hub.ts";
 import { loadSmallBuckets, readApplied, settleStorageVersion } from "#server/node/boot-state.ts";
@@ -22,10 +22,10 @@ import { CompactionDriver } from "#server/node/compaction-driver.ts";
 import { Member, type MemberMeters, type Peers } from "#server/node/member.ts";
 import { RequestIds } from "#server/node/request-id.ts";
 import { SnapshotTransfer, type StateFiles } from "#server/node/snapshot-transfer.ts";
+import { V2Expiry } from "#server/node/v2-expiry.ts";
 import { etcdLimits } from "#server/raft/config.ts";
 import type { MemoryLog } from "#server/raft/memory-log.ts";
 import { RawNode } from "#server/raft/raw-node.ts";
-import { V2Expiry } from "#server/node/v2-expiry.ts";
 import { V2Store } from "#server/v2store/v2-store.ts";
 import type { SnapshotMark, Wal } from "#server/wal/wal.ts";
 
@@ -218,6 +218,13 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
       if (one.id !== memberId) peers.addPeer(one.id, one.peerUrls);
     }
   };
+  /** A received state may know others than the one before. */
+  const meetOthers = (before: readonly MemberRecord[]): void => {
+    for (const { id } of before) if (members.get(id) === undefined) peers.removePeer(id);
+    for (const { id, peerUrls } of members.list()) {
+      if (id !== memberId) peers.updatePeer(id, peerUrls);
+    }
+  };
 
   /** Everybody else's work on the old state has ended or waits; reads go on until it is closed. */
   const adopt = async (fresh: Backend, mark: SnapshotMark): Promise<void> => {
@@ -240,6 +247,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
       member.wake();
     },
     exchange: async (mark, fill) => {
+      const before = members.list();
       await compaction.hold();
       await member.applyTurn.flushed();
       await state.replace(
@@ -251,7 +259,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
         (reached) => wal.reset(reached, undefined),
         (fresh) => adopt(fresh, mark),
       );
-      meetPeers();
+      meetOthers(before);
       compaction.release();
     },
   });

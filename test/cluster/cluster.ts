@@ -25,6 +25,8 @@ export interface ClusterMember {
   start(): Promise<void>;
   /** Signals the process and resolves when it is gone. */
   kill(signal?: NodeJS.Signals): Promise<ProcessExit>;
+  /** Resolves when the process has ended, by itself for all that is known here. */
+  ended(): Promise<ProcessExit>;
   /** Stops the process in its tracks (SIGSTOP): connections stay open, nothing answers. */
   pause(): void;
   resume(): void;
@@ -146,6 +148,11 @@ class ProcessMember implements ClusterMember {
     // A paused process takes SIGKILL at once, any other signal only after it goes on.
     if (signal !== "SIGKILL") started.signal("SIGCONT");
     return await started.exited;
+  }
+
+  ended(): Promise<ProcessExit> {
+    assert(this.process !== undefined, `${this.name} was never started`);
+    return this.process.exited;
   }
 
   pause(): void {

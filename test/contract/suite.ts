@@ -7,6 +7,7 @@ import { leaseSuite } from "./lease-cases.ts";
 import { httpSuite, memberSuite } from "./member-cases.ts";
 import { rangeSuite } from "./range-cases.ts";
 import { rangeStreamSuite } from "./range-stream-cases.ts";
+import { reconfigurationSuite } from "./reconfiguration-cases.ts";
 import type { Setting } from "./setting.ts";
 import { limitSuite, majoritySuite, quotaSuite, restartSuite } from "./small-cases.ts";
 import { txnSuite } from "./txn-cases.ts";
@@ -61,5 +62,6 @@ export function contractSuite(runner: ContractRunner): void {
     quotaSuite(runner);
     restartSuite(runner);
     majoritySuite(runner);
+    reconfigurationSuite(runner);
   });
 }
