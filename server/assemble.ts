@@ -8,7 +8,6 @@ import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
 import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
-import { v2Endpoints } from "#server/api/v2-endpoints.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
@@ -22,7 +21,6 @@ import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
 import { Reconfiguration } from "#server/node/reconfiguration.ts";
 import { openReplica, type Replica } from "#server/node/replica.ts";
-import { NodeV2 } from "#server/node/v2-member.ts";
 import { PeerClient } from "#server/peer/peer-client.ts";
 import { peerRequestHandler } from "#server/peer/peer-server.ts";
 import type { PeerHandler } from "#server/peer/ports.ts";
@@ -122,9 +120,6 @@ async function start(
     reportSnapshot: (id, ok) => taking?.reportSnapshot(id, ok),
     isRemoved: (id) => replica?.member.parts.members.isRemoved(id) ?? false,
     removedFromCluster: () => around.removed(),
-    get admission() {
-      return replica?.member.parts.capabilities;
-    },
     receiveSnapshot: async (message, body) => {
       if (taking === undefined) throw new OperatingError("NOT_STARTED", "this member only starts");
       await taking.receiveSnapshot(message, body);
@@ -201,7 +196,6 @@ async function start(
   closers.push(() => member.handOver());
   checks.leading.start();
   closers.push(async () => checks.leading.stop());
-  void checks.initial?.runOn();
   const progress = clock.every(config.watchProgressNotifyMs, () => hub.progressTick());
   closers.push(async () => progress.cancel());
   const publication = new Publication({
@@ -229,7 +223,6 @@ async function start(
       serverVersion,
       metrics,
       onHealth: (healthy) => metrics.countHealth(healthy),
-      ...(config.enableV2 ? { v2: v2Endpoints(new NodeV2(member), config.maxRequestBytes) } : {}),
     }),
     limits: {
       ...defaultLimits(config.maxRequestBytes),
@@ -246,6 +239,9 @@ async function start(
   const serve = async (): Promise<void> => {
     await publication.publish();
     if (stopping) return;
+    await checks.initial?.run();
+    if (stopping) return;
+    void checks.initial?.runOn();
     listeners.open();
     for (const address of listeners.addresses) {
       log.warn({ address }, "serving client traffic insecurely; this is strongly discouraged!");

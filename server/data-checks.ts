@@ -10,6 +10,8 @@ import { InitialCheck } from "#server/node/initial-check.ts";
 import type { Member } from "#server/node/member.ts";
 import type { PeerClient } from "#server/peer/peer-client.ts";
 
+/** What a peer that runs and can be reached needs for any answer. */
+const greetingTimeoutMs = 2000;
 /** A peer reads all that it holds for an answer, so a large one takes its time. */
 const hashTimeoutMs = 60_000;
 
@@ -32,8 +34,11 @@ export interface DataChecks {
 export function dataChecks(ports: DataCheckPorts): DataChecks {
   const { clock, clusterId, config, log, member, peerClient } = ports;
   const { alarms, appliedIndex, memberId, members, store } = member.parts;
-  const ask: AskHash = (url, revision) =>
-    peerClient.hashKv(url, clusterId, revision, hashTimeoutMs);
+  const ask: AskHash = async (url, revision) => {
+    // One that hangs must not hold up a start for as long as a large state takes.
+    await peerClient.versions(url, greetingTimeoutMs);
+    return await peerClient.hashKv(url, clusterId, revision, hashTimeoutMs);
+  };
   const raise = async (id: MemberId): Promise<void> => {
     if (alarms.list(AlarmType.CORRUPT).some(({ memberID }) => memberID === id)) return;
     const request = { action: AlarmAction.ACTIVATE, memberID: id, alarm: AlarmType.CORRUPT };

@@ -31,7 +31,7 @@ export interface InitialCheckPorts {
 
 const decideWithinMs = 5000;
 const betweenLooksMs = 250;
-const firstRetryMs = 5000;
+const firstRetryMs = 2000;
 const lastRetryMs = 300_000;
 
 type Outcome = "agrees" | "differs" | { readonly notCompared: string };
@@ -51,10 +51,13 @@ export class InitialCheck {
     this.stopped = true;
   }
 
-  /** For before the start; rejects with DATA_INCONSISTENT if this member must not start. */
+  /**
+   * For before the start, and again before clients are served, when those that started together can
+   * be asked. Rejects with DATA_INCONSISTENT if this member must not start.
+   */
   async run(): Promise<void> {
     const { clock, log, memberId } = this.ports;
-    if (this.ports.others().length === 0) return;
+    if (this.pending().length === 0) return;
     log.info({ "local-member-id": formatId(memberId) }, "starting initial corruption check");
     const deadline = clock.monotonicMs() + decideWithinMs;
     for (;;) {
