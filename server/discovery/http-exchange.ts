@@ -64,7 +64,7 @@ async function once(exchange: Exchange, ports: ExchangePorts): Promise<Answer> {
     request.end(exchange.body?.toString());
     return await answered;
   } catch (error) {
-    throw timeout.signal.aborted ? timeout.signal.reason : error;
+    throw signal.aborted ? signal.reason : error;
   } finally {
     timer.cancel();
   }
