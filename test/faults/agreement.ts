@@ -9,9 +9,9 @@ import { LeaseDefinition } from "#proto/gen/lease.ts";
 import { MaintenanceDefinition } from "#proto/gen/maintenance.ts";
 import { type Event, Event_EventType as EventType } from "#proto/gen/mvcc.ts";
 import { locateReference, startReferenceCluster } from "#test/reference/reference.ts";
+import { callOnce, openChannel } from "./caller.ts";
 import type { Operation } from "./history.ts";
 import type { Leaders } from "./leaders.ts";
-import { callOnce, openChannel } from "./load.ts";
 
 const callLimitMs = 20_000;
 const settleLimitMs = 40_000;
