@@ -51,7 +51,7 @@ export interface RestoreOptions {
 export type RestoreStep = "folder made" | "copied" | "log made" | "restored";
 
 /** Buckets that tell of the cluster that the backup was taken from. */
-const oldMembership: ReadonlySet<Bucket> = new Set<Bucket>(["members", "members_removed"]);
+const oldMembership: ReadonlySet<Bucket> = new Set<Bucket>(["members", "members_removed", "shared"]);
 /** The term of the entries that name the first members. */
 const firstTerm = 1;
 

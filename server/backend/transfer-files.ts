@@ -32,9 +32,12 @@ export class TransferFiles {
     await makeFolder(this.folder);
   }
 
-  /** A copy of the state as of now or later (state-exports.ts). */
-  export(backend: Backend): Promise<ExportedState> {
-    return this.exports.take(backend);
+  /** A copy of the state as of now or later (state-exports.ts), with bucket `shared` if asked for. */
+  export(
+    backend: Backend,
+    options: { readonly withShared: boolean } = { withShared: false },
+  ): Promise<ExportedState> {
+    return this.exports.take(backend, options.withShared);
   }
 
   /**

@@ -78,7 +78,7 @@ export async function loadSmallBuckets(
   });
   into.alarms.load((await readBucket(state, "alarm")).map(([key]) => key));
   into.lessor.load(await readBucket(state, "lease"));
-  const kept = await readBucket(state, "private");
+  const kept = await readBucket(state, "shared");
   into.capabilities.load(kept);
   into.v2.load(kept);
 }

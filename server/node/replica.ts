@@ -241,6 +241,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     files: ports.files,
     backend,
     appliedIndex: () => member.applyTurn.appliedIndex,
+    sharesOwnRecords: () => capabilities.isLatched("v2"),
     sendSnapshot: (message, body) => peers.sendSnapshot(message, body),
     reportFailure: (to) => {
       raft.reportSnapshot(to, "failure");

@@ -55,6 +55,7 @@ class Rig {
       drop: async (index) => void this.steps.push(`dropped ${index}`),
     },
     backend: () => new MemoryBackend(),
+    sharesOwnRecords: () => false,
     appliedIndex: () => this.applied,
     sendSnapshot: async (sent) => {
       this.data = text(sent.snapshot!.data);

@@ -17,7 +17,10 @@ const maxSends = 4;
 
 /** Files of states; server/backend/transfer-files is one. */
 export interface StateFiles {
-  export(backend: Backend): Promise<{
+  export(
+    backend: Backend,
+    options?: { readonly withShared: boolean },
+  ): Promise<{
     /** Of the buckets that tell which state it is. */
     readonly records: Readonly<
       Record<"meta" | "members" | "members_removed" | "cluster", readonly StateRecord[]>
@@ -36,6 +39,8 @@ export interface SnapshotTransferPorts {
   readonly files: StateFiles;
   backend(): Backend;
   appliedIndex(): number;
+  /** True if every member understands bucket `shared`. */
+  sharesOwnRecords(): boolean;
   /** Sends and tells raft the outcome, once. */
   sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
   reportFailure(to: MemberId): void;
@@ -77,7 +82,9 @@ export class SnapshotTransfer {
     const to = formatId(message.to);
     let told = false;
     try {
-      const state = await files.export(this.ports.backend());
+      const state = await files.export(this.ports.backend(), {
+        withShared: this.ports.sharesOwnRecords(),
+      });
       try {
         const { cluster, members, members_removed: membersRemoved, meta } = state.records;
         const metadata = metadataOf(new Map(meta.map(([key, value]) => [text(key), value])));

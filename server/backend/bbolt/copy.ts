@@ -2,8 +2,8 @@
 // that members have in common, in batches of bounded size.
 import { text } from "#base/bytes.ts";
 import type { Bucket } from "#base/state-batch.ts";
-import { commonBuckets } from "#server/backend/buckets.ts";
 import type { BoltFile } from "#server/backend/bbolt/reader.ts";
+import { commonBuckets } from "#server/backend/buckets.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 
 const batchBytes = 1 << 20;

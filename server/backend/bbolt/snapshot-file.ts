@@ -5,7 +5,6 @@ import { type FileHandle, open } from "node:fs/promises";
 import { utf8 } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import { etcdBuckets } from "#base/state-batch.ts";
-import { commonBuckets } from "#server/backend/buckets.ts";
 import { defaultPageBytes } from "#server/backend/bbolt/format.ts";
 import {
   type BoltFile,
@@ -14,6 +13,7 @@ import {
   SnapshotDamage,
 } from "#server/backend/bbolt/reader.ts";
 import { BoltWriter } from "#server/backend/bbolt/writer.ts";
+import { commonBuckets } from "#server/backend/buckets.ts";
 import { diskError } from "#server/backend/folder.ts";
 import type { AllBucketsView } from "#server/mvcc/backend.ts";
 
