@@ -145,3 +145,11 @@ test("hashes of the same are computed once, many are computed one after the othe
   );
   assert.deepEqual(scans, Array.from({ length: 16 }, () => ["opened", "closed"]).flat());
 });
+
+test("HashKV of revision 0 is that of now, also after a compaction at revision 0", async () => {
+  const rig = await Rig.open(options);
+  await rig.apply([put("a"), put("b")]);
+  await rig.flush();
+  await compactWhole(rig, 0);
+  assert.equal((await rig.store.hashKv(0)).hashRevision, 3);
+});
