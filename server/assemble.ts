@@ -8,6 +8,7 @@ import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
 import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
+import { v2Endpoints } from "#server/api/v2-endpoints.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
@@ -21,6 +22,7 @@ import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
 import { Reconfiguration } from "#server/node/reconfiguration.ts";
 import { openReplica, type Replica } from "#server/node/replica.ts";
+import { NodeV2 } from "#server/node/v2-member.ts";
 import { PeerClient } from "#server/peer/peer-client.ts";
 import { peerRequestHandler } from "#server/peer/peer-server.ts";
 import type { PeerHandler } from "#server/peer/ports.ts";
@@ -120,6 +122,9 @@ async function start(
     reportSnapshot: (id, ok) => taking?.reportSnapshot(id, ok),
     isRemoved: (id) => replica?.member.parts.members.isRemoved(id) ?? false,
     removedFromCluster: () => around.removed(),
+    get admission() {
+      return replica?.member.parts.capabilities;
+    },
     receiveSnapshot: async (message, body) => {
       if (taking === undefined) throw new OperatingError("NOT_STARTED", "this member only starts");
       await taking.receiveSnapshot(message, body);
@@ -204,6 +209,7 @@ async function start(
     log,
     name: config.name,
     clientUrls: config.advertiseClientUrls,
+    downgradeCheckMs: config.downgradeCheckMs,
     versionOf: (one) => askVersion(peerClient, one.peerUrls),
   });
   publication.start();
@@ -223,6 +229,7 @@ async function start(
       serverVersion,
       metrics,
       onHealth: (healthy) => metrics.countHealth(healthy),
+      ...(config.enableV2 ? { v2: v2Endpoints(new NodeV2(member), config.maxRequestBytes) } : {}),
     }),
     limits: {
       ...defaultLimits(config.maxRequestBytes),

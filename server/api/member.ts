@@ -84,8 +84,22 @@ export interface StateCopy {
   remove(): Promise<void>;
 }
 
+/** Downgrades of the cluster; each resolves with the cluster version as `3.7`. */
+export interface ApiDowngrades {
+  /**
+   * Rejects with EtcdError: wrongDowngradeVersionFormat, clusterVersionNotFound,
+   * invalidDowngradeVersion, downgradeInProgress.
+   */
+  validate(version: string): Promise<string>;
+  /** As `validate`, and begins it. */
+  enable(version: string): Promise<string>;
+  /** Ends it; without one under way nothing happens. */
+  cancel(): Promise<string>;
+}
+
 export interface ApiMember {
   readonly reconfiguration: ClusterReconfiguration;
+  readonly downgrades: ApiDowngrades;
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   /** A header with identity and current term; `revision` 0 is omitted on the wire. */

@@ -11,6 +11,7 @@ import type { Alarms } from "#server/apply/alarms.ts";
 import { Applier } from "#server/apply/applier.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
 import type { Capabilities } from "#server/membership/capabilities.ts";
+import { serverVersion } from "#server/membership/cluster-version.ts";
 import { encodeConfState } from "#server/membership/conf-state-json.ts";
 import { type Members, membershipError, membershipFaults } from "#server/membership/members.ts";
 import type { Backend, WritableBatch } from "#server/mvcc/backend.ts";
@@ -181,6 +182,7 @@ export class Member {
       monotonicMs: () => clock.monotonicMs(),
     });
     this.applier.onOverQuota = () => this.raiseNoSpace();
+    this.applier.onClusterVersion = (before, now) => this.clusterVersionSet(before, now);
     this.applyTurn = new ApplyTurn(
       {
         applier: this.applier,
@@ -459,6 +461,17 @@ export class Member {
       else peers.removePeer(id);
     });
     this.timers.add(stay);
+  }
+
+  /** The storage version has changed with it, in the same batch. */
+  private clusterVersionSet(before: string | undefined, now: string): void {
+    const { log, members } = this.parts;
+    if (before === now) return;
+    log.info({ from: before, to: now }, "updated cluster version");
+    const { enabled, targetVersion } = members.downgrade;
+    if (!enabled || targetVersion !== now) return;
+    const fields = { "target-version": targetVersion, "server-version": serverVersion };
+    log.info(fields, "The server is ready to downgrade");
   }
 
   /** Any member whose state outgrew the quota raises the alarm, once. */

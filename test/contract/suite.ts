@@ -3,6 +3,7 @@
 // or a row in docs/compatibility.md. All cases run against all runners: there are no exceptions.
 import { after, before, describe } from "node:test";
 import { type ContractRunner, startContractCluster } from "./cluster.ts";
+import { downgradeSuite } from "./downgrade-cases.ts";
 import { leaseSuite } from "./lease-cases.ts";
 import { httpSuite, memberSuite } from "./member-cases.ts";
 import { rangeSuite } from "./range-cases.ts";
@@ -63,5 +64,6 @@ export function contractSuite(runner: ContractRunner): void {
     restartSuite(runner);
     majoritySuite(runner);
     reconfigurationSuite(runner);
+    downgradeSuite(runner);
   });
 }

@@ -238,6 +238,7 @@ export class InProcessMember implements ContractMember {
       log: silentLog,
       name: this.name,
       clientUrls: [this.clientUrl],
+      downgradeCheckMs: config.downgradeCheckMs,
       versionOf: async (one) => (network.has(one.id) ? serverVersion : undefined),
     });
     replica.start();
