@@ -145,8 +145,13 @@ export class V2Store {
   private dispatch(request: V2Request, batch: StateBatch): V2Written | V2Error {
     const { path } = request;
     if (request.method === "SYNC") return this.expire(request.timeMs, batch);
-    if (path === "/" && request.method !== "POST") return this.error("rootReadOnly", "/");
     const compares = request.prevIndex > 0n || request.prevValue !== "";
+    // The root is a directory of etcd's whose name is not shown, and compared before it is protected.
+    if (path === "/" && request.method !== "POST") {
+      return request.method === "DELETE" && compares
+        ? this.error("notFile", "")
+        : this.error("rootReadOnly", "/");
+    }
     if (request.method === "DELETE") {
       return compares ? this.compareAndDelete(request, batch) : this.delete(request, batch);
     }

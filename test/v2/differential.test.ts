@@ -1,0 +1,120 @@
+// The v2 API against etcd 3.4, the last that served it: the same random requests to both, one after
+// the other, get the same answers, byte for byte but for clocks and the order of unsorted lists; the
+// same watches see the same events. Replay: V2_SEED=<seed> V2_CALLS=<n> node --test <this file>
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { seededRandom } from "#base/random.ts";
+import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
+import { referenceV2OrSkip } from "#test/reference/reference.ts";
+import { V2Generator } from "./generator.ts";
+import { ask, OpenWatch, type V2Answer, type V2Call } from "./http.ts";
+
+const calls = Number(process.env["V2_CALLS"] ?? 1200);
+const seed = Number(process.env["V2_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+const maxWatches = 24;
+
+/** Both servers, alone in their clusters, with empty trees. */
+async function startBoth(t: TestContext): Promise<readonly [string, string] | undefined> {
+  if ((await referenceV2OrSkip(t)) === undefined) return undefined;
+  const clusters: Cluster[] = [];
+  t.after(() => Promise.all(clusters.map((cluster) => cluster.stop())));
+  const flags = ["--enable-v2"];
+  for (const kind of ["ours", "reference-3.4"] as const) {
+    clusters.push(await startCluster({ runner: "ours", runners: [kind], size: 1, flags }));
+  }
+  const [ours, theirs] = clusters.map((cluster) => cluster.members[0]!.clientUrl);
+  for (const base of [ours!, theirs!]) {
+    // Its own first writes are counted too.
+    while ((await ask(base, { method: "GET", target: "/v2/keys" })).index !== "3");
+  }
+  return [ours!, theirs!];
+}
+
+interface JsonNode {
+  ttl?: number;
+  expiration?: string;
+  nodes?: JsonNode[];
+  key?: string;
+}
+
+/** The body without what clocks and unsorted lists make differ; `ttls` collects remaining times. */
+function settled(body: string, sorted: boolean, ttls: number[]): unknown {
+  if (!body.startsWith("{")) return body;
+  const visit = (node: JsonNode | undefined): void => {
+    if (node === undefined) return;
+    if (node.ttl !== undefined) ttls.push(node.ttl);
+    if (node.expiration !== undefined) {
+      assert.match(node.expiration, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*[1-9])?Z$/);
+      node.expiration = "some time";
+      node.ttl = 1;
+    }
+    if (!sorted) node.nodes?.sort((a, b) => (a.key! < b.key! ? -1 : 1));
+    node.nodes?.forEach(visit);
+  };
+  const lines = body.split("\n").map((line) => {
+    if (line === "") return line;
+    const event = JSON.parse(line) as { node?: JsonNode; prevNode?: JsonNode };
+    visit(event.node);
+    visit(event.prevNode);
+    return event;
+  });
+  return ttls.length === 0 && !body.includes('"nodes"') ? body : JSON.stringify(lines);
+}
+
+function compare(ours: V2Answer, theirs: V2Answer, sorted: boolean, what: string): void {
+  const ttls: [number[], number[]] = [[], []];
+  const plain = (one: V2Answer, at: 0 | 1) => ({
+    ...one,
+    body: settled(one.body, sorted, ttls[at]),
+  });
+  assert.deepEqual(plain(ours, 0), plain(theirs, 1), what);
+  assert.equal(ttls[0].length, ttls[1].length, what);
+  for (const [i, ttl] of ttls[0].entries()) {
+    assert.ok(Math.abs(ttl - ttls[1][i]!) <= 1, `${what}: ttl ${ttl} and ${ttls[1][i]}`);
+  }
+}
+
+test(`${calls} random requests are answered as by etcd 3.4`, async (t) => {
+  const bases = await startBoth(t);
+  if (bases === undefined) return;
+  const both = <T>(run: (base: string) => Promise<T>) => Promise.all(bases.map(run));
+  const generator = new V2Generator(seededRandom(seed));
+  const random = seededRandom(seed + 1);
+  const watches: { readonly target: string; readonly pair: OpenWatch[] }[] = [];
+  const past: string[] = [];
+  const where = (): string => `V2_SEED=${seed} V2_CALLS=${calls}\n${past.slice(-8).join("\n")}`;
+  const endWatch = async ({ target, pair }: (typeof watches)[number]): Promise<void> => {
+    const [ours, theirs] = pair as [OpenWatch, OpenWatch];
+    // Both have been told of all that was answered; what is still under way comes by itself.
+    const lines = (text: string): number => text.split("\n").length;
+    const expected = Math.max(lines(ours.text), lines(theirs.text));
+    const late = setTimeout(() => {
+      for (const one of pair) one.close();
+    }, 3000);
+    await Promise.all(pair.map((one) => one.until((text) => lines(text) >= expected)));
+    clearTimeout(late);
+    const view = (one: OpenWatch) => ({
+      status: one.status,
+      index: one.index,
+      text: settled(one.text, true, []),
+    });
+    assert.deepEqual(view(ours), view(theirs), `${where()}\nwatch ${target}`);
+    for (const one of pair) one.close();
+  };
+  for (let i = 0; i < calls; i++) {
+    if (random.chance(0.05)) {
+      const target = generator.watch();
+      past.push(`watch ${target}`);
+      watches.push({ target, pair: await both((base) => OpenWatch.open(base, target)) });
+      if (watches.length > maxWatches) await endWatch(watches.shift()!);
+      continue;
+    }
+    const call: V2Call = generator.call();
+    past.push(`${call.method} ${call.target} ${call.form ?? ""}`);
+    const [ours, theirs] = await both((base) => ask(base, call));
+    compare(ours!, theirs!, /sorted=(true|1|T)/.test(call.target), where());
+    const index = Number(theirs!.index ?? 0);
+    if (index > 0) generator.index = index;
+  }
+  for (const one of watches) await endWatch(one);
+});
