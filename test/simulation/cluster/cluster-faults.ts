@@ -28,7 +28,10 @@ export class ClusterFaults {
   }
 
   private tormentLater(): void {
-    this.stage.time.after(300 + this.stage.random.below(3000), () => {
+    const { random } = this.stage;
+    // Long enough, now and then, for members to count as healthy: or nothing could be changed.
+    const lullMs = random.chance(0.2) ? 7000 + random.below(5000) : 0;
+    this.stage.time.after(300 + random.below(3000) + lullMs, () => {
       if (this.stage.healing) return;
       this.torment();
       this.tormentLater();

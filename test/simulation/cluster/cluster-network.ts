@@ -8,7 +8,7 @@ import { parseMembers } from "#server/membership/member-json.ts";
 import type { ClusterStage } from "./cluster-stage.ts";
 import { overTheWire, type PeerQuestions, type Running, type SimMember } from "./sim-member.ts";
 
-const contactMs = 500;
+const contactMs = 1000;
 const answerTimeoutMs = 5000;
 
 export class ClusterNetwork {
@@ -51,13 +51,21 @@ export class ClusterNetwork {
     return !this.cuts.some((one) => one.untilMs > nowMs && one.side.has(from) !== one.side.has(to));
   }
 
-  /** Whom `from` would reach by the URLs that it knows of this member. */
-  private peer(from: SimMember, id: MemberId): SimMember | undefined {
+  /** Who answers where `from` takes this member to be. */
+  private dial(from: SimMember, id: MemberId): SimMember | undefined {
     for (const url of from.peers.get(id) ?? []) {
       const to = this.stage.at(url);
       if (to !== undefined && to.id === id && this.reaches(from.id, id)) return to;
     }
     return undefined;
+  }
+
+  /** Whom messages reach: on a connection that either side has made. */
+  private connected(from: SimMember, id: MemberId): SimMember | undefined {
+    const dialled = this.dial(from, id);
+    if (dialled !== undefined) return dialled;
+    const to = this.stage.member(id);
+    return to?.isUp === true && this.dial(to, from.id) === from ? to : undefined;
   }
 
   /** As streams do: begun again and again, they tell who is there and who was removed. */
@@ -70,9 +78,9 @@ export class ClusterNetwork {
   }
 
   private contact(from: SimMember, id: MemberId): void {
-    const to = this.peer(from, id);
+    const to = this.dial(from, id);
     if (to === undefined) {
-      from.contacts.delete(id);
+      if (this.connected(from, id) === undefined) from.contacts.delete(id);
       return;
     }
     const { life } = from;
@@ -81,6 +89,7 @@ export class ClusterNetwork {
       if (services.isRemoved(from.id)) this.refuse(from);
       else {
         to.meet(from.id, from.url);
+        if (!to.contacts.has(from.id)) to.contacts.set(from.id, to.life.monotonicMs());
         if (!from.contacts.has(id)) from.contacts.set(id, life.monotonicMs());
       }
     });
@@ -103,7 +112,7 @@ export class ClusterNetwork {
         this.stage.count("message for one who is no peer");
         continue;
       }
-      const to = this.peer(from, id);
+      const to = this.connected(from, id);
       if (to === undefined || random.chance(this.loss)) {
         this.stage.count("message lost");
         if (to === undefined) from.contacts.delete(id);
@@ -153,7 +162,7 @@ export class ClusterNetwork {
         life.enter(() => from.running?.services.reportSnapshot(id, believed)),
       );
     };
-    const to = this.peer(from, id);
+    const to = this.dial(from, id);
     if (to === undefined || random.chance(this.loss)) {
       this.stage.count("state lost");
       return report(false);

@@ -74,7 +74,7 @@ export class ClusterWatches {
         this.stage.count("watch moved to another member");
         watch.close();
         watch.open(member);
-      } else if (random.chance(0.3)) watch.askProgress();
+      } else if (random.chance(0.1)) watch.askProgress();
     }
     if (this.watches.length < maxWatches) this.open(member);
   }

@@ -51,6 +51,11 @@ export class Operator {
     this.lookLater();
   }
 
+  /** True if its removal was asked for: it may have happened. */
+  mayBeRemoved(id: bigint): boolean {
+    return this.removals.has(id);
+  }
+
   /** Only who was to be removed may take itself for removed. */
   left(member: SimMember): void {
     if (this.removals.has(member.id)) return;
@@ -58,7 +63,7 @@ export class Operator {
   }
 
   private actLater(): void {
-    this.stage.time.after(500 + this.stage.random.below(3500), () => {
+    this.stage.time.after(300 + this.stage.random.below(1500), () => {
       if (this.stage.healing) return;
       this.act().then(
         () => this.actLater(),
@@ -140,15 +145,15 @@ export class Operator {
     const lost = list.find((one) => this.stage.member(one.ID)?.isLost === true);
     const dice = random.below(100);
     if (lost !== undefined && dice < 60) await this.remove(via, lost);
-    else if (dice < 25) {
+    else if (dice < 35) {
       const room = voters.length < maxVoters && this.stage.members.length < maxMembersEver;
       if (room) await this.add(via, random.chance(0.6));
-    } else if (dice < 45 && learners.length > 0) {
+    } else if (dice < 52 && learners.length > 0) {
       await this.promote(via, this.stage.pick(learners)!);
-    } else if (dice < 60 && voters.length > 2) await this.remove(via, this.victim(list));
-    else if (dice < 68) await this.update(via, this.stage.pick(list)!);
-    else if (dice < 84) await this.moveLeader(via, this.stage.pick(list)!);
-    else if (dice < 90 && lost === undefined) this.loseDisk(voters);
+    } else if (dice < 64 && voters.length > 2) await this.remove(via, this.victim(list));
+    else if (dice < 71) await this.update(via, this.stage.pick(list)!);
+    else if (dice < 82) await this.moveLeader(via, this.stage.pick(list)!);
+    else if (dice < 88 && lost === undefined) this.loseDisk(voters);
     else await this.askNonsense(via, list);
   }
 
@@ -232,7 +237,9 @@ export class Operator {
   }
 
   private async moveLeader(via: SimMember, to: MemberInfo): Promise<void> {
-    await via.running!.api.moveLeader(to.ID as MemberId);
+    // Only the leader does it.
+    const asked = this.stage.random.chance(0.9) ? (this.stage.leader() ?? via) : via;
+    await asked.running!.api.moveLeader(to.ID as MemberId);
     this.stage.count("leader moved");
   }
 

@@ -26,7 +26,7 @@ export const clusterId = 0xc1n as ClusterId;
 const requestTimeoutMs = 7000;
 export const maxLearners = 2;
 /** --watch-progress-notify-interval */
-const progressMs = 700;
+const progressMs = 2000;
 
 /** The questions that a member asks the one that listens on a URL. */
 export interface PeerQuestions extends LeasePeers, PromotionPeers {
@@ -44,6 +44,8 @@ export interface MemberPorts {
   began(member: SimMember): void;
   /** The member has begun to replace its log and state by what it received. */
   replacing(member: SimMember): void;
+  /** True if the removal of this member was asked for. */
+  isRemoved(id: MemberId): boolean;
   /** The member has stopped because it was told that it is none any more. */
   left(member: SimMember): void;
 }
@@ -262,7 +264,6 @@ export class SimMember {
   private async join(life: Life): Promise<readonly MemberRecord[]> {
     const { network, stage } = this.ports;
     const questions = network.questions(this);
-    const own = this.initial!.find((one) => one.id === this.id)!;
     for (;;) {
       for (const url of this.initial!.flatMap((one) => one.peerUrls)) {
         if (url === this.url) continue;
@@ -273,10 +274,21 @@ export class SimMember {
         if (adopted.ok && adopted.members.some((one) => one.id === this.id)) return adopted.members;
         // The process would end; whoever runs it starts it again with what is true now.
         stage.count("join refused");
-        this.initial = [...existing.filter((one) => one.id !== this.id), own];
+        if (this.ports.isRemoved(this.id) && !existing.some((one) => one.id === this.id)) {
+          this.leave();
+        }
+        this.initial = [...existing.filter((one) => one.id !== this.id), this.ownRecord(existing)];
       }
       await life.sleep(300);
     }
+  }
+
+  /** As its flags would have it, which follow it to where it was moved. */
+  private ownRecord(existing: readonly MemberRecord[]): MemberRecord {
+    const own = this.initial!.find((one) => one.id === this.id)!;
+    const listed = existing.find((one) => one.id === this.id)?.peerUrls ?? [];
+    const isHere = listed.some((url) => url === this.url || url === this.newUrl);
+    return { ...own, peerUrls: isHere ? listed : [this.url] };
   }
 
   private use(life: Life, replica: Replica, disk: SlowDisk): void {
