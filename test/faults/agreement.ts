@@ -24,8 +24,12 @@ const decoder = new TextDecoder();
 export type Revisions = readonly (readonly Event[])[];
 
 /** Waits until every member has applied the same index; answers the revision they are at. */
-export async function settled(leaders: Leaders, memberCount: number): Promise<number> {
-  const endMs = performance.now() + settleLimitMs;
+export async function settled(
+  leaders: Leaders,
+  memberCount: number,
+  limitMs = settleLimitMs,
+): Promise<number> {
+  const endMs = performance.now() + limitMs;
   let last = "";
   for (;;) {
     const answers = await Promise.all(

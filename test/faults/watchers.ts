@@ -21,7 +21,6 @@ interface WatchPlan {
   readonly range: WatchedRange;
   readonly prevKv?: boolean;
   readonly fragment?: boolean;
-  readonly progressNotify?: boolean;
 }
 
 interface StreamPlan {
@@ -39,27 +38,27 @@ const plans: readonly StreamPlan[] = [
   {
     watches: [
       { name: "all with previous pairs", range: everything, prevKv: true },
-      { name: "some keys", range: { from: "k", to: "k9" }, progressNotify: true },
+      { name: "some keys", range: { from: "k", to: "k9" } },
     ],
   },
   {
     watches: [
-      { name: "all in fragments", range: everything, fragment: true, progressNotify: true },
+      { name: "all in fragments", range: everything, fragment: true },
       { name: "pairs", range: { from: "pair", to: "pais" } },
     ],
     requireLeader: true,
   },
   { watches: [{ name: "all, slowly", range: everything, prevKv: true }], slow: true },
   {
-    watches: [{ name: "all from the past", range: everything, progressNotify: true }],
+    watches: [{ name: "all from the past", range: everything }],
     lookBack: true,
   },
 ];
 
 const askProgressEveryMs = 400;
 const silenceLimitMs = 4_000;
-const shortestLifeMs = 2_000;
-const longestLifeMs = 12_000;
+const shortestLifeMs = 1_000;
+const longestLifeMs = 7_000;
 const lookBackRevisions = 2_000;
 const path = `/${WatchDefinition.fullName}/${WatchDefinition.methods.watch.name}`;
 /** Of an answer that concerns all watches of a stream. */
@@ -87,7 +86,7 @@ class LastingWatch {
       this.next = restart;
       this.tape.restart(restart);
     } else if (this.next > 0) this.tape.resume(this.next);
-    const { range, prevKv = false, fragment = false, progressNotify = false } = this.plan;
+    const { range, prevKv = false, fragment = false } = this.plan;
     const all = range.from === "" && range.to === undefined;
     return WatchRequest.fromPartial({
       requestUnion: {
@@ -99,7 +98,8 @@ class LastingWatch {
           watchId,
           prevKv,
           fragment,
-          progressNotify,
+          // Asked for, progress is told of all watches of a stream together or not at all.
+          progressNotify: true,
         }),
       },
     });
@@ -216,6 +216,8 @@ class LastingStream {
         const restart = Math.max(1, one.next - random.below(lookBackRevisions));
         stream.write(one.open(i + 1, lookBack && one.next > 0 ? restart : undefined));
       });
+      // While they catch up is when an answer would be too early.
+      stream.write(askProgress);
     });
     for (const timer of timers) clearTimeout(timer);
     stream.on("error", () => {});
