@@ -137,6 +137,8 @@ async function start(
     identity,
     handler,
     dialTimeoutMs: 1000 + config.electionTimeoutMs,
+    readTimeoutMs: config.raftReadTimeoutMs,
+    writeTimeoutMs: config.raftWriteTimeoutMs,
     onRoundTrip: (id, seconds) => meters.roundTrip(id, seconds),
   });
   closers.push(async () => transport.stop());

@@ -177,7 +177,7 @@ export class InProcessMember implements ContractMember {
     const { clusterId, config, depot, first, network } = this.settings;
     const { closers, timers } = running;
     const { life } = timers;
-    const disk = new SlowDisk(this.disk, life, steady, depot);
+    const disk = new SlowDisk(this.disk, life, steady, depot, () => {});
     const opened = await openLog(this.disk, disk, {
       first: this.settings.first,
       owner: this.name,
