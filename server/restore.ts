@@ -11,8 +11,8 @@ import type { Bucket } from "#base/state-batch.ts";
 import { checkBolt, integrityText } from "#server/backend/bbolt/check.ts";
 import { copyRecords } from "#server/backend/bbolt/copy.ts";
 import type { BoltFile } from "#server/backend/bbolt/reader.ts";
-import { openSnapshotFile, type SnapshotFile } from "#server/backend/bbolt/snapshot-file.ts";
-import { systemCode } from "#server/backend/folder.ts";
+import { openSnapshotFile, snapshotDigests } from "#server/backend/bbolt/snapshot-file.ts";
+import { diskError, systemCode } from "#server/backend/folder.ts";
 import { defaultWalDir, openStateFolder } from "#server/backend/state-folder.ts";
 import { bootstrapMembers, parseMemberUrls } from "#server/config/bootstrap.ts";
 import { parseEndpoints } from "#server/config/urls.ts";
@@ -44,14 +44,14 @@ export interface RestoreOptions {
   readonly log: Log;
   /** This process, as another one that wants the folder is told. */
   readonly processName: string;
-  /** What has just been done; tests cut the restore short here. */
-  readonly onStep?: (step: RestoreStep) => Promise<void>;
 }
 
-export type RestoreStep = "folder made" | "copied" | "log made" | "restored";
-
 /** Buckets that tell of the cluster that the backup was taken from. */
-const oldMembership: ReadonlySet<Bucket> = new Set<Bucket>(["members", "members_removed", "shared"]);
+const oldMembership: ReadonlySet<Bucket> = new Set<Bucket>([
+  "members",
+  "members_removed",
+  "shared",
+]);
 /** The term of the entries that name the first members. */
 const firstTerm = 1;
 
@@ -62,9 +62,9 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<void> {
   const { dataDir, file, log } = options;
   const walDir = options.walDir ?? defaultWalDir(dataDir);
   log.info({ path: file, "wal-dir": walDir, "data-dir": dataDir }, "restoring snapshot");
-  const snapshot = await openSource(file);
+  await checkDigest(file, options.skipHashCheck);
+  const snapshot = await openSnapshotFile(file);
   try {
-    await checkDigest(snapshot, options.skipHashCheck);
     const newest = await checkContents(file, snapshot.bolt, options.bumpRevision);
     const made = (await exists(dataDir)) ? `${dataDir}/member` : dataDir;
     try {
@@ -122,29 +122,27 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function openSource(file: string): Promise<SnapshotFile> {
+/** What a file lacks is told in the order of etcd, which first copies it. */
+async function checkDigest(file: string, skip: boolean): Promise<void> {
+  let bytes: number;
   try {
-    if ((await stat(file)).isDirectory()) throw refused(`read ${file}: is a directory`);
-    return await openSnapshotFile(file);
+    const found = await stat(file);
+    if (found.isDirectory()) throw refused(`read ${file}: is a directory`);
+    bytes = found.size;
   } catch (error) {
-    const cause = error instanceof OperatingError ? error.cause : error;
-    const code = systemCode(cause);
-    if (code === "ENOENT") throw refused(`open ${file}: no such file or directory`);
-    if (code === "EACCES") throw refused(`open ${file}: permission denied`);
-    throw error;
+    if (systemCode(error) === "ENOENT") throw refused(`open ${file}: no such file or directory`);
+    throw diskError(error, file);
   }
-}
-
-async function checkDigest(snapshot: SnapshotFile, skip: boolean): Promise<void> {
+  if (bytes < 32) throw refused(`seek ${file}: invalid argument`);
   if (skip) return;
-  const digests = await snapshot.digests();
+  const digests = await snapshotDigests(file);
   if (digests === undefined) {
     throw refused("snapshot missing hash but --skip-hash-check=false");
   }
   const { computed, stored } = digests;
   if (Buffer.from(computed).equals(stored)) return;
-  const bytes = (digest: Uint8Array): string => `[${digest.join(" ")}]`;
-  throw refused(`expected sha256 ${bytes(stored)}, got ${bytes(computed)}`);
+  const list = (digest: Uint8Array): string => `[${digest.join(" ")}]`;
+  throw refused(`expected sha256 ${list(stored)}, got ${list(computed)}`);
 }
 
 /** Reads the file through; its newest revision, 1 if nothing was ever written. */
@@ -179,11 +177,9 @@ async function restoreInto(options: RestoreOptions, from: Restored): Promise<voi
   const { dataDir, log, name } = options;
   const { clusterId, members } = from.members;
   const { walDir } = from;
-  const step = async (done: RestoreStep): Promise<void> => await options.onStep?.(done);
   const holder = options.processName;
   const folder = await openStateFolder({ dataDir, log, holder, restoring: true });
   try {
-    await step("folder made");
     const memberId = members.find((one) => one.name === name)!.id;
     await copyRecords(from.bolt, folder.backend, oldMembership);
     await putMembership(folder.backend, members);
@@ -192,16 +188,13 @@ async function restoreInto(options: RestoreOptions, from: Restored): Promise<voi
     }
     await markState(folder.backend, { memberId, clusterId });
     await folder.backend.write(folder.backend.newBatch(), { sync: true });
-    await step("copied");
     if (await walExists(walDir)) throw refused(`wal-dir "${walDir}" exists`);
     const { wal } = await openWal({ dir: walDir, identity: { memberId, clusterId }, log });
     const index = members.length;
     const mark = { index, term: firstTerm, confState: confStateOf(members) };
     await wal.reset(mark, { term: firstTerm, vote: 0n, commit: index });
     await wal.close();
-    await step("log made");
     await folder.restored();
-    await step("restored");
     for (const member of members) {
       log.info({ "member-id": formatId(member.id), "peer-urls": member.peerUrls }, "added member");
     }

@@ -6,7 +6,7 @@ import { text } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import { KeyValue } from "#proto/gen/mvcc.ts";
 import { checkBolt, integrityText } from "#server/backend/bbolt/check.ts";
-import { openSnapshotFile } from "#server/backend/bbolt/snapshot-file.ts";
+import { openSnapshotFile, snapshotDigests } from "#server/backend/bbolt/snapshot-file.ts";
 import { systemCode } from "#server/backend/folder.ts";
 
 const revisionKeyBytes = 17;
@@ -46,7 +46,7 @@ export async function snapshotStatus(
     if (findings.length > 0) {
       throw new OperatingError("SNAPSHOT_DAMAGED", integrityText(findings));
     }
-    const digests = await snapshot.digests();
+    const digests = await snapshotDigests(file);
     const digestFits =
       digests === undefined || Buffer.from(digests.stored).equals(digests.computed);
     const { meta } = snapshot.bolt;

@@ -63,17 +63,20 @@ export const crashPoints = {
   "copy made": sender(exports, "return { file, bytes: boltBytes, records: await readTold(file) };"),
   "not a block sent": sender(exports, "yield block;"),
   "sent, not removed": sender(exports, "if (--wanted.readers > 0) return;"),
-  "restore: folder made": restore("server/restore.ts", 'await step("folder made");'),
+  "restore: folder made": restore(
+    "server/restore.ts",
+    "await copyRecords(from.bolt, folder.backend, oldMembership);",
+  ),
   "restore: copied, no members yet": restore(
     "server/restore.ts",
     "await putMembership(folder.backend, members);",
   ),
-  "restore: copied": restore("server/restore.ts", 'await step("copied");'),
+  "restore: copied": restore("server/restore.ts", "if (await walExists(walDir)) throw refused"),
   "restore: log made, empty": restore(
     "server/restore.ts",
     "await wal.reset(mark, { term: firstTerm, vote: 0n, commit: index });",
   ),
-  "restore: log made": restore("server/restore.ts", 'await step("log made");'),
+  "restore: log made": restore("server/restore.ts", "await folder.restored();"),
 } as const satisfies Record<string, CrashPoint>;
 
 export type CrashName = keyof typeof crashPoints;

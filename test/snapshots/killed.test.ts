@@ -3,12 +3,7 @@ import { test } from "node:test";
 import type { CrashName } from "./crash-points.ts";
 import { KilledMembers } from "./killed.ts";
 
-const some: readonly CrashName[] = [
-  "part of it written",
-  "opened, not pointed to",
-  "pointed",
-  "not a block sent",
-];
+const some: readonly CrashName[] = ["part of it written", "pointed", "not a block sent"];
 
 test("killed while a state is sent or installed, members agree and leave nothing", async () => {
   const members = await KilledMembers.start();

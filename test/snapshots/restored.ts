@@ -18,9 +18,14 @@ export interface Output {
 }
 
 /** Runs a program to its end, whatever that is. */
-export function run(file: string, args: readonly string[], cwd?: string): Promise<Output> {
+export function run(
+  file: string,
+  args: readonly string[],
+  cwd?: string,
+  env?: NodeJS.ProcessEnv,
+): Promise<Output> {
   return new Promise((resolve) => {
-    execFile(file, args, { cwd, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+    execFile(file, args, { cwd, env, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
       const code = typeof error?.code === "number" ? error.code : error === null ? 0 : -1;
       resolve({ code, stdout, stderr });
     });

@@ -121,15 +121,49 @@ export interface SnapshotDigests {
   readonly computed: Uint8Array;
 }
 
+/** Reads the whole file; undefined for one without a digest, as `member/snap/db` of a data folder. */
+export async function snapshotDigests(file: string): Promise<SnapshotDigests | undefined> {
+  const { bytes, handle, hasDigest } = await openFile(file);
+  try {
+    if (!hasDigest) return undefined;
+    const stored = await readAt(handle, bytes, digestBytes);
+    return { stored, computed: await hashFile(handle, bytes) };
+  } catch (error) {
+    throw diskError(error, file);
+  } finally {
+    await handle.close();
+  }
+}
+
 export interface SnapshotFile {
   readonly bolt: BoltFile;
-  /** Reads the whole file; undefined for one without a digest, as `member/snap/db` of a data folder. */
-  digests(): Promise<SnapshotDigests | undefined>;
   close(): Promise<void>;
 }
 
 /** Opens a snapshot file for reading. Rejects with SnapshotDamage what is no bbolt file. */
 export async function openSnapshotFile(file: string): Promise<SnapshotFile> {
+  const { bytes, handle } = await openFile(file);
+  try {
+    const source: BoltSource = {
+      name: file,
+      bytes,
+      read: (offset, length) => readAt(handle, offset, length),
+    };
+    return { bolt: await openBolt(source), close: () => handle.close() };
+  } catch (error) {
+    await handle.close();
+    throw diskError(error, file);
+  }
+}
+
+interface OpenedFile {
+  readonly handle: FileHandle;
+  /** Without a digest. */
+  readonly bytes: number;
+  readonly hasDigest: boolean;
+}
+
+async function openFile(file: string): Promise<OpenedFile> {
   let handle: FileHandle;
   try {
     handle = await open(file, "r");
@@ -144,23 +178,7 @@ export async function openSnapshotFile(file: string): Promise<SnapshotFile> {
     }
     const { size } = found;
     const hasDigest = size % sectorBytes === digestBytes;
-    const bytes = hasDigest ? size - digestBytes : size;
-    const source: BoltSource = {
-      name: file,
-      bytes,
-      read: (offset, length) => readAt(handle, offset, length),
-    };
-    return {
-      bolt: await openBolt(source),
-      digests: async () =>
-        hasDigest
-          ? {
-              stored: await readAt(handle, bytes, digestBytes),
-              computed: await hashFile(handle, bytes),
-            }
-          : undefined,
-      close: () => handle.close(),
-    };
+    return { handle, bytes: hasDigest ? size - digestBytes : size, hasDigest };
   } catch (error) {
     await handle.close();
     throw diskError(error, file);
