@@ -3,6 +3,7 @@
 // history and list the same members, the corruption checks of both sides find nothing, and the
 // cluster version is the one that the members allow. At the end all watches have seen every event.
 import assert from "node:assert/strict";
+import { DowngradeRequest_DowngradeAction as DowngradeAction } from "#proto/gen/maintenance.ts";
 import type { ClusterMember } from "#test/cluster/cluster.ts";
 import { MigrationLoad } from "./migration-load.ts";
 import {
@@ -108,6 +109,29 @@ export class Migration {
     this.version = version;
     await eventually(`cluster version ${version}`, () => this.verifyVersion());
     await this.verify(`cluster version ${version}`);
+  }
+
+  /**
+   * Lowers the cluster version by one minor, and lets one member of that release join. etcd refuses a
+   * joiner while a downgrade is under way, and once it is cancelled, the leader raises the version
+   * again; but never while it cannot ask a member, such as one that is added and has not started.
+   */
+  async downgrade(version: string, to: MixedKind): Promise<void> {
+    const { group, load } = this;
+    const ask = (action: DowngradeAction, done: RegExp): Promise<void> =>
+      eventually("a downgrade", async () => {
+        try {
+          await group.wires[group.alive()[0]!]!.maintenance.downgrade({ action, version });
+        } catch (error) {
+          // A try of unknown outcome may have come through.
+          if (!done.test(String(error))) throw error;
+        }
+      });
+    await ask(DowngradeAction.ENABLE, /downgrade job in progress/);
+    await this.expectVersion(version);
+    const at = await group.grow(to, () => ask(DowngradeAction.CANCEL, /no inflight downgrade job/));
+    load.watchFrom(at);
+    await this.verify(`${to} joined`);
   }
 
   /** Ends the load and checks what it was promised. */

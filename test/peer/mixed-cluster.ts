@@ -186,13 +186,13 @@ export class MixedCluster {
   }
 
   /**
-   * Adds a learner of `kind`, starts it and promotes it once it has caught up; its position. Asks
-   * `via`, or a member of the other kind, so that each administers the other.
+   * Adds a learner of `kind`, starts it and promotes it once it has caught up; its position. Asks a
+   * member of the other kind, so that each administers the other. `added` comes before the start.
    */
-  async grow(kind: MixedKind, via?: number): Promise<number> {
+  async grow(kind: MixedKind, added: () => Promise<void> = async () => {}): Promise<number> {
     const present = this.alive().map((at) => this.member(at));
     const member = await this.cluster.newMember(kind, present);
-    const by = this.wires[via ?? this.administrator(kind)]!;
+    const by = this.wires[this.administrator(kind)]!;
     const { members } = await eventually("the learner is added", async () => {
       const listed = await by.cluster.memberList({});
       // A try of unknown outcome may have come through.
@@ -200,6 +200,7 @@ export class MixedCluster {
       return by.cluster.memberAdd({ peerURLs: [member.peerUrl], isLearner: true });
     });
     const { ID } = members.find((one) => one.peerURLs.includes(member.peerUrl))!;
+    await added();
     await member.start();
     this.kinds.push(kind);
     this.wires.push(new Wire(member.endpoint));
