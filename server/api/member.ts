@@ -70,6 +70,12 @@ export interface ClusterReconfiguration {
   update(id: MemberId, peerUrls: readonly string[]): Promise<MemberInfo[]>;
   /** `authorization` goes along if the leader has to be asked. */
   promote(id: MemberId, authorization: string | undefined): Promise<MemberInfo[]>;
+  /** What became of the promotions that this member was asked for as leader. */
+  readonly promotions: {
+    readonly succeeded: number;
+    /** By reason. */
+    readonly failed: ReadonlyMap<string, number>;
+  };
 }
 
 /** A copy of the whole state of a member, as a bbolt file that somebody reads. */

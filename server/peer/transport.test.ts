@@ -153,7 +153,12 @@ test("a stream that takes nothing for --raft-write-timeout is given up", async (
   stuck.write(`${head.join("\r\n")}\r\n\r\n`);
   await once(stuck, "readable");
   // From now on it reads nothing; more comes than the buffers between them hold.
-  const big = { type: EntryType.EntryNormal, term: 1, index: 1, data: Buffer.alloc(32 * 1024 * 1024) };
+  const big = {
+    type: EntryType.EntryNormal,
+    term: 1,
+    index: 1,
+    data: Buffer.alloc(32 * 1024 * 1024),
+  };
   const entries = [big];
   for (let index = 0; index < 2; index++) {
     const fields = { type: MessageType.MsgVoteResp, from: 1n, to: 2n, term: 1, index, entries };

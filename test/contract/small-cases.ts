@@ -20,7 +20,8 @@ import { Wire } from "./wire.ts";
 
 const NO_SPACE = "etcdserver: mvcc: database space exceeded";
 
-function withOneMember(
+/** Cases of one member of their own, with these flags. */
+export function withOneMember(
   runner: ContractRunner,
   flags: readonly string[],
   cases: (wire: () => Wire, cluster: () => ContractCluster) => void,

@@ -149,6 +149,7 @@ export class FakeMember implements ApiMember {
     remove: () => Promise.reject(etcdError("memberNotFound")),
     update: () => Promise.reject(etcdError("memberNotFound")),
     promote: () => Promise.reject(etcdError("memberNotFound")),
+    promotions: { succeeded: 0, failed: new Map() },
   };
 
   readonly downgrades: ApiDowngrades = {
