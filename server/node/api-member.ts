@@ -227,7 +227,8 @@ export class NodeApi implements ApiMember {
     if (!this.member.leadership.hasLeader) errors.push("etcdserver: no leader");
     for (const { memberID, alarm } of alarms.list(AlarmType.NONE)) {
       const name = alarm === AlarmType.NOSPACE ? "NOSPACE" : "CORRUPT";
-      errors.push(`memberID:${memberID} alarm:${name} `);
+      // An alarm of the whole cluster names no member.
+      errors.push(memberID === 0n ? `alarm:${name}` : `memberID:${memberID} alarm:${name}`);
     }
     return {
       header: this.header(this.currentRevision()),

@@ -153,7 +153,8 @@ test(`a cluster of ${before} is upgraded member by member under load, and taken 
     ] as const) {
       for (const member of cluster.members) {
         await load.more(20);
-        await member.kill("SIGTERM");
+        // One way each: a clean stop, and a kill.
+        await member.kill(member.name === "m3" ? "SIGKILL" : "SIGTERM");
         await load.more(20);
         files.set(member.name, file);
         await member.start();
@@ -162,9 +163,6 @@ test(`a cluster of ${before} is upgraded member by member under load, and taken 
         if (member.name === "m2") await all.kv.compact(header!.revision - 10);
         await assertEqualData(each, header!.revision, `${step} ${member.name}`);
       }
-      // A member that was killed finds its way in this version too.
-      await cluster.members[0]!.kill();
-      await cluster.members[0]!.start();
     }
   } finally {
     await load.stop();
