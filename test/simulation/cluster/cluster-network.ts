@@ -60,6 +60,11 @@ export class ClusterNetwork {
     return undefined;
   }
 
+  /** True if it would find somebody of `ids` where it takes them to be. */
+  finds(from: SimMember, ids: readonly MemberId[]): boolean {
+    return ids.some((id) => this.dial(from, id) !== undefined);
+  }
+
   /** Whom messages reach: on a connection that either side has made. */
   private connected(from: SimMember, id: MemberId): SimMember | undefined {
     const dialled = this.dial(from, id);

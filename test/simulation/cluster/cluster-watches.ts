@@ -94,12 +94,15 @@ export class ClusterWatches {
     watch.open(member);
   }
 
-  /** Compares all with the history: every event once, in order, up to `last` where the member lives. */
-  check(last: number): void {
+  /**
+   * Compares all with the history: every event once, in order, on a member of the final cluster up to
+   * `last`, which it has applied.
+   */
+  check(last: number, members: readonly SimMember[]): void {
     const { history } = this.stage.ledger;
-    for (const watch of this.watches) watch.check(history, last);
-    for (const [member, scribe] of this.scribes) {
-      scribe.check(history, member.hasLeft || member.isLost ? undefined : last);
-    }
+    const upTo = (member: SimMember | undefined): number | undefined =>
+      member !== undefined && members.includes(member) ? last : undefined;
+    for (const watch of this.watches) watch.check(history, upTo(watch.member));
+    for (const [member, scribe] of this.scribes) scribe.check(history, upTo(member));
   }
 }

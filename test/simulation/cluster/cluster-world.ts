@@ -163,15 +163,21 @@ export class ClusterWorld {
     if (listed !== counted) {
       throw new Violation("membership", `members are ${listed}, raft counts ${counted}`);
     }
+    const ids = list.map(({ id }) => id);
     for (const member of stage.members) {
-      if (list.some((one) => one.id === member.id) || !member.isUp) continue;
+      if (ids.includes(member.id) || !member.isUp) continue;
+      // Where all others have moved meanwhile there is nobody to tell it.
+      if (!this.network.finds(member, ids)) continue;
       throw new Violation("membership", `${member.id} runs on after its removal`);
     }
     return list
       .filter(({ id }) => stage.member(id)?.isLost !== true)
       .map(({ id }) => {
         const member = stage.member(id);
-        if (member?.running !== undefined) return member;
+        if (member?.running !== undefined) {
+          checkPeers(member, list);
+          return member;
+        }
         throw new Violation("liveness", `member ${id} does not run after all faults ceased`);
       });
   }
@@ -198,7 +204,7 @@ export class ClusterWorld {
     }
     ledger.check();
     const { api } = members[0]!.running!;
-    this.watches.check(api.currentRevision());
+    this.watches.check(api.currentRevision(), members);
     for (const lease of this.leases.values()) lease.checkEnded(existing);
     if (members.some((one) => one.running!.api.leaseList().leases.length > 0)) {
       throw new Violation("lease", "leases live on that nobody keeps alive");
@@ -216,4 +222,18 @@ export class ClusterWorld {
     for (const { key } of kvs) existing.add(Buffer.from(key).toString());
     return `hash ${hash} at ${hashRevision}, compacted ${compactRevision}, ${kvs.length} keys`;
   }
+}
+
+/** A member's transport knows all others where they are, and nobody else. */
+function checkPeers(member: SimMember, list: readonly MemberRecord[]): void {
+  const show = (peers: readonly (readonly [MemberId, readonly string[]])[]): string =>
+    peers
+      .map(([id, urls]) => `${id} at ${urls}`)
+      .sort()
+      .join(", ");
+  const known = show([...member.peers]);
+  const others = list.filter((one) => one.id !== member.id);
+  const wanted = show(others.map(({ id, peerUrls }) => [id, peerUrls]));
+  if (known === wanted) return;
+  throw new Violation("membership", `peers of ${member.id} are ${known}, not ${wanted}`);
 }

@@ -92,6 +92,7 @@ export class Operator {
 
   private async look(asked: SimMember): Promise<void> {
     const { api } = asked.running!;
+    const gone = new Set(this.removed);
     await api.linearize();
     const list = api.members();
     for (const one of list) {
@@ -100,7 +101,7 @@ export class Operator {
       const moved = member?.newUrl;
       if (moved !== undefined && one.peerURLs.includes(moved)) this.settle(member!, moved);
     }
-    const back = list.find((one) => this.removed.has(one.ID));
+    const back = list.find((one) => gone.has(one.ID));
     if (back !== undefined) {
       throw this.violation(`${back.ID} is back in the list of ${asked.id} after its removal`);
     }
@@ -140,6 +141,8 @@ export class Operator {
     const via = this.stage.pick(this.stage.up());
     if (via === undefined) return;
     const list = via.running!.api.members();
+    // One that has just begun again has its membership still to apply.
+    if (list.length === 0) return;
     const voters = list.filter((one) => !one.isLearner);
     const learners = list.filter((one) => one.isLearner);
     const lost = list.find((one) => this.stage.member(one.ID)?.isLost === true);
