@@ -61,7 +61,10 @@ class BoltCheck {
     for (const value of buckets) {
       const bucket = await this.guard(() => Promise.resolve().then(() => bolt.bucketRoot(value)));
       if (bucket === undefined || bucket.inline !== undefined) continue;
-      await this.tree(bucket.root, { from: undefined, to: undefined }, [], () => {});
+      const { root } = bucket;
+      await this.tree(root, { from: undefined, to: undefined }, [], (element) => {
+        if (element.isBucket) this.found(`page ${root}: a bucket lies within a bucket`);
+      });
     }
     // Without a list, what cannot be reached is free.
     if (listed === undefined) return;
