@@ -114,8 +114,8 @@ export class V2Store {
   }
 
   /**
-   * Watches from `since` on; 0 is from now on. One that history answers gets that one event and ends,
-   * also a stream, as in etcd. `onReady` is called within apply: do nothing long there.
+   * Watches from `since` on; 0 is from now on. One that history answers gets that one event and no
+   * more, even a stream, which stays open: as in etcd. `onReady` is called within apply: do nothing long there.
    */
   watch(options: WatchOptions, onReady: () => void): Watcher | V2Error {
     const since = options.since === 0 ? this.current + 1 : options.since;
