@@ -135,11 +135,12 @@ class Joining {
         "discovery: found duplicate id",
         `member ${id} has registered before; make a new token, or start with the data folder of then`,
       );
-    const isOurs = await mark.isSet();
-    const isThere = before.members.some((one) => one.id === id);
-    if (isThere && !isOurs && !this.#registry.replaces) throw duplicate();
-    // Before the entry: if this process ends in between, the next one knows whose the entry is.
-    if (!isOurs) await mark.set();
+    const isOurs = this.#registry.replaces || (await mark.isSet());
+    if (!isOurs) {
+      if (before.members.some((one) => one.id === id)) throw duplicate();
+      // Before the entry: if this process ends in between, the next one knows whose the entry is.
+      await mark.set();
+    }
     let tries = 0;
     const result = await this.#attempt("register member itself", () => {
       tries++;
