@@ -30,6 +30,46 @@ export class Clients {
 
   begin(): void {
     for (let client = 0; client < clientCount; client++) this.operateLater();
+    this.rangeLater();
+  }
+
+  /** Reads of the past and of now, on any member, as far as it is: they race with compaction. */
+  private rangeLater(): void {
+    const { random, time } = this.stage;
+    time.after(20 + random.below(200), () => {
+      if (time.nowMs > this.endMs) return;
+      this.rangeLater();
+      const member = this.stage.pick(this.stage.up());
+      if (member === undefined) return;
+      this.range(member).then(
+        () => this.stage.count("range answered"),
+        (error: unknown) => {
+          if (!(error instanceof EtcdError)) this.stage.fail(error);
+          this.stage.count("range refused");
+        },
+      );
+    });
+  }
+
+  private async range(member: SimMember): Promise<void> {
+    const { ledger, random } = this.stage;
+    const { api } = member.running!;
+    const first = random.below(keyCount);
+    const from = `k${first}`;
+    const to = `k${first + 1 + random.below(keyCount)}`;
+    const current = api.currentRevision();
+    const wanted = random.chance(0.3) ? 0 : Math.max(1, current - random.below(20));
+    const { header, kvs } = await api.range(
+      RangeRequest.fromPartial({
+        key: Buffer.from(from),
+        rangeEnd: Buffer.from(to),
+        revision: wanted,
+      }),
+    );
+    const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
+    const found = new Map(kvs.map((one) => [text(one.key), text(one.value)]));
+    const revision = wanted === 0 ? header!.revision : wanted;
+    ledger.ranges.push({ member: member.id, from, to, revision, found });
   }
 
   private operateLater(): void {

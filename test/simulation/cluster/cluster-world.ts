@@ -136,7 +136,10 @@ export class ClusterWorld {
       if (this.stage.healing) return;
       const api = this.stage.pick(this.stage.up())?.running?.api;
       if (api !== undefined) {
-        const revision = api.currentRevision() - random.below(40);
+        const revision = Math.max(
+          1,
+          api.currentRevision() - random.below(random.chance(0.5) ? 3 : 40),
+        );
         api.propose("compaction", CompactionRequest.fromPartial({ revision })).then(
           () => this.stage.count("compaction"),
           () => {},

@@ -246,7 +246,7 @@ class SlowBackend implements Backend {
   }
 
   async getMany(bucket: Bucket, keys: readonly Uint8Array[]) {
-    await this.life.sleep(this.random.below(4));
+    await this.life.sleep(this.random.below(this.random.chance(0.02) ? 300 : 4));
     return this.inner.getMany(bucket, keys);
   }
 
