@@ -248,7 +248,7 @@ export class InProcessMember implements ContractMember {
     publication.start();
     closers.push(() => publication.stop());
     const { warningApplyMs } = config;
-    const metered: MeteredParts = { member, meters, peers, warningApplyMs };
+    const metered: MeteredParts = { member, meters, peers, transfer, warningApplyMs };
     return { publication, api, metered };
   }
 
