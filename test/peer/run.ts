@@ -8,6 +8,7 @@ const files = [
   "test/peer/migration.ts",
   "test/peer/mixed.ts",
   "test/contract/contract.test.ts",
+  "test/corruption/mixed.ts",
   "test/peer/mixed-older.ts",
   "test/peer/mixed-raft/seeds.ts",
 ];
