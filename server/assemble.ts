@@ -3,7 +3,7 @@
 import { crc32c } from "@node-rs/crc32";
 import type { Clock } from "#base/clock.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
-import { formatId } from "#base/ids.ts";
+import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
 import { httpEndpoints } from "#server/api/http-endpoints.ts";
@@ -127,7 +127,14 @@ async function start(
     },
     receiveSnapshot: async (message, body) => {
       if (taking === undefined) throw new OperatingError("NOT_STARTED", "this member only starts");
-      await taking.receiveSnapshot(message, body);
+      const ended = meters.snapshot("receive", message.from as MemberId);
+      let ok = false;
+      try {
+        await taking.receiveSnapshot(message, body);
+        ok = true;
+      } finally {
+        ended(ok);
+      }
     },
   };
   const meters = silentMeters();
@@ -140,10 +147,13 @@ async function start(
     readTimeoutMs: config.raftReadTimeoutMs,
     writeTimeoutMs: config.raftWriteTimeoutMs,
     onRoundTrip: (id, seconds) => meters.roundTrip(id, seconds),
+    onSnapshot: (to) => meters.snapshot("send", to),
   });
   closers.push(async () => transport.stop());
 
-  const files = new TransferFiles(config.dataDir);
+  const files = new TransferFiles(config.dataDir, {
+    received: (times) => meters.stateReceived(times),
+  });
   await files.clean();
   replica = await openReplica({
     ...storage,
@@ -221,7 +231,7 @@ async function start(
   const { gate } = registerV3Services(registry, api, config);
   const metrics = new Metrics({ member: api, registry, gate, serverVersion });
   const { warningApplyMs } = config;
-  addMemberMetrics(metrics, { member, meters, peers: transport, warningApplyMs });
+  addMemberMetrics(metrics, { member, meters, peers: transport, transfer, warningApplyMs });
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
   const listeners = await startClientListeners({
     urls: config.listenClientUrls.map((url) => url.text),

@@ -82,8 +82,8 @@ export class Metrics {
     this.sources.push(source);
   }
 
-  /** Shows the connections to peers; returns where their round trips are to be told. */
-  addPeers(samples: () => readonly PeerSample[]): Pick<PeerMetrics, "roundTrip"> {
+  /** Shows the connections to peers; returns where their round trips and snapshots are to be told. */
+  addPeers(samples: () => readonly PeerSample[]): Pick<PeerMetrics, "roundTrip" | "snapshot"> {
     const peers = new PeerMetrics(this.prometheus, this.options.member.memberId);
     this.labelled.push(() => peers.refresh(samples()));
     return peers;

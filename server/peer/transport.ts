@@ -41,6 +41,8 @@ export interface PeerTransportPorts {
   readonly tls?: SecureContextOptions;
   /** Called with each answered probe of a peer; for metrics. */
   readonly onRoundTrip?: (id: MemberId, seconds: number) => void;
+  /** Called when a snapshot begins to leave, and what it returns when it has ended; for metrics. */
+  readonly onSnapshot?: (to: MemberId) => (ok: boolean) => void;
 }
 
 interface Peer {
@@ -140,7 +142,9 @@ export class PeerTransport {
   async sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
     const peer = this.peers.get(message.to);
     const admitted = this.ports.handler.admission?.admits(message.to as MemberId) !== false;
+    const ended = this.ports.onSnapshot?.(message.to as MemberId);
     const ok = admitted && peer !== undefined && (await peer.pipeline.snapshot(message, body));
+    ended?.(ok);
     this.ports.handler.reportSnapshot(message.to, ok);
   }
 
