@@ -11,7 +11,7 @@ import type { Alarms } from "#server/apply/alarms.ts";
 import { Applier } from "#server/apply/applier.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
 import type { Capabilities } from "#server/membership/capabilities.ts";
-import { serverVersion } from "#server/membership/cluster-version.ts";
+import { allowedDowngrade, serverVersion } from "#server/membership/cluster-version.ts";
 import { encodeConfState } from "#server/membership/conf-state-json.ts";
 import { type Members, membershipError, membershipFaults } from "#server/membership/members.ts";
 import type { Backend, WritableBatch } from "#server/mvcc/backend.ts";
@@ -48,6 +48,8 @@ export interface Snapshots {
   install(snapshot: Snapshot): Promise<void>;
   /** Called after entries were applied: time to truncate the log? */
   applied(index: number): void;
+  /** Entries up to the next call of `applied` shall be sent to nobody any more. */
+  forgetLog(): void;
 }
 
 /** Counted for metrics; all optional work. */
@@ -468,6 +470,10 @@ export class Member {
     const { log, members } = this.parts;
     if (before === now) return;
     log.info({ from: before, to: now }, "updated cluster version");
+    // A member of the lower version may join now. It stops at the entry that raised the version, and
+    // at whatever else it does not know.
+    if (before !== undefined && allowedDowngrade(before) === now)
+      this.parts.snapshots().forgetLog();
     const { enabled, targetVersion } = members.downgrade;
     if (!enabled || targetVersion !== now) return;
     const fields = { "target-version": targetVersion, "server-version": serverVersion };

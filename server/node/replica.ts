@@ -181,6 +181,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
         checkpoints.applied(index);
         compaction.wake();
       },
+      forgetLog: () => checkpoints.forget(),
     }),
     appliedIndex: applied.index,
     appliedTerm: applied.term,
