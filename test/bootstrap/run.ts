@@ -30,7 +30,7 @@ for (const kind of ["reference", "reference-3.6", "reference-3.4", "ours"] as co
     for (const runners of v3Members) await beginByV3(service, runners);
   });
 }
-for (const kind of ["reference-3.4"] as const) {
+for (const kind of ["reference-3.4", "reference-3.5", "ours"] as const) {
   test(`by v2 discovery through ${kind}`, async () => {
     await using service = await startService(kind);
     for (const runners of v2Members) await beginByV2(service, runners);
