@@ -17,11 +17,37 @@ function log(terminal: Terminal, message: string, fields: object): void {
   terminal.err(`${JSON.stringify({ level: "info", ts, msg: message, ...fields })}\n`);
 }
 
+const progressMs = 200;
+
+/** One line that changes, where a person waits for it. */
+class Progress {
+  private readonly terminal: Terminal;
+  private shownMs = Number.NEGATIVE_INFINITY;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+  }
+
+  show(bytes: number, left: number): void {
+    const { terminal } = this;
+    const nowMs = terminal.clock.monotonicMs();
+    if (!terminal.isWatched || nowMs - this.shownMs < progressMs) return;
+    this.shownMs = nowMs;
+    const share = Math.floor((100 * bytes) / Math.max(1, bytes + left));
+    const line = `${decimalSize(bytes)} of ${decimalSize(bytes + left)}, ${share}%`;
+    terminal.err(`\r\x1b[K${line}`);
+  }
+
+  clear(): void {
+    if (this.terminal.isWatched && this.shownMs > 0) this.terminal.err("\r\x1b[K");
+  }
+}
+
 /** Writes the stream to `path` and syncs it; gives its size and the server's version. */
 async function receive(
   connected: Connected,
   path: string,
-  timeoutMs: number,
+  options: { readonly timeoutMs: number; readonly progress: Progress },
 ): Promise<{ bytes: number; version: string }> {
   const file = await open(path, "w", 0o600);
   const hash = createHash("sha256");
@@ -29,10 +55,12 @@ async function receive(
   let bytes = 0;
   let version = "";
   try {
+    const { progress, timeoutMs } = options;
     const pieces = connected.client.maintenance.snapshot({ timeoutMs });
-    for await (const { blob, version: told } of pieces) {
+    for await (const { blob, remainingBytes, version: told } of pieces) {
       version ||= told;
       bytes += blob.length;
+      progress.show(bytes, remainingBytes);
       await file.writeFile(blob);
       // The last 32 bytes are the hash of all before them, and only the end tells which they are.
       const held = Buffer.concat([tail, blob]);
@@ -46,6 +74,7 @@ async function receive(
     if (!hash.digest().equals(tail)) throw new Error("snapshot does not match its sha256 checksum");
     await file.sync();
   } finally {
+    options.progress.clear();
     await file.close();
   }
   return { bytes, version };
@@ -83,7 +112,7 @@ export const command: Command = {
     let saved: Awaited<ReturnType<typeof receive>>;
     try {
       log(terminal, "fetching snapshot", { endpoint: endpoints[0] });
-      saved = await receive(connected, part, timeoutMs);
+      saved = await receive(connected, part, { timeoutMs, progress: new Progress(terminal) });
       log(terminal, "fetched snapshot", {
         endpoint: endpoints[0],
         size: decimalSize(saved.bytes),
