@@ -11,7 +11,6 @@ import {
   beginByV2,
   beginByV3,
   beginStatically,
-  beginWithTlsAndUser,
   type SrvCluster,
   startService,
 } from "./ways.ts";
@@ -28,15 +27,6 @@ test("by v3 discovery: ours and etcd 3.7, through etcd and through ours", async 
     await using service = await startService(kind);
     await beginByV3(service, ["ours", "reference", "ours"]);
   }
-});
-
-test("by v3 discovery with TLS and a user", async (t) => {
-  const reference = await referenceOrSkip(t);
-  if (reference === undefined) return;
-  const [wrong, none] = await beginWithTlsAndUser(reference);
-  const invalid = "etcdserver: authentication failed, invalid user ID or password";
-  assert.ok(wrong!.includes(`failed to join discovery cluster (${invalid})`), wrong);
-  assert.match(none!, /^failed to join discovery cluster \(.*(user name is empty|authentication)/);
 });
 
 test("by v2 discovery: ours, through etcd 3.4 and through ours", async (t) => {
