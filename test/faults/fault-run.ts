@@ -26,6 +26,8 @@ export interface FaultRunOptions {
   readonly seconds: number;
   /** How long it may go on until the counts below are reached; `seconds` if not given. */
   readonly maxSeconds?: number;
+  /** How many members; three if not given. */
+  readonly members?: number;
   /** Only these faults; none for an empty list. */
   readonly only?: readonly FaultKind[];
   /** Faults to begin with. */
@@ -116,7 +118,7 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult
   if (options.forget === true) libraries.unshift(await forgetLibrary());
   const cluster = await startCluster({
     runner: runnerFromEnvironment(),
-    size: memberCount,
+    size: options.members ?? memberCount,
     folder: data,
     keepData: true,
     flags,
