@@ -148,7 +148,8 @@ export async function picture(wire: Wire) {
     alarms: alarms.map((one) => one.alarm),
     compactRevision,
     hash,
-    hashRevision,
+    // etcd 3.5 leaves it out.
+    hashRevision: hashRevision === 0 ? header!.revision : hashRevision,
   };
 }
 
