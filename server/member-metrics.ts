@@ -65,6 +65,10 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
   meters.logSynced = (durationMs) => sync.observe(durationMs / 1000);
   const copied = metrics.duration("etcd_disk_backend_snapshot_duration_seconds");
   meters.stateCopied = (durationMs) => copied.observe(durationMs / 1000);
+  const keysHashed = metrics.duration("etcd_mvcc_hash_rev_duration_seconds");
+  const stateHashed = metrics.duration("etcd_mvcc_hash_duration_seconds");
+  meters.hashed = (what, durationMs) =>
+    (what === "keys" ? keysHashed : stateHashed).observe(durationMs / 1000);
   meters.applied = (durationMs) => {
     if (durationMs > parts.warningApplyMs) slowApplies++;
   };

@@ -252,7 +252,10 @@ export class NodeApi implements ApiMember {
   }
 
   async hashKv(revision: number): Promise<HashKVResponse> {
-    const hash = await this.member.parts.store.hashKv(revision);
+    const { clock, meters, store } = this.member.parts;
+    const start = clock.monotonicMs();
+    const hash = await store.hashKv(revision);
+    meters.hashed?.("keys", clock.monotonicMs() - start);
     return {
       header: this.header(hash.currentRevision),
       hash: hash.hash,
@@ -262,10 +265,13 @@ export class NodeApi implements ApiMember {
   }
 
   async hash(): Promise<HashResponse> {
-    const { store } = this.member.parts;
+    const { clock, meters, store } = this.member.parts;
     await this.member.applyTurn.flushed();
     const header = this.header(store.currentRevision);
-    return { header, hash: await store.hashState() };
+    const start = clock.monotonicMs();
+    const hash = await store.hashState();
+    meters.hashed?.("state", clock.monotonicMs() - start);
+    return { header, hash };
   }
 
   async copyState(): Promise<StateCopy> {

@@ -58,6 +58,8 @@ export interface MemberMeters {
   applied(durationMs: number, entries: number): void;
   /** A copy of the state was made for a client and read to its end. */
   stateCopied(durationMs: number): void;
+  /** A hash of all keys, or of the whole state, was computed for somebody who asked. */
+  hashed?(what: "keys" | "state", durationMs: number): void;
 }
 
 export interface MemberTimings {
