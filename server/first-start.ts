@@ -118,6 +118,7 @@ async function registeredMembers(
   const value = formatInitialCluster(new Map([[config.name, config.advertisePeerUrls]]));
   const where = discovery.kind === "v2" ? { url: token } : { endpoints: discovery.endpoints };
   const log = ports.log.child({ "discovery-token": token, ...where });
+  log.info({}, "bootstrapping the cluster through a discovery service");
   const registry =
     discovery.kind === "v2"
       ? openV2Registry(discovery, ports.clock)
