@@ -43,13 +43,46 @@ class Progress {
   }
 }
 
+/** What lies in the place of the file under way is not ours to remove. */
+class NotOpened extends Error {}
+
+/** An error of the operating system in the words of Go's library. */
+function systemText(error: unknown, ofFolder: string): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "ENOENT":
+      return "no such file or directory";
+    case "EACCES":
+      return "permission denied";
+    case "ENOTDIR":
+      return "not a directory";
+    case "EISDIR":
+      return ofFolder;
+    default:
+      return errorText(error);
+  }
+}
+
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    const reason = systemText(error, "file exists");
+    throw new Error(`could not rename ${from} to ${to} (rename ${from} ${to}: ${reason})`, {
+      cause: error,
+    });
+  }
+}
+
 /** Writes the stream to `path` and syncs it; gives its size and the server's version. */
 async function receive(
   connected: Connected,
   path: string,
   options: { readonly timeoutMs: number; readonly progress: Progress },
 ): Promise<{ bytes: number; version: string }> {
-  const file = await open(path, "w", 0o600);
+  const file = await open(path, "w", 0o600).catch((error: unknown) => {
+    const reason = systemText(error, "is a directory");
+    throw new NotOpened(`could not open ${path} (open ${path}: ${reason})`);
+  });
   const hash = createHash("sha256");
   let tail: Uint8Array = new Uint8Array();
   let bytes = 0;
@@ -119,17 +152,12 @@ export const command: Command = {
         took: goDuration(terminal.clock.monotonicMs() - start),
         "etcd-version": saved.version,
       });
-      await rename(part, path);
+      await move(part, path);
       await syncFolder(path);
     } catch (thrown) {
-      await rm(part, { force: true });
-      const { code } = thrown as NodeJS.ErrnoException;
+      if (!(thrown instanceof NotOpened)) await rm(part, { force: true });
       const reason =
-        code === "ENOENT"
-          ? `could not open ${part} (open ${part}: no such file or directory)`
-          : thrown instanceof Error && "errorName" in thrown
-            ? errorLine(thrown)
-            : errorText(thrown);
+        thrown instanceof Error && "errorName" in thrown ? errorLine(thrown) : errorText(thrown);
       throw new Exit(exitCode.interrupted, reason);
     }
     log(terminal, "saved", { path });
