@@ -38,6 +38,8 @@ export interface MemberPorts {
   readonly stage: ClusterStage;
   readonly network: ClusterNetwork;
   readonly depot: StateDepot;
+  /** --strict-reconfig-check */
+  readonly isStrict: boolean;
   /** Those that begin the cluster. */
   readonly first: readonly MemberRecord[];
   /** A life has begun and can be used. */
@@ -304,7 +306,12 @@ export class SimMember {
     const { network } = this.ports;
     const { member, transfer } = replica;
     const peers = network.questions(this);
-    const reconfiguration = new Reconfiguration({ member, peers, sha1, isStrict: true });
+    const reconfiguration = new Reconfiguration({
+      member,
+      peers,
+      sha1,
+      isStrict: this.ports.isStrict,
+    });
     const api = new NodeApi(
       member,
       new LeaseForwarding({
