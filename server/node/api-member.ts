@@ -279,7 +279,7 @@ export class NodeApi implements ApiMember {
     const start = clock.monotonicMs();
     // What was applied has been answered, and may be on its way to the state still.
     await this.member.applyTurn.flushed();
-    const copy = await this.copies.export(backend());
+    const copy = await this.copies.export(backend(), { withShared: false, forClient: true });
     const told = copy.records.meta.find(([key]) => text(key) === "storageVersion");
     return {
       bytes: copy.bytes,
