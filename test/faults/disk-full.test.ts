@@ -6,9 +6,10 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
+import { startCluster } from "#test/cluster/cluster.ts";
 import { b, interval, s } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
+import { stoppedForRoom } from "./machine-faults.ts";
 import { leaderOf, put, until } from "./wires.ts";
 
 const valueBytes = 256 * 1024;
@@ -29,16 +30,6 @@ function cannotMount(): string | undefined {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** It ended by itself, with a code and one line that says why. */
-async function stoppedClearly(member: ClusterMember): Promise<void> {
-  const { code, signal } = await member.kill();
-  const tail = member.log().slice(-10).join("\n");
-  assert.equal(signal, null, `ended by a signal:\n${tail}`);
-  assert.ok(code !== 0, `exit code ${code}`);
-  const clear = member.log().filter((line) => /no space left|disk is full/i.test(line));
-  assert.equal(clear.length, 1, `one clear line, not:\n${tail}`);
 }
 
 /** Writes a file until there is no room, so that a start cannot make any by tidying up. */
@@ -89,11 +80,11 @@ for (const role of ["follower", "leader"] as const) {
         acknowledged.set(`full/${i}`, `${i} `);
       }
       await exit;
-      await stoppedClearly(member);
+      await stoppedForRoom(member);
       const ballast = join(mounts[victim]!, "ballast");
       fill(ballast);
       await assert.rejects(member.start(), { code: "MEMBER_FAILED" });
-      await stoppedClearly(member);
+      await stoppedForRoom(member);
       rmSync(ballast);
 
       // The others go on; with room it comes back and has all.

@@ -6,13 +6,14 @@ import { test } from "node:test";
 import { OperatingError } from "#base/errors.ts";
 import { discard, faultRun } from "./fault-run.ts";
 import type { FaultKind } from "./faults.ts";
-import { checkerBinary } from "./tools.ts";
+import { checkerBinary, hostileLibrary } from "./tools.ts";
 
 const kinds: readonly FaultKind[] = ["isolate-leader", "one-way", "bridge", "delay", "move-leader"];
 
 test("members that cannot reach each other break no promise", async (context) => {
   try {
     await checkerBinary();
+    if (process.platform === "linux") await hostileLibrary();
   } catch (error) {
     const isMissing = error instanceof OperatingError && error.message.includes("not installed");
     if (!isMissing || process.env["CI"] === "true") throw error;
