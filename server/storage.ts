@@ -45,6 +45,13 @@ export async function openStorage(
   const { log } = ports;
   const walDir = config.walDir ?? defaultWalDir(config.dataDir);
   const known = await walExists(walDir);
+  if (known && config.discovery !== undefined) {
+    const fields = { "wal-dir": walDir };
+    log.warn(
+      fields,
+      "discovery token is ignored since cluster already initialized; valid logs are found",
+    );
+  }
   let first = known ? undefined : await firstStart(config, ports);
   const folder = await openStateFolder({
     dataDir: config.dataDir,
