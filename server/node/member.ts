@@ -6,21 +6,21 @@ import { type ClusterId, formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import { type EtcdError, etcdError } from "#proto/errors.ts";
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from "#proto/gen/maintenance.ts";
-import { type ConfChange, type Message, MessageType, type Snapshot } from "#proto/gen/raft.ts";
+import { type Message, MessageType, type Snapshot } from "#proto/gen/raft.ts";
 import type { Alarms } from "#server/apply/alarms.ts";
 import { Applier } from "#server/apply/applier.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
 import type { Capabilities } from "#server/membership/capabilities.ts";
-import { allowedDowngrade, serverVersion } from "#server/membership/cluster-version.ts";
-import { encodeConfState } from "#server/membership/conf-state-json.ts";
-import { type Members, membershipError, membershipFaults } from "#server/membership/members.ts";
-import type { Backend, WritableBatch } from "#server/mvcc/backend.ts";
+import type { Members } from "#server/membership/members.ts";
+import type { Backend } from "#server/mvcc/backend.ts";
 import type { MvccStore } from "#server/mvcc/store.ts";
 import type { WatchHub } from "#server/mvcc/watch-hub.ts";
-import { ApplyTurn, confStateKey } from "#server/node/apply-turn.ts";
+import { ApplyTurn } from "#server/node/apply-turn.ts";
+import { Handover } from "#server/node/handover.ts";
 import { Leadership } from "#server/node/leadership.ts";
 import { LeaseExpiry } from "#server/node/lease-expiry.ts";
 import { LogDoubt } from "#server/node/log-doubt.ts";
+import { MembershipChanges } from "#server/node/membership-changes.ts";
 import { PendingProposals } from "#server/node/pending-proposals.ts";
 import { PromptReads } from "#server/node/prompt-reads.ts";
 import { Proposer } from "#server/node/proposer.ts";
@@ -101,12 +101,6 @@ export interface MemberParts {
 }
 
 const leaseRoundMs = 500;
-/** How often a hand-over of leadership looks whether it is done. */
-const handOverLookMs = 10;
-/** How long a removed member goes on, as in etcd. */
-const removedStayMs = 1000;
-/** How long the others still talk to it: until it has stopped by itself. */
-const removedTalkMs = 2000;
 const doubtText = "a heartbeat counts on entries that this log does not hold; ignored for now";
 
 export class Member {
@@ -121,8 +115,10 @@ export class Member {
   /** Called on each term in which this member leads, once its first entry is applied. */
   onLeading: () => void = () => {};
   private readonly loop: ReadyLoop;
+  private readonly handover: Handover;
+  private readonly changes: MembershipChanges;
   private readonly promptReads: PromptReads;
-  private readonly timers = new Set<Timer>();
+  private readonly timers: Timer[] = [];
   private term: number;
   private committed: number;
   private raisingNoSpace = false;
@@ -143,6 +139,21 @@ export class Member {
       electionTimeoutMs: timings.electionTimeoutMs,
       startedMs: clock.monotonicMs(),
       activeSince: (id) => parts.peers.activeSince(id),
+    });
+    this.handover = new Handover({
+      ...parts,
+      leadership: this.leadership,
+      activeSince: (id) => parts.peers.activeSince(id),
+      transferLeader: (to) => {
+        raft.transferLeader(to);
+        this.loop.wake();
+      },
+      isStopped: () => this.stopped,
+    });
+    this.changes = new MembershipChanges({
+      ...parts,
+      forgetLog: () => parts.snapshots().forgetLog(),
+      onRemoved: () => parts.onRemoved(),
     });
     this.reads = new ReadRounds(
       {
@@ -186,7 +197,7 @@ export class Member {
       monotonicMs: () => clock.monotonicMs(),
     });
     this.applier.onOverQuota = () => this.raiseNoSpace();
-    this.applier.onClusterVersion = (before, now) => this.clusterVersionSet(before, now);
+    this.applier.onClusterVersion = (before, now) => this.changes.clusterVersionSet(before, now);
     this.applyTurn = new ApplyTurn(
       {
         applier: this.applier,
@@ -194,7 +205,7 @@ export class Member {
         hub: parts.hub,
         pending: this.pending,
         backend: () => parts.backend(),
-        applyConfChange: (change, batch) => this.applyConfChange(change, batch),
+        applyConfChange: (change, batch) => this.changes.apply(change, batch),
         emptyEntry: (term) => this.emptyEntry(term),
         applied: (index) => {
           this.reads.applied();
@@ -247,8 +258,8 @@ export class Member {
   /** Begins to tick. */
   start(): void {
     const { clock, timings } = this.parts;
-    this.timers.add(clock.every(timings.heartbeatMs, () => this.tick()));
-    this.timers.add(
+    this.timers.push(clock.every(timings.heartbeatMs, () => this.tick()));
+    this.timers.push(
       clock.every(leaseRoundMs, () => void this.leaseExpiry.round(clock.monotonicMs())),
     );
     this.loop.wake();
@@ -259,46 +270,13 @@ export class Member {
    * the cluster need not first notice that it is gone. Resolves when it leads no more, at the latest
    * after an election timeout. Peers must still be connected.
    */
-  async handOver(): Promise<void> {
-    const { members, memberId, peers, timings } = this.parts;
-    if (this.stopped || !this.leadership.isLeader) return;
-    let heir: MemberId | undefined;
-    let longest = Number.POSITIVE_INFINITY;
-    for (const { id, isLearner } of members.list()) {
-      const since = id === memberId || isLearner ? undefined : peers.activeSince(id);
-      if (since === undefined || since >= longest) continue;
-      heir = id;
-      longest = since;
-    }
-    if (heir === undefined) return;
-    await this.transfer(heir, timings.electionTimeoutMs, () => !this.leadership.isLeader);
+  handOver(): Promise<void> {
+    return this.handover.away(this.parts.timings.electionTimeoutMs);
   }
 
   /** Moves leadership to a voter; false if it does not lead after the request timeout. */
   moveLeader(to: MemberId): Promise<boolean> {
-    const { requestTimeoutMs } = this.parts.timings;
-    return this.transfer(to, requestTimeoutMs, () => this.leadership.leader === to);
-  }
-
-  private async transfer(to: MemberId, limitMs: number, isDone: () => boolean): Promise<boolean> {
-    const { clock, log, memberId, raft } = this.parts;
-    const ids = {
-      "current-leader-member-id": formatId(memberId),
-      "transferee-member-id": formatId(to),
-    };
-    log.info(ids, "leadership transfer starting");
-    raft.transferLeader(to);
-    this.loop.wake();
-    const deadline = clock.monotonicMs() + limitMs;
-    while (!isDone()) {
-      if (this.stopped || clock.monotonicMs() >= deadline) {
-        log.warn(ids, "leadership transfer given up");
-        return false;
-      }
-      await new Promise<void>((resolve) => clock.after(handOverLookMs, resolve));
-    }
-    log.info(ids, "leadership transfer finished");
-    return true;
+    return this.handover.to(to, this.parts.timings.requestTimeoutMs);
   }
 
   /** Resolves once all that is committed now is applied. Rejects after `limitMs`. */
@@ -317,6 +295,7 @@ export class Member {
     if (this.stopped) return;
     this.stopped = true;
     for (const timer of this.timers) timer.cancel();
+    this.changes.stop();
     this.proposer.stop();
     await this.loop.stop();
     const error = (): EtcdError => etcdError("stopped");
@@ -429,66 +408,6 @@ export class Member {
       else others.push(message);
     }
     peers.send(others);
-  }
-
-  private applyConfChange(change: ConfChange, batch: WritableBatch): object | EtcdError {
-    const { log, members, memberId, peers, raft } = this.parts;
-    const effect = members.apply(change, batch);
-    if (effect.kind === "refused") {
-      raft.applyConfChange({ ...change, nodeId: 0n });
-      log.warn({ fault: membershipFaults[effect.fault][0] }, "refused a change of membership");
-      return membershipError(effect.fault);
-    }
-    batch.put("meta", confStateKey, encodeConfState(raft.applyConfChange(change)));
-    switch (effect.kind) {
-      case "added":
-      case "promoted":
-        log.info({ member: effect.member.id.toString(16) }, "added member");
-        if (effect.member.id !== memberId) peers.addPeer(effect.member.id, effect.member.peerUrls);
-        break;
-      case "updated":
-        if (effect.member.id !== memberId) {
-          peers.updatePeer(effect.member.id, effect.member.peerUrls);
-        }
-        break;
-      case "removed":
-        log.info({ member: effect.id.toString(16) }, "removed member");
-        this.leaves(effect.id);
-        break;
-    }
-    return members.list();
-  }
-
-  /**
-   * A removed member goes on for a little, so that those who asked it are answered, and is talked to
-   * for longer, so that it learns of its removal from the log and not from a refused connection.
-   */
-  private leaves(id: MemberId): void {
-    const { clock, log, memberId, onRemoved, peers } = this.parts;
-    const isSelf = id === memberId;
-    if (this.stopped) return;
-    if (isSelf) log.info({}, "this member was removed; it stops in a second");
-    const stay = clock.after(isSelf ? removedStayMs : removedTalkMs, () => {
-      this.timers.delete(stay);
-      if (isSelf) onRemoved();
-      else peers.removePeer(id);
-    });
-    this.timers.add(stay);
-  }
-
-  /** The storage version has changed with it, in the same batch. */
-  private clusterVersionSet(before: string | undefined, now: string): void {
-    const { log, members } = this.parts;
-    if (before === now) return;
-    log.info({ from: before, to: now }, "updated cluster version");
-    // A member of the lower version may join now. It stops at the entry that raised the version, and
-    // at whatever else it does not know.
-    if (before !== undefined && allowedDowngrade(before) === now)
-      this.parts.snapshots().forgetLog();
-    const { enabled, targetVersion } = members.downgrade;
-    if (!enabled || targetVersion !== now) return;
-    const fields = { "target-version": targetVersion, "server-version": serverVersion };
-    log.info(fields, "The server is ready to downgrade");
   }
 
   /** Any member whose state outgrew the quota raises the alarm, once. */
