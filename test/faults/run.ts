@@ -2,7 +2,7 @@
 // must be rejected. Ends with "N passed, N failed".
 //
 //   node test/faults/run.ts [NAME ...]     only these runs
-//   FAULT_SECONDS=120                      length of the first run
+//   FAULT_SECONDS=100                      length of the first run
 //   FAULT_MEMBERS=5                        size of the cluster of runs without a bug
 //   FAULT_SEED=7                           the seed of every run; another each time if unset
 //   FAULT_FIRST=two-down,power-cut         faults to begin with
@@ -36,10 +36,10 @@ function planted(
   return { about: plants[plant].about, options: { ...least, plant, ...options }, expected };
 }
 
-const seconds = Number(process.env["FAULT_SECONDS"] ?? "120");
+const seconds = Number(process.env["FAULT_SECONDS"] ?? "100");
 const bugLanes = 3;
-/** What is asked of two minutes, for a run of another length. */
-const share = Math.min(1, seconds / 120);
+/** What is asked of the usual length, for a run of another one. */
+const share = Math.min(1, seconds / 100);
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   main: {
