@@ -39,6 +39,8 @@ export class Migration {
   readonly load: MigrationLoad;
   private readonly say: (line: string) => void;
   private version: string;
+  /** What the leader may raise it to at any moment. */
+  private nextVersion: string | undefined;
 
   private constructor(
     group: MixedCluster,
@@ -73,11 +75,17 @@ export class Migration {
   /**
    * Replaces all members of one kind but the last `keep` by `count` of another. With `restart`, one
    * of either kind is killed and comes back in between, and compares its state before it serves.
+   * `raises`: with the last of them, nobody holds the cluster version below that.
    */
   async replace(
     from: MixedKind,
     to: MixedKind,
-    { count = 3, keep = 0, restart = true } = {},
+    {
+      count = 3,
+      keep = 0,
+      restart = true,
+      raises,
+    }: { count?: number; keep?: number; restart?: boolean; raises?: string } = {},
   ): Promise<void> {
     const { group, load } = this;
     const leaving = this.of(from);
@@ -99,14 +107,16 @@ export class Migration {
       await this.verify(`${group.kinds[at]} started again`);
     }
     for (const at of leaving) {
+      if (at === leaving.at(-1)) this.nextVersion = raises;
       await group.remove(at);
       await this.verify(`${from} removed`);
     }
+    if (raises !== undefined) await this.expectVersion(raises);
   }
 
-  /** From now on no older member holds the cluster version down. */
-  async expectVersion(version: string): Promise<void> {
+  private async expectVersion(version: string): Promise<void> {
     this.version = version;
+    this.nextVersion = undefined;
     await eventually(`cluster version ${version}`, () => this.verifyVersion());
     await this.verify(`cluster version ${version}`);
   }
@@ -188,7 +198,9 @@ export class Migration {
       for (const at of group.kinds.keys()) this.verifyLog(at);
       this.say(step);
     } catch (error) {
-      throw new Error(`after: ${step}`, { cause: error });
+      throw new Error(`after: ${step}: ${error instanceof Error ? error.message : error}`, {
+        cause: error,
+      });
     }
   }
 
@@ -196,6 +208,7 @@ export class Migration {
     for (const at of this.group.alive()) {
       const answer = await fetch(`${this.group.member(at).clientUrl}/version`);
       const { etcdcluster } = (await answer.json()) as { etcdcluster: string };
+      if (etcdcluster === this.nextVersion) continue;
       assert.equal(etcdcluster, this.version, `the cluster version by member ${at}`);
     }
   }

@@ -15,16 +15,14 @@ const routes: Readonly<Record<Line, (migration: Migration) => Promise<void>>> = 
     await migration.replace("ours", "reference");
   },
   "reference-3.6": async (migration) => {
-    await migration.replace("reference-3.6", "ours");
-    await migration.expectVersion("3.7.0");
+    await migration.replace("reference-3.6", "ours", { raises: "3.7.0" });
     await migration.downgrade("3.6.0", "reference-3.6");
     await migration.replace("ours", "reference-3.6", { count: 2 });
   },
   "reference-3.5": async (migration) => {
     await migration.replace("reference-3.5", "ours", { keep: 1 });
     await migration.replace("ours", "reference-3.5", { count: 2 });
-    await migration.replace("reference-3.5", "ours");
-    await migration.expectVersion("3.7.0");
+    await migration.replace("reference-3.5", "ours", { raises: "3.7.0" });
   },
 };
 
