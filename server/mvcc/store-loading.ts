@@ -8,7 +8,8 @@ import { RecentLog } from "#server/mvcc/recent-log.ts";
 import { isTombstoneKey, mainOf, revisionKey, subOf } from "#server/mvcc/record.ts";
 import { decodeRecord, type StoreState, sliceKeys } from "#server/mvcc/store-state.ts";
 
-const sliceRecords = 1024;
+/** Records can be megabytes long: with more of them a start takes memory by the slice. */
+const sliceRecords = 128;
 
 export interface LoadedCompactions {
   readonly scheduled: number;
