@@ -81,11 +81,20 @@ export function applyEntry(
     entry.type === EntryType.EntryConfChange
       ? ConfChange.decode(entry.data)
       : ConfChangeV2.decode(entry.data);
-  const refused = "nodeId" in change && isRefused(app, change);
-  if (refused) counters.add("change of membership refused by the state");
-  const confState = raw.applyConfChange(refused ? { ...change, nodeId: 0n } : change);
+  const accepted = acceptedPart(app, change);
+  if (accepted !== change) counters.add("change of membership refused by the state");
+  const confState = raw.applyConfChange(accepted);
   const removed = count(app.confState, confState, counters);
   return { ...app, index, term, confState, removed: [...app.removed, ...removed] };
+}
+
+/** What is refused becomes a change of member 0, which is nobody. */
+function acceptedPart(app: AppState, change: ConfChange | ConfChangeV2): ConfChange | ConfChangeV2 {
+  if ("nodeId" in change) return isRefused(app, change) ? { ...change, nodeId: 0n } : change;
+  const isBack = (id: bigint): boolean => app.removed.includes(id);
+  if (!change.changes.some(({ nodeId }) => isBack(nodeId))) return change;
+  const changes = change.changes.map((one) => (isBack(one.nodeId) ? { ...one, nodeId: 0n } : one));
+  return { ...change, changes };
 }
 
 /** As server/membership does: a proposal that came twice, or late, must not change what it did not mean. */

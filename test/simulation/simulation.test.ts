@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { noConfState } from "./applied-state.ts";
 import { type Bug, type BugName, bugs, planted } from "./bugs.ts";
+import { quorumsOverlap } from "./configurations.ts";
 import { simulate as simulateWith } from "./outcome.ts";
 
 const simulate = (...options: readonly string[]) =>
@@ -41,3 +43,23 @@ test("a bug whose place is gone is an error, not a bug that is never planted", (
   const source = readFileSync(join(import.meta.dirname, "../../server/raft/quorum.ts"), "utf8");
   assert.throws(() => planted("gone", bug, source), /occurs 0 times/);
 });
+
+const configurations: readonly [
+  title: string,
+  from: readonly bigint[],
+  to: object,
+  safe: boolean,
+][] = [
+  ["a voter more", [1n, 2n, 3n], { voters: [1n, 2n, 3n, 4n] }, true],
+  ["a voter less", [1n, 2n, 3n], { voters: [1n, 2n] }, true],
+  ["two voters more", [1n, 2n, 3n], { voters: [1n, 2n, 3n, 4n, 5n] }, false],
+  ["one voter for another", [1n, 2n], { voters: [1n, 3n] }, false],
+  ["a joint configuration", [1n, 2n], { voters: [3n, 4n], votersOutgoing: [1n, 2n] }, true],
+];
+
+for (const [title, voters, to, safe] of configurations) {
+  test(`quorums overlap or not: ${title}`, () => {
+    const before = { ...noConfState, voters: [...voters] };
+    assert.equal(quorumsOverlap(before, { ...noConfState, ...to }), safe);
+  });
+}

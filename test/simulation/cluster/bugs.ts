@@ -83,14 +83,14 @@ export const clusterBugs = {
   },
   "configuration-not-stored": {
     about: "the state that a leader sends does not name the members that were added last",
-    file: "node/member.ts",
+    file: "node/membership-changes.ts",
     find: 'batch.put("meta", confStateKey, encodeConfState(raft.applyConfChange(change)));',
     replace:
       'const next = raft.applyConfChange(change);\n    if (members.list().length < 4) batch.put("meta", confStateKey, encodeConfState(next));',
   },
   "refused-change-reaches-raft": {
     about: "raft carries out a change that the members have refused",
-    file: "node/member.ts",
+    file: "node/membership-changes.ts",
     find: "raft.applyConfChange({ ...change, nodeId: 0n });",
     replace: "raft.applyConfChange(change);",
   },

@@ -38,21 +38,9 @@ test("the same seed makes the same history", async () => {
 });
 
 test("what must happen for the seeds to prove anything does happen", async () => {
-  const { code, output } = await simulate("--seeds", "12", "--counters");
+  // run.ts requires it (required.ts) of so many seeds.
+  const { code, output } = await simulate("--seeds", "60");
   assert.equal(code, 0, output);
-  for (const what of [
-    "compaction",
-    "crash that lost writes",
-    "leadership handed over",
-    "lease expired",
-    "lease kept alive",
-    "partition",
-    "pause",
-    "state received",
-    "watch overtaken by a compaction",
-  ]) {
-    assert.match(output, new RegExp(`^ +[1-9]\\d* +${what}$`, "m"));
-  }
 });
 
 /** A history a=1 at 2, b=2 at 3, a gone at 4, and one operation that does not fit it. */
@@ -108,6 +96,21 @@ for (const [title, parts, why] of misfits) {
     assert.throws(() => made.check(), why);
   });
 }
+
+test("the ledger finds a read of the past that shows what was not there then", () => {
+  const made = ledger();
+  const range = { member: 1n, from: "a", to: "c", revision: 3 };
+  made.ranges.push({
+    ...range,
+    found: new Map([
+      ["a", "1"],
+      ["b", "2"],
+    ]),
+  });
+  made.check();
+  made.ranges.push({ ...range, found: new Map([["b", "2"]]) });
+  assert.throws(() => made.check(), /a=undefined at revision 3, where 1 is/);
+});
 
 test("the ledger finds members that differ, and what was written twice", () => {
   const made = ledger();
