@@ -1,5 +1,6 @@
 // Who a member is at its first start: by --initial-cluster, by DNS or through a registry, and, if it
 // joins, by the running cluster. Nothing here is asked once there is a log.
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "#base/clock.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
@@ -54,6 +55,17 @@ export interface FirstStart extends Identity {
   readonly members: readonly Member[];
   /** False for a member that joins: its log begins empty. */
   readonly bootstraps: boolean;
+}
+
+/** The mark of a registration, in the data folder; see registrationMark. */
+const markFile = (dataDir: string): string => path.join(dataDir, "discovery");
+
+/**
+ * To be called once the first log is made: from then on a folder that lost it must not pass for a
+ * first start that was cut short.
+ */
+export async function endFirstStart(config: ServerConfig): Promise<void> {
+  if (config.discovery?.kind === "v2") await rm(markFile(config.dataDir), { force: true });
 }
 
 /** Who this member is. Rejects with OperatingError, having changed nothing but a registry. */
@@ -143,7 +155,7 @@ async function registeredMembers(
 
 /** A file in the data folder: after a first start that was cut short, the registration is known again. */
 function registrationMark(dataDir: string, text: string): RegistrationMark {
-  const file = path.join(dataDir, "discovery");
+  const file = markFile(dataDir);
   return {
     isSet: async () => (await readSmallFile(file)) === `${text}\n`,
     set: async () => {

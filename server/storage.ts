@@ -5,7 +5,12 @@ import { OperatingError } from "#base/errors.ts";
 import { formatId } from "#base/ids.ts";
 import { defaultWalDir, openStateFolder, type StateFolder } from "#server/backend/state-folder.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
-import { type FirstStartPorts, firstStart, type Identity } from "#server/first-start.ts";
+import {
+  endFirstStart,
+  type FirstStartPorts,
+  firstStart,
+  type Identity,
+} from "#server/first-start.ts";
 import type { Member } from "#server/membership/member-json.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import { beginLog, isUntouched, loadLog } from "#server/node/boot-log.ts";
@@ -79,7 +84,10 @@ export async function openStorage(
   }
   const memoryLog = new MemoryLog();
   if (contents === undefined) {
-    if (first?.bootstraps === true) await beginLog(wal, memoryLog, first.members);
+    if (first?.bootstraps === true) {
+      await beginLog(wal, memoryLog, first.members);
+      await endFirstStart(config);
+    }
   } else {
     loadLog(memoryLog, contents);
   }

@@ -1,7 +1,7 @@
 // A member that registered and was killed before its cluster was complete begins again and registers
 // no second time; one whose data is lost must not begin a second time.
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import { type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import { launcherOf } from "#test/cluster/launchers.ts";
@@ -40,6 +40,7 @@ async function beginsAgain(
   });
   const members = new Map(cluster.members.map((one) => [one.name, [one.peerUrl]]));
   await assertOneCluster(cluster.members, { members, token });
+  for (const { dataDir } of cluster.members) assert.deepEqual(readdirSync(dataDir), ["member"]);
   // Behind the beginning nobody asks the registry any more.
   const [first] = cluster.members;
   await first!.kill();
