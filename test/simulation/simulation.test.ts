@@ -53,7 +53,7 @@ const configurations: readonly [
   ["a voter more", [1n, 2n, 3n], { voters: [1n, 2n, 3n, 4n] }, true],
   ["a voter less", [1n, 2n, 3n], { voters: [1n, 2n] }, true],
   ["two voters more", [1n, 2n, 3n], { voters: [1n, 2n, 3n, 4n, 5n] }, false],
-  ["one voter for another", [1n, 2n], { voters: [1n, 3n] }, false],
+  ["one voter for another", [1n, 2n, 3n], { voters: [1n, 2n, 4n] }, false],
   ["a joint configuration", [1n, 2n], { voters: [3n, 4n], votersOutgoing: [1n, 2n] }, true],
 ];
 
