@@ -176,6 +176,20 @@ export function missing(
   return undefined;
 }
 
+/** Tells at which revision a key was given a value, in all history. */
+export function writtenIn(
+  revisions: Revisions,
+): (key: string, value: string) => number | undefined {
+  const written = new Map<string, number>();
+  for (const events of revisions) {
+    for (const { type, kv } of events) {
+      if (type === EventType.DELETE) continue;
+      written.set(`${decoder.decode(kv!.key)}\n${decoder.decode(kv!.value)}`, kv!.modRevision);
+    }
+  }
+  return (key, value) => written.get(`${key}\n${value}`);
+}
+
 /** The hash that a fresh reference computes after the same history and the same compaction. */
 export async function referenceHash(
   revisions: Revisions,

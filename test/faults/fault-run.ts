@@ -7,7 +7,15 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { seededRandom } from "#base/random.ts";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
-import { Archive, alarms, hashes, missing, referenceHash, settled } from "./agreement.ts";
+import {
+  Archive,
+  alarms,
+  hashes,
+  missing,
+  referenceHash,
+  settled,
+  writtenIn,
+} from "./agreement.ts";
 import { type FaultKind, Faults } from "./faults.ts";
 import { ForgetfulDisk, forgetEnvironment } from "./forget.ts";
 import { History } from "./history.ts";
@@ -286,7 +294,6 @@ async function underLoad(field: Field): Promise<FaultRunResult> {
   clearInterval(progress);
   loadEnding.abort();
   await load;
-  await history.close();
 
   let revision = 0;
   if (healthy) {
@@ -297,6 +304,7 @@ async function underLoad(field: Field): Promise<FaultRunResult> {
       problems.push({ kind: "member-failed", text: errorText(error) });
     }
   }
+  await history.close();
   await watchers?.stop();
   leaders.close();
   await cluster.stop();
@@ -355,6 +363,7 @@ async function compare(field: Field, traces: Traces, problems: Problem[]): Promi
     problems.push({ kind: "lost", text });
   }
   await archive.upTo(endpoints[options.seed % endpoints.length]!, revision);
+  history.resolve(writtenIn(archive.revisions));
   const lost = missing(history.acknowledged, archive.revisions);
   if (lost !== undefined) problems.push({ kind: "lost", text: lost });
   if (history.torn !== undefined) problems.push({ kind: "not-linearizable", text: history.torn });

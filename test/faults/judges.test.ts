@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "#base/bytes.ts";
 import { Event, Event_EventType as EventType, type KeyValue } from "#proto/gen/mvcc.ts";
+import { type Operation, resolveOutcomes } from "./history.ts";
 import { judgeLock } from "./lock-judge.ts";
 import { expectationOf, judgeWatch, type WatchedRange, WatchTape } from "./watch-judge.ts";
 
@@ -268,5 +269,65 @@ for (const { about, events, acquisitions, fault } of locks) {
     );
     if (fault === undefined) assert.equal(verdict, undefined);
     else assert.match(verdict ?? "no fault", fault);
+  });
+}
+
+const operation: Operation = {
+  client: 0,
+  call: 10,
+  return: 0,
+  kind: "put",
+  key: "k",
+  value: "v",
+  expect: null,
+  found: null,
+  success: false,
+  revision: 0,
+  unknown: true,
+};
+const acknowledged = new Map([
+  [3, { ...operation, value: "3", revision: 3, call: 1, return: 40, unknown: false }],
+  [5, { ...operation, value: "5", revision: 5, call: 1, return: 60, unknown: false }],
+  [7, { ...operation, value: "7", revision: 7, call: 1, return: 50, unknown: false }],
+]);
+
+const outcomes: readonly {
+  readonly about: string;
+  readonly open: Operation;
+  readonly at: number | undefined;
+  readonly becomes: Partial<Operation> | undefined;
+}[] = [
+  { about: "not in history: it never was", open: operation, at: undefined, becomes: undefined },
+  {
+    about: "in history: before the earliest answer to a later revision",
+    open: operation,
+    at: 4,
+    becomes: { unknown: false, revision: 4, return: 50 },
+  },
+  {
+    about: "a swap that is in history succeeded",
+    open: { ...operation, kind: "cas" },
+    at: 6,
+    becomes: { unknown: false, success: true, revision: 6, return: 50 },
+  },
+  { about: "the last of all stays open", open: operation, at: 8, becomes: { unknown: true } },
+  {
+    about: "called after a later revision was answered: revisions go back",
+    open: { ...operation, call: 90 },
+    at: 4,
+    becomes: { unknown: false, revision: 4, call: 90, return: 90 },
+  },
+  {
+    about: "a delete leaves no value",
+    open: { ...operation, kind: "delete", value: "" },
+    at: undefined,
+    becomes: { unknown: true },
+  },
+];
+
+for (const { about, open, at, becomes } of outcomes) {
+  test(`a write without an answer, ${about}`, () => {
+    const resolved = resolveOutcomes([open], acknowledged, () => at);
+    assert.deepEqual(resolved, becomes === undefined ? [] : [{ ...open, ...becomes }]);
   });
 }
