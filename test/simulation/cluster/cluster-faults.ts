@@ -64,16 +64,19 @@ export class ClusterFaults {
     this.restartLater(member);
   }
 
-  /** Crashes it as soon as it has handed something to its log that is not synced yet. */
+  /** Crashes it while its log works, at the latest some moments after it was handed something. */
   private crashInSave(member: SimMember): void {
     const { life } = member;
+    const { random, time } = this.stage;
     let tries = 0;
-    const look = (): void => {
+    const look = (laterMs: number): void => {
       if (life.isDead || this.stage.healing) return;
-      if (member.disk.wal.unsyncedCount > 0 || ++tries > 500) this.crash(member);
-      else this.stage.time.after(1, look);
+      if (member.disk.wal.unsyncedCount === 0 && ++tries <= 500) {
+        time.after(1, () => look(laterMs));
+      } else if (laterMs === 0 || tries > 500) this.crash(member);
+      else time.after(laterMs, () => look(0));
     };
-    this.stage.time.after(1 + this.stage.random.below(20), look);
+    time.after(1 + random.below(20), () => look(random.chance(0.5) ? 0 : 1 + random.below(10)));
   }
 
   /** Crashes it within so many ms, unless it has ended by then. */
