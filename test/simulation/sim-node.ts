@@ -36,6 +36,8 @@ export interface NodePorts {
   changeWaits(node: SimNode): void;
   /** True if this member's disk holds the entry of `term` at `index`. */
   holds(id: bigint, index: number, term: number): boolean;
+  /** The term on this member's disk. */
+  termOf(id: MemberId): number;
   /** How long a member goes on after it has applied its own removal, ms. */
   lingerMs(node: SimNode): number;
 }
@@ -344,8 +346,13 @@ export class SimNode {
         counters.add("member told to take over");
         const last = this.log.lastIndex();
         const term = this.log.term(last);
+        const to = message.to as MemberId;
+        // What it took in since is in the log only if it leads no more; and in a later term the other one
+        // may have had to give up what nobody had committed.
         const caughtUp =
-          typeof term === "number" && this.ports.holds(message.to as MemberId, last, term);
+          this.role !== "leader" ||
+          this.ports.termOf(to) > message.term ||
+          (typeof term === "number" && this.ports.holds(to, last, term));
         checkers.handedOver(this.id, message.to, caughtUp);
       } else if (message.type === MessageType.MsgProp) {
         counters.add("proposal forwarded");

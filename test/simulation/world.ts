@@ -66,6 +66,7 @@ export class World {
       installing: (node, durationMs) => faults.crashInInstall(node, durationMs),
       changeWaits: (node) => faults.overtakeChange(node),
       holds: (id, index, term) => stage.node(id)?.disk.durable.holds(index, term) === true,
+      termOf: (id) => stage.node(id)?.disk.durable.hardState.term ?? 0,
       lingerMs: () => this.reconfiguration.lingerMs(),
     };
     this.habits = {

@@ -69,7 +69,7 @@ export class ClusterWorld {
       replacing: (member) => {
         if (stage.random.chance(0.2)) faults.crashSoon(member, 80);
       },
-      isRemoved: (id) => this.operator.mayBeRemoved(id),
+      isRemoved: (id) => this.operator.isKnownRemoved(id),
       left: (member) => this.operator.left(member),
     };
     for (const { id, name, peerUrls } of first) {

@@ -51,9 +51,8 @@ export class Operator {
     this.lookLater();
   }
 
-  /** True if its removal was asked for: it may have happened. */
-  mayBeRemoved(id: bigint): boolean {
-    return this.removals.has(id);
+  isKnownRemoved(id: bigint): boolean {
+    return this.removed.has(id);
   }
 
   /** Only who was to be removed may take itself for removed. */

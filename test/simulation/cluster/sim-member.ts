@@ -46,7 +46,7 @@ export interface MemberPorts {
   began(member: SimMember): void;
   /** The member has begun to replace its log and state by what it received. */
   replacing(member: SimMember): void;
-  /** True if the removal of this member was asked for. */
+  /** True if the removal of this member was answered. */
   isRemoved(id: MemberId): boolean;
   /** The member has stopped because it was told that it is none any more. */
   left(member: SimMember): void;
