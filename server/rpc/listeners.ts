@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
-import { GrpcServer } from "./grpc-session.ts";
+import { GrpcServer } from "./grpc-server.ts";
 import type { ConnectionLimits, HttpHandler } from "./limits.ts";
 import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
 import { boundPipelining } from "./pipelining.ts";
