@@ -1,7 +1,11 @@
 // The port through which the replicated state machine writes: one batch per turn, applied whole or
 // not at all. Pure parts (mvcc, lease, auth, membership) fill it; server/backend persists it.
 
-/** etcd's buckets (facts: storage format §3), and one of ours that stays out of hashes and exports. */
+/**
+ * etcd's buckets (facts: storage format §3), and two of ours, out of all hashes and saved snapshots:
+ * `shared`, the same on every member, which a member that fell behind is sent once all members are
+ * ours, and `private`, of this member alone.
+ */
 export type Bucket =
   | "alarm"
   | "auth"
@@ -13,7 +17,8 @@ export type Bucket =
   | "members"
   | "members_removed"
   | "meta"
-  | "private";
+  | "private"
+  | "shared";
 
 /** All of etcd's buckets in bytewise order: the order of hashes and of exported files. */
 export const etcdBuckets = [

@@ -10,6 +10,8 @@ import {
   type AlarmResponse,
   AlarmType,
   type DefragmentResponse,
+  DowngradeRequest_DowngradeAction as DowngradeAction,
+  type DowngradeResponse,
   type HashKVResponse,
   type HashResponse,
   MaintenanceDefinition,
@@ -26,6 +28,8 @@ const defragmentRpc = rpc(MaintenanceDefinition, methods.defragment, { repeatabl
 const hashRpc = rpc(MaintenanceDefinition, methods.hash, { repeatable: true });
 const hashKvRpc = rpc(MaintenanceDefinition, methods.hashKV, { repeatable: true });
 const snapshotRpc = rpc(MaintenanceDefinition, methods.snapshot, { repeatable: true });
+const validateRpc = rpc(MaintenanceDefinition, methods.downgrade, { repeatable: true });
+const downgradeRpc = rpc(MaintenanceDefinition, methods.downgrade, { repeatable: false });
 const moveLeaderRpc = rpc(MaintenanceDefinition, methods.moveLeader, { repeatable: false });
 
 export class MaintenanceClient {
@@ -78,6 +82,23 @@ export class MaintenanceClient {
   /** Hands leadership to another member; answered by the leader only. */
   moveLeader(target: bigint, options?: CallOptions): Promise<MoveLeaderResponse> {
     return this.transport.unary(moveLeaderRpc, { targetID: target }, options);
+  }
+
+  /** Whether the cluster can be downgraded to that version; rejects with the reason if not. */
+  downgradeValidate(version: string, options?: CallOptions): Promise<DowngradeResponse> {
+    const request = { action: DowngradeAction.VALIDATE, version };
+    return this.transport.unary(validateRpc, request, options);
+  }
+
+  downgradeEnable(version: string, options?: CallOptions): Promise<DowngradeResponse> {
+    const request = { action: DowngradeAction.ENABLE, version };
+    return this.transport.unary(downgradeRpc, request, options);
+  }
+
+  /** Ends a downgrade; without one under way nothing happens. */
+  downgradeCancel(options?: CallOptions): Promise<DowngradeResponse> {
+    const request = { action: DowngradeAction.CANCEL, version: "" };
+    return this.transport.unary(downgradeRpc, request, options);
   }
 
   /** The state file in pieces, the last 32 bytes being its SHA-256; fails with EtcdError. */

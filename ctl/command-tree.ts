@@ -134,6 +134,27 @@ export const sections: readonly CommandSection[] = [
         ],
       },
       {
+        name: "downgrade",
+        summary: "Downgrades of the cluster by one minor version",
+        children: [
+          {
+            name: "cancel",
+            summary: "Ends a downgrade",
+            load: () => import("#ctl/commands/downgrade-cancel.ts"),
+          },
+          {
+            name: "enable",
+            summary: "Begins a downgrade",
+            load: () => import("#ctl/commands/downgrade-enable.ts"),
+          },
+          {
+            name: "validate",
+            summary: "Tells whether the cluster can be downgraded",
+            load: () => import("#ctl/commands/downgrade-validate.ts"),
+          },
+        ],
+      },
+      {
         name: "alarm",
         summary: "Alarms of members: no space, corruption",
         children: [

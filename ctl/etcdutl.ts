@@ -1,34 +1,119 @@
 // etcdutl: what is done to files of a member that does not run. bin/etcdutl runs it.
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+import { hostname } from "node:os";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { errorText } from "#base/errors.ts";
-import { type SnapshotStatus, snapshotStatus } from "#ctl/etcdutl/snapshot-status.ts";
-import { decimalSize } from "#ctl/go-text.ts";
-import { tableText } from "#ctl/print/table.ts";
+import { hashFileKv } from "#ctl/etcdutl/hash-kv.ts";
+import { consoleLog } from "#ctl/etcdutl/log.ts";
+import { formatNamed, formats, hashText, statusText } from "#ctl/etcdutl/output.ts";
+import { snapshotStatus, statFile } from "#ctl/etcdutl/snapshot-status.ts";
+import { badArguments, Exit } from "#ctl/exit.ts";
 import { apiVersion } from "#ctl/versions.ts";
 
-const formats = ["simple", "json", "fields", "table"] as const;
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is no whole number.");
+  return Number(text);
+}
 
-/** The text of a status in one of the formats, as the reference prints it. */
-export function statusText(status: SnapshotStatus, format: (typeof formats)[number]): string {
-  const { hash, revision, totalKey, totalSize, version } = status;
-  const cells = [
-    hash.toString(16),
-    String(revision),
-    String(totalKey),
-    decimalSize(totalSize),
-    version,
-  ];
-  switch (format) {
-    case "simple":
-      return `${cells.join(", ")}\n`;
-    case "json":
-      return `${JSON.stringify({ hash, revision, totalKey, totalSize, version })}\n`;
-    case "fields":
-      return `"Hash" : ${hash}\n"Revision" : ${revision}\n"Keys" : ${totalKey}\n"Size" : ${totalSize}\n"Version" : ${version}\n`;
-    case "table":
-      return tableText(["hash", "revision", "total keys", "total size", "version"], [cells]);
+function integer(text: string): number {
+  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("It is no whole number.");
+  return Number(text);
+}
+
+interface RestoreFlags {
+  readonly dataDir: string;
+  readonly walDir: string;
+  readonly name: string;
+  readonly initialCluster: string;
+  readonly initialClusterToken: string;
+  readonly initialAdvertisePeerUrls: string;
+  readonly skipHashCheck: boolean;
+  readonly bumpRevision: number;
+  readonly markCompacted: boolean;
+}
+
+async function restore(files: readonly string[], flags: RestoreFlags): Promise<void> {
+  const [file] = files;
+  if (file === undefined || files.length !== 1) {
+    throw badArguments("snapshot restore requires exactly one argument");
   }
+  if (flags.bumpRevision > 0 !== flags.markCompacted) {
+    throw badArguments("--mark-compacted required if --revision-bump > 0");
+  }
+  const { restoreSnapshot } = await import("#server/restore.ts");
+  await restoreSnapshot({
+    file,
+    dataDir: flags.dataDir === "" ? `${flags.name}.etcd` : flags.dataDir,
+    walDir: flags.walDir === "" ? undefined : flags.walDir,
+    name: flags.name,
+    initialCluster: flags.initialCluster,
+    initialClusterToken: flags.initialClusterToken,
+    advertisePeerUrls: flags.initialAdvertisePeerUrls,
+    skipHashCheck: flags.skipHashCheck,
+    bumpRevision: flags.bumpRevision,
+    log: consoleLog(
+      (line) => process.stderr.write(line),
+      () => new Date(),
+    ),
+    processName: `etcdutl ${process.pid} on ${hostname()}`,
+  });
+}
+
+function addSnapshotCommands(etcdutl: Command): void {
+  const snapshot = etcdutl
+    .command("snapshot")
+    .description("Looks at snapshot files, and restores them");
+  snapshot
+    .command("status [files...]")
+    .usage("<filename>")
+    .description("Prints hash, revision, keys, size and version of a snapshot file")
+    .addHelpText("after", "\nExample:\n  etcdutl snapshot status backup.db -w table")
+    .action(async (files: string[]) => {
+      const [file] = files;
+      if (file === undefined || files.length !== 1) {
+        throw badArguments("snapshot status requires exactly one argument");
+      }
+      await statFile(file);
+      const format = formatNamed(etcdutl.opts()["writeOut"]);
+      const { digestFits, ...status } = await snapshotStatus(file);
+      process.stdout.write(statusText(status, format));
+      if (!digestFits) {
+        process.stderr.write(
+          `Warning: the SHA-256 behind ${file} does not fit its content: the file was altered\n`,
+        );
+      }
+    });
+  snapshot
+    .command("restore [files...]")
+    .usage("<filename> --data-dir {output dir} [options]")
+    .description("Makes a new data folder of a snapshot file, for a member of a new cluster")
+    .option("--data-dir <folder>", "folder to make (default: NAME.etcd)", "")
+    .option("--wal-dir <folder>", "folder for the log (default: within --data-dir)", "")
+    .option("--name <name>", "name of this member", "default")
+    .option(
+      "--initial-cluster <members>",
+      "all members of the new cluster",
+      "default=http://localhost:2380",
+    )
+    .option("--initial-cluster-token <token>", "token of the new cluster", "etcd-cluster")
+    .option(
+      "--initial-advertise-peer-urls <urls>",
+      "peer URLs of this member",
+      "http://localhost:2380",
+    )
+    .option("--skip-hash-check", "accept a file without digest, copied from a data folder", false)
+    .option("--initial-memory-map-size <bytes>", "accepted and of no effect", wholeNumber, 0)
+    .option("--bump-revision <n>", "how much to add to the newest revision", wholeNumber, 0)
+    .option(
+      "--mark-compacted",
+      "compact up to the new revision; required with --bump-revision",
+      false,
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  etcdutl snapshot restore backup.db --data-dir /var/lib/etcd --name a \\\n    --initial-cluster a=http://10.0.0.1:2380 --initial-advertise-peer-urls http://10.0.0.1:2380",
+    )
+    .action(restore);
 }
 
 function program(): Command {
@@ -36,6 +121,7 @@ function program(): Command {
   const etcdutl = new Command("etcdutl")
     .description("Works on files of an etcd-ts or etcd member that does not run.")
     .option("-w, --write-out <format>", `output format (${formats.join(", ")})`, "simple")
+    .option("--timeout <duration>", "accepted and of no effect: nothing is locked", "10s")
     .configureOutput({
       outputError: (message, write) => write(message.replace(/^error: /, "Error: ")),
     })
@@ -48,23 +134,22 @@ function program(): Command {
         `etcdutl version: ${apiVersion.etcd}\nAPI version: ${apiVersion.api}\netcd-ts version: ${own.version}\n`,
       );
     });
+  addSnapshotCommands(etcdutl);
   etcdutl
-    .command("snapshot")
-    .description("Looks at snapshot files")
-    .command("status <file>")
-    .description("Prints hash, revision, keys, size and version of a snapshot file")
-    .addHelpText("after", "\nExample:\n  etcdutl snapshot status backup.db -w table")
-    .action(async (file: string) => {
-      const format = etcdutl.opts()["writeOut"];
-      const known = formats.find((one) => one === format);
-      if (known === undefined)
-        throw new Error(`unknown output format: ${format}; it is one of ${formats.join(", ")}`);
-      process.stdout.write(statusText(await snapshotStatus(file), known));
+    .command("hashkv [files...]")
+    .usage("<filename>")
+    .description("Prints the hash of a snapshot file's keys and their history")
+    .option("--rev <revision>", "newest revision to hash (default: the newest)", integer, 0)
+    .action(async (files: string[], flags: { readonly rev: number }) => {
+      const [file] = files;
+      if (file === undefined || files.length !== 1) {
+        throw new Exit(1, `accepts 1 arg(s), received ${files.length}`);
+      }
+      const format = formatNamed(etcdutl.opts()["writeOut"]);
+      await statFile(file);
+      process.stdout.write(hashText(await hashFileKv(file, flags.rev), format));
     });
-  etcdutl.addHelpText(
-    "after",
-    "\nRestoring a snapshot, defragmenting and migrating a data folder are not there yet.",
-  );
+  etcdutl.addHelpText("after", "\nDefragmenting and migrating a data folder are not there yet.");
   return etcdutl;
 }
 
@@ -74,7 +159,16 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode;
   } else {
-    process.stderr.write(`Error: ${errorText(error)}\n`);
-    process.exitCode = 1;
+    process.stderr.write(`Error: ${await lineOf(error)}\n`);
+    process.exitCode = error instanceof Exit ? error.code : 1;
   }
+}
+
+/** What is wrong, in bbolt's words for a file that it could not open either. */
+async function lineOf(error: unknown): Promise<string> {
+  const { SnapshotDamage } = await import("#server/backend/bbolt/reader.ts");
+  const { EtcdError } = await import("#proto/errors.ts");
+  if (error instanceof SnapshotDamage) return error.boltText;
+  if (error instanceof EtcdError) return error.message.replace(/^etcdserver: /, "");
+  return errorText(error);
 }

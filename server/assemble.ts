@@ -3,11 +3,12 @@
 import { crc32c } from "@node-rs/crc32";
 import type { Clock } from "#base/clock.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
-import { formatId } from "#base/ids.ts";
+import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
 import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
+import { v2Endpoints } from "#server/api/v2-endpoints.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
@@ -21,6 +22,7 @@ import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
 import { Reconfiguration } from "#server/node/reconfiguration.ts";
 import { openReplica, type Replica } from "#server/node/replica.ts";
+import { NodeV2 } from "#server/node/v2-member.ts";
 import { PeerClient } from "#server/peer/peer-client.ts";
 import { peerRequestHandler } from "#server/peer/peer-server.ts";
 import type { PeerHandler } from "#server/peer/ports.ts";
@@ -120,9 +122,19 @@ async function start(
     reportSnapshot: (id, ok) => taking?.reportSnapshot(id, ok),
     isRemoved: (id) => replica?.member.parts.members.isRemoved(id) ?? false,
     removedFromCluster: () => around.removed(),
+    get admission() {
+      return replica?.member.parts.capabilities;
+    },
     receiveSnapshot: async (message, body) => {
       if (taking === undefined) throw new OperatingError("NOT_STARTED", "this member only starts");
-      await taking.receiveSnapshot(message, body);
+      const ended = meters.snapshot("receive", message.from as MemberId);
+      let ok = false;
+      try {
+        await taking.receiveSnapshot(message, body);
+        ok = true;
+      } finally {
+        ended(ok);
+      }
     },
   };
   const meters = silentMeters();
@@ -132,11 +144,16 @@ async function start(
     identity,
     handler,
     dialTimeoutMs: 1000 + config.electionTimeoutMs,
+    readTimeoutMs: config.raftReadTimeoutMs,
+    writeTimeoutMs: config.raftWriteTimeoutMs,
     onRoundTrip: (id, seconds) => meters.roundTrip(id, seconds),
+    onSnapshot: (to) => meters.snapshot("send", to),
   });
   closers.push(async () => transport.stop());
 
-  const files = new TransferFiles(config.dataDir);
+  const files = new TransferFiles(config.dataDir, {
+    received: (times) => meters.stateReceived(times),
+  });
   await files.clean();
   replica = await openReplica({
     ...storage,
@@ -204,6 +221,7 @@ async function start(
     log,
     name: config.name,
     clientUrls: config.advertiseClientUrls,
+    downgradeCheckMs: config.downgradeCheckMs,
     versionOf: (one) => askVersion(peerClient, one.peerUrls),
   });
   publication.start();
@@ -213,7 +231,7 @@ async function start(
   const { gate } = registerV3Services(registry, api, config);
   const metrics = new Metrics({ member: api, registry, gate, serverVersion });
   const { warningApplyMs } = config;
-  addMemberMetrics(metrics, { member, meters, peers: transport, warningApplyMs });
+  addMemberMetrics(metrics, { member, meters, peers: transport, transfer, warningApplyMs });
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
   const listeners = await startClientListeners({
     urls: config.listenClientUrls.map((url) => url.text),
@@ -223,6 +241,7 @@ async function start(
       serverVersion,
       metrics,
       onHealth: (healthy) => metrics.countHealth(healthy),
+      ...(config.enableV2 ? { v2: v2Endpoints(new NodeV2(member), config.maxRequestBytes) } : {}),
     }),
     limits: {
       ...defaultLimits(config.maxRequestBytes),

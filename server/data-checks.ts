@@ -11,7 +11,7 @@ import type { Member } from "#server/node/member.ts";
 import type { PeerClient } from "#server/peer/peer-client.ts";
 
 /** What a peer that runs and can be reached needs for any answer. */
-const greetingTimeoutMs = 2000;
+const greetingTimeoutMs = 1000;
 /** A peer reads all that it holds for an answer, so a large one takes its time. */
 const hashTimeoutMs = 60_000;
 

@@ -14,17 +14,17 @@ import { openLog, type ProcessLog } from "#server/log.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 
 /**
- * Ends with code 1 as a kill would, where nothing is torn down: after a full disk RocksDB's threads
- * are still at work, and abort a process that runs its exit handlers under them.
+ * Ends as a kill would, where nothing is torn down, but with a code: after a full disk RocksDB's
+ * threads are still at work, and abort or hold a process that runs its exit handlers under them.
  */
-function exitAtOnce(): never {
+function exitAtOnce(code: 0 | 1): never {
   const { execPath } = process;
   try {
-    process.execve?.(execPath, [execPath, "--eval", "process.exit(1)"], {});
+    process.execve?.(execPath, [execPath, "--eval", `process.exit(${code})`], {});
   } catch {
     // Not on this platform.
   }
-  process.exit(1);
+  process.exit(code);
 }
 
 function versionText(): string {
@@ -93,7 +93,7 @@ async function main(): Promise<void> {
         : { error: errorText(error), stack: error instanceof Error ? error.stack : undefined };
     log.fatal(fields, message);
     log.flush();
-    exitAtOnce();
+    exitAtOnce(1);
   };
   const end = async (signal: NodeJS.Signals | undefined): Promise<void> => {
     if (ending) return;
@@ -106,7 +106,7 @@ async function main(): Promise<void> {
       die(error, "failed to stop");
     }
     // As PID 1 a default action does nothing; elsewhere the parent shall see the signal.
-    if (signal === undefined || process.pid === 1) process.exit(0);
+    if (signal === undefined || process.pid === 1) exitAtOnce(0);
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   };

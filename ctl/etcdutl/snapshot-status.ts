@@ -5,7 +5,9 @@ import { crc32c } from "@node-rs/crc32";
 import { text } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import { KeyValue } from "#proto/gen/mvcc.ts";
-import { openSnapshotFile } from "#server/backend/bbolt/snapshot-file.ts";
+import { checkBolt, integrityText } from "#server/backend/bbolt/check.ts";
+import { openSnapshotFile, snapshotDigests } from "#server/backend/bbolt/snapshot-file.ts";
+import { systemCode } from "#server/backend/folder.ts";
 
 const revisionKeyBytes = 17;
 
@@ -20,16 +22,33 @@ export interface SnapshotStatus {
   readonly version: string;
 }
 
-/** Rejects with OperatingError: no such file, or one that is damaged. */
-export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
+/** Rejects with OperatingError in the reference's words unless there is something at that path. */
+export async function statFile(file: string): Promise<void> {
   try {
     await stat(file);
   } catch (error) {
-    const message = `stat ${file}: no such file or directory`;
-    throw new OperatingError("NO_SUCH_FILE", message, { cause: error });
+    const denied = systemCode(error) === "EACCES";
+    const reason = denied ? "permission denied" : "no such file or directory";
+    throw new OperatingError("NO_SUCH_FILE", `stat ${file}: ${reason}`, { cause: error });
   }
+}
+
+/**
+ * Rejects with OperatingError for a file that is damaged. A digest that does not fit is told and no
+ * reason to fail, as in the reference.
+ */
+export async function snapshotStatus(
+  file: string,
+): Promise<SnapshotStatus & { readonly digestFits: boolean }> {
   const snapshot = await openSnapshotFile(file);
   try {
+    const findings = await checkBolt(snapshot.bolt);
+    if (findings.length > 0) {
+      throw new OperatingError("SNAPSHOT_DAMAGED", integrityText(findings));
+    }
+    const digests = await snapshotDigests(file);
+    const digestFits =
+      digests === undefined || Buffer.from(digests.stored).equals(digests.computed);
     const { meta } = snapshot.bolt;
     let hash = 0;
     let bucketBefore = "";
@@ -51,6 +70,10 @@ export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
       }
       hash = crc32c(value, crc32c(key, hash));
       if (name === "key") {
+        if (key.length < revisionKeyBytes) {
+          const text = `cannot parse revision key: ${JSON.stringify(Buffer.from(key).toString())}`;
+          throw new OperatingError("SNAPSHOT_DAMAGED", text);
+        }
         const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
         revision = Number(view.getBigUint64(0));
         const stored = Buffer.from(KeyValue.decode(value).key).toString("latin1");
@@ -62,7 +85,8 @@ export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
     while (next < names.length) hash = crc32c(names[next++]!, hash);
     let totalKey = 0;
     for (const exists of alive.values()) if (exists) totalKey++;
-    return { hash, revision, totalKey, totalSize: meta.highWater * meta.pageBytes, version };
+    const totalSize = meta.highWater * meta.pageBytes;
+    return { hash, revision, totalKey, totalSize, version, digestFits };
   } finally {
     await snapshot.close();
   }

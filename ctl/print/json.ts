@@ -29,7 +29,7 @@ import type {
   LeaseRevokeResponse,
   LeaseTimeToLiveResponse,
 } from "#proto/gen/lease.ts";
-import type { AlarmResponse, StatusResponse } from "#proto/gen/maintenance.ts";
+import type { AlarmResponse, DowngradeResponse, StatusResponse } from "#proto/gen/maintenance.ts";
 import type { KeyValue } from "#proto/gen/mvcc.ts";
 import type { WatchResponse } from "#proto/gen/watch.ts";
 
@@ -307,6 +307,23 @@ export class JsonPrinter extends UnsupportedPrinter {
 
   override memberList(response: MemberListResponse): void {
     this.aboutMembers(response, {});
+  }
+
+  override downgradeValidate(response: DowngradeResponse): void {
+    this.downgrade(response);
+  }
+
+  override downgradeEnable(response: DowngradeResponse): void {
+    this.downgrade(response);
+  }
+
+  override downgradeCancel(response: DowngradeResponse): void {
+    this.downgrade(response);
+  }
+
+  private downgrade(response: DowngradeResponse): void {
+    const { header, version } = response;
+    this.print(sparse({ header: headerFields(header), version }));
   }
 
   private rows(rows: Json[]): void {

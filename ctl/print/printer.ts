@@ -24,6 +24,7 @@ import type {
 } from "#proto/gen/lease.ts";
 import type {
   AlarmResponse,
+  DowngradeResponse,
   HashKVResponse,
   MoveLeaderResponse,
   StatusResponse,
@@ -69,6 +70,9 @@ export interface Printer {
   endpointStatus(rows: readonly EndpointStatus[]): void;
   endpointHashKv(rows: readonly EndpointHashKv[]): void;
   alarms(response: AlarmResponse): void;
+  downgradeValidate(response: DowngradeResponse): void;
+  downgradeEnable(response: DowngradeResponse): void;
+  downgradeCancel(response: DowngradeResponse): void;
   moveLeader(
     response: MoveLeaderResponse,
     ids: { readonly from: bigint; readonly to: bigint },
@@ -167,6 +171,15 @@ export class UnsupportedPrinter implements Printer {
     this.refuse();
   }
   alarms(_response: AlarmResponse): void {
+    this.refuse();
+  }
+  downgradeValidate(_response: DowngradeResponse): void {
+    this.refuse();
+  }
+  downgradeEnable(_response: DowngradeResponse): void {
+    this.refuse();
+  }
+  downgradeCancel(_response: DowngradeResponse): void {
     this.refuse();
   }
   moveLeader(

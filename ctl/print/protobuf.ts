@@ -18,7 +18,7 @@ import type {
   LeaseLeasesResponse,
   LeaseTimeToLiveResponse,
 } from "#proto/gen/lease.ts";
-import { AlarmResponse } from "#proto/gen/maintenance.ts";
+import { AlarmResponse, DowngradeResponse } from "#proto/gen/maintenance.ts";
 import { WatchResponse } from "#proto/gen/watch.ts";
 
 interface Encoder<T> {
@@ -91,5 +91,16 @@ export class ProtobufPrinter extends UnsupportedPrinter {
   }
   override alarms(response: AlarmResponse): void {
     this.write(AlarmResponse, response);
+  }
+  override downgradeValidate(response: DowngradeResponse): void {
+    this.write(DowngradeResponse, response);
+  }
+
+  override downgradeEnable(response: DowngradeResponse): void {
+    this.write(DowngradeResponse, response);
+  }
+
+  override downgradeCancel(response: DowngradeResponse): void {
+    this.write(DowngradeResponse, response);
   }
 }

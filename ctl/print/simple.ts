@@ -30,7 +30,12 @@ import type {
   LeaseRevokeResponse,
   LeaseTimeToLiveResponse,
 } from "#proto/gen/lease.ts";
-import { type AlarmResponse, AlarmType, type MoveLeaderResponse } from "#proto/gen/maintenance.ts";
+import {
+  type AlarmResponse,
+  AlarmType,
+  type DowngradeResponse,
+  type MoveLeaderResponse,
+} from "#proto/gen/maintenance.ts";
 import { Event_EventType, type KeyValue } from "#proto/gen/mvcc.ts";
 import type { WatchResponse } from "#proto/gen/watch.ts";
 
@@ -183,6 +188,18 @@ export class SimplePrinter implements Printer {
       ];
       this.line(parts.join(" "));
     }
+  }
+
+  downgradeValidate({ version }: DowngradeResponse): void {
+    this.line(`Downgrade validate success, cluster version ${version}`);
+  }
+
+  downgradeEnable({ version }: DowngradeResponse): void {
+    this.line(`Downgrade enable success, cluster version ${version}`);
+  }
+
+  downgradeCancel({ version }: DowngradeResponse): void {
+    this.line(`Downgrade cancel success, cluster version ${version}`);
   }
 
   moveLeader(

@@ -5,7 +5,7 @@ export const protobufPackage = "etcdts";
 
 export const protobufFileName = "etcd/extension.proto";
 
-/** What only our members know: commands beside etcd's, and the private records that they leave. */
+/** What only our members know: commands beside etcd's, and the records that they leave. */
 
 /**
  * Says that every member knows a capability; from then on all must. Stands in the log behind an empty

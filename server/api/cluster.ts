@@ -1,5 +1,5 @@
 // etcdserverpb.Cluster. Headers of its answers carry no revision.
-import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
+import { etcdError } from "#proto/errors.ts";
 import {
   MemberAddRequest,
   MemberAddResponse,
@@ -15,7 +15,7 @@ import {
 import { parseEndpoint } from "#server/config/urls.ts";
 import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
 import { encodeAnswer, type ServiceContext } from "./kv.ts";
-import { type MethodGate, singleRequest } from "./method-gate.ts";
+import { singleRequest } from "./method-gate.ts";
 
 const service = "/etcdserverpb.Cluster/";
 
@@ -78,15 +78,4 @@ function peerUrlsOf(given: readonly string[]): string[] {
   });
   if (urls.length === 0) throw etcdError("memberBadUrls");
   return urls;
-}
-
-/** A method that this version knows and does not serve; it says so. */
-export function notYet(gate: MethodGate, serviceName: string, name: string): SingleRequestMethod {
-  return singleRequest(gate, {
-    path: `${serviceName}${name}`,
-    decode: () => undefined,
-    async run() {
-      throw new EtcdError(grpcCode.unimplemented, `etcd-ts: ${name} is not served by this version`);
-    },
-  });
 }

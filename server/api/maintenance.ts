@@ -1,9 +1,13 @@
 // etcdserverpb.Maintenance. Alarms go through Raft, reading them too, as in etcd.
 import { emptyBytes } from "#base/bytes.ts";
+import { EtcdError, grpcCode } from "#proto/errors.ts";
 import {
   AlarmRequest,
   AlarmResponse,
   DefragmentRequest,
+  DowngradeRequest_DowngradeAction as DowngradeAction,
+  DowngradeRequest,
+  DowngradeResponse,
   HashKVRequest,
   HashKVResponse,
   HashRequest,
@@ -14,8 +18,8 @@ import {
   StatusResponse,
 } from "#proto/gen/maintenance.ts";
 import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
-import { notYet } from "./cluster.ts";
 import { encodeAnswer, type ServiceContext } from "./kv.ts";
+import type { ApiMember } from "./member.ts";
 import { singleRequest } from "./method-gate.ts";
 import { sendSnapshot } from "./snapshot-stream.ts";
 
@@ -86,6 +90,26 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
         return undefined;
       },
     }),
-    ...["Downgrade"].map((name) => notYet(gate, service, name)),
+    singleRequest(gate, {
+      path: `${service}Downgrade`,
+      decode: (bytes) => DowngradeRequest.decode(bytes),
+      async run(request) {
+        const response = { header: undefined, version: await downgrade(member, request) };
+        return encodeAnswer(headers, DowngradeResponse, response, member.currentRevision());
+      },
+    }),
   ];
+}
+
+function downgrade({ downgrades }: ApiMember, request: DowngradeRequest): Promise<string> {
+  switch (request.action) {
+    case DowngradeAction.VALIDATE:
+      return downgrades.validate(request.version);
+    case DowngradeAction.ENABLE:
+      return downgrades.enable(request.version);
+    case DowngradeAction.CANCEL:
+      return downgrades.cancel();
+    default:
+      throw new EtcdError(grpcCode.unknown, "etcdserver: unknown method");
+  }
 }

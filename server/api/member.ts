@@ -70,6 +70,12 @@ export interface ClusterReconfiguration {
   update(id: MemberId, peerUrls: readonly string[]): Promise<MemberInfo[]>;
   /** `authorization` goes along if the leader has to be asked. */
   promote(id: MemberId, authorization: string | undefined): Promise<MemberInfo[]>;
+  /** What became of the promotions that this member was asked for as leader. */
+  readonly promotions: {
+    readonly succeeded: number;
+    /** By reason. */
+    readonly failed: ReadonlyMap<string, number>;
+  };
 }
 
 /** A copy of the whole state of a member, as a bbolt file that somebody reads. */
@@ -84,8 +90,22 @@ export interface StateCopy {
   remove(): Promise<void>;
 }
 
+/** Downgrades of the cluster; each resolves with the cluster version as `3.7`. */
+export interface ApiDowngrades {
+  /**
+   * Rejects with EtcdError: wrongDowngradeVersionFormat, clusterVersionNotFound,
+   * invalidDowngradeVersion, downgradeInProgress.
+   */
+  validate(version: string): Promise<string>;
+  /** As `validate`, and begins it. */
+  enable(version: string): Promise<string>;
+  /** Ends it; without one under way nothing happens. */
+  cancel(): Promise<string>;
+}
+
 export interface ApiMember {
   readonly reconfiguration: ClusterReconfiguration;
+  readonly downgrades: ApiDowngrades;
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   /** A header with identity and current term; `revision` 0 is omitted on the wire. */

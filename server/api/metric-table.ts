@@ -59,6 +59,8 @@ export const durationMetrics = {
   etcd_disk_wal_write_duration_seconds: ["Writes of the log.", 0.001, 2, 14],
   etcd_disk_backend_commit_duration_seconds: ["Commits of the database.", 0.001, 2, 14],
   etcd_disk_backend_snapshot_duration_seconds: ["Snapshots of the database.", 0.01, 2, 17],
+  etcd_snap_db_fsync_duration_seconds: ["Syncs of received databases.", 0.001, 2, 14],
+  etcd_snap_db_save_total_duration_seconds: ["Received databases saved.", 0.1, 2, 10],
   etcd_mvcc_hash_duration_seconds: ["Hashes of the store.", 0.01, 2, 15],
   etcd_mvcc_hash_rev_duration_seconds: ["Hashes of the store at a revision.", 0.01, 2, 15],
   etcd_debugging_lease_ttl_total: ["TTLs of leases granted, in seconds.", 1, 2, 24],

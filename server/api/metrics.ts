@@ -35,6 +35,7 @@ type LabelName =
   | "server_version"
   | "cluster_version"
   | "alarm_type"
+  | "Reason"
   | "type"
   | "client_api_version"
   | "grpc_type"
@@ -81,8 +82,8 @@ export class Metrics {
     this.sources.push(source);
   }
 
-  /** Shows the connections to peers; returns where their round trips are to be told. */
-  addPeers(samples: () => readonly PeerSample[]): Pick<PeerMetrics, "roundTrip"> {
+  /** Shows the connections to peers; returns where their round trips and snapshots are to be told. */
+  addPeers(samples: () => readonly PeerSample[]): Pick<PeerMetrics, "roundTrip" | "snapshot"> {
     const peers = new PeerMetrics(this.prometheus, this.options.member.memberId);
     this.labelled.push(() => peers.refresh(samples()));
     return peers;
@@ -118,6 +119,7 @@ export class Metrics {
       etcd_server_proposals_committed_total: status.raftIndex,
       etcd_server_proposals_applied_total: status.raftAppliedIndex,
       etcd_server_quota_backend_bytes: status.dbSizeQuota,
+      etcd_server_learner_promote_successes: member.reconfiguration.promotions.succeeded,
       etcd_server_health_success: this.healthy,
       etcd_server_health_failures: this.unhealthy,
       etcd_mvcc_db_total_size_in_bytes: status.dbSize,
@@ -155,7 +157,16 @@ export class Metrics {
       "type",
       "client_api_version",
     ]);
+    const promotions = this.counter(
+      "etcd_server_learner_promote_failures",
+      "Promotions that this leader refused, by reason.",
+      ["Reason"],
+    );
     this.labelled.push(() => {
+      promotions.reset();
+      for (const [Reason, count] of member.reconfiguration.promotions.failed) {
+        promotions.inc({ Reason }, count);
+      }
       cluster.reset();
       const version = member.clusterVersion();
       if (version !== undefined)

@@ -32,6 +32,52 @@ const counted: Readonly<Record<CountName, readonly [string, string, "To" | "From
   ],
 };
 
+export type SnapshotDirection = "send" | "receive";
+
+/** Labels of peers that are no members are not kept beyond it. */
+const maxSnapshotPeers = 256;
+
+/** Whole states to or from peers. */
+class SnapshotMetrics {
+  private readonly label: "To" | "From";
+  private readonly peers = new Set<string>();
+  private readonly success: Counter;
+  private readonly failures: Counter;
+  private readonly inflights: Gauge;
+  private readonly seconds: Histogram;
+
+  constructor(registry: Registry, direction: SnapshotDirection) {
+    this.label = direction === "send" ? "To" : "From";
+    const about = {
+      help: `Databases ${direction === "send" ? "sent to" : "received from"} peers.`,
+      labelNames: [this.label],
+      registers: [registry],
+    };
+    const name = (of: string): string => `etcd_network_snapshot_${direction}_${of}`;
+    this.success = new Counter({ ...about, name: name("success") });
+    this.failures = new Counter({ ...about, name: name("failures") });
+    this.inflights = new Gauge({ ...about, name: name("inflights_total") });
+    this.seconds = new Histogram({
+      ...about,
+      name: name("total_duration_seconds"),
+      buckets: Array.from({ length: 10 }, (_, i) => 0.1 * 2 ** i),
+    });
+  }
+
+  begin(peer: MemberId): (ok: boolean, seconds: number) => void {
+    const id = formatId(peer);
+    if (!this.peers.has(id) && this.peers.size >= maxSnapshotPeers) return () => {};
+    this.peers.add(id);
+    const labels = { [this.label]: id };
+    this.inflights.inc(labels);
+    return (ok, seconds) => {
+      this.inflights.dec(labels);
+      (ok ? this.success : this.failures).inc(labels);
+      if (ok) this.seconds.observe(labels, seconds);
+    };
+  }
+}
+
 export class PeerMetrics {
   private readonly local: string;
   private readonly counters: readonly {
@@ -42,10 +88,15 @@ export class PeerMetrics {
   private readonly known: Gauge;
   private readonly active: Gauge;
   private readonly roundTrips: Histogram;
+  private readonly snapshots: Readonly<Record<SnapshotDirection, SnapshotMetrics>>;
 
   constructor(registry: Registry, local: MemberId) {
     this.local = formatId(local);
     const registers = [registry];
+    this.snapshots = {
+      send: new SnapshotMetrics(registry, "send"),
+      receive: new SnapshotMetrics(registry, "receive"),
+    };
     this.counters = (Object.keys(counted) as CountName[]).map((name) => {
       const [metric, help, label] = counted[name];
       const labelNames = label === "Remote" ? ["Local", "Remote"] : [label];
@@ -62,6 +113,11 @@ export class PeerMetrics {
       buckets: Array.from({ length: 16 }, (_, i) => 0.0001 * 2 ** i),
       registers,
     });
+  }
+
+  /** A database begins to come or go; what this returns is called when it has ended. */
+  snapshot(direction: SnapshotDirection, peer: MemberId): (ok: boolean, seconds: number) => void {
+    return this.snapshots[direction].begin(peer);
   }
 
   /** Shows these peers and no others. */

@@ -2,6 +2,7 @@
 // Go's router does: one that is not clean is sent to the clean one.
 import { Buffer } from "node:buffer";
 import { formatId } from "#base/ids.ts";
+import { unescapeText } from "#server/api/form.ts";
 import type { HttpEndpoints, Request, Response } from "#server/api/http-endpoints.ts";
 import { serveV2Keys } from "#server/api/v2-keys.ts";
 import type { V2Member } from "#server/api/v2-member.ts";
@@ -12,10 +13,17 @@ export function v2Endpoints(
   member: V2Member,
   maxRequestBytes: number,
 ): NonNullable<HttpEndpoints["v2"]> {
-  return (path, query, request, response) => {
+  return (escaped, query, request, response) => {
+    const decoded = unescapeText(escaped, false);
+    if (!decoded.ok) {
+      badRequest(response);
+      return true;
+    }
+    const path = decoded.text;
     const clean = routedPath(path);
     if (clean !== path) {
-      redirect(query === "" ? clean : `${clean}?${query}`, request, response);
+      const to = escapePath(clean);
+      redirect(query === "" ? to : `${to}?${query}`, request, response);
       return true;
     }
     if (path === "/v2/keys" || path.startsWith("/v2/keys/")) {
@@ -43,8 +51,32 @@ function routedPath(path: string): string {
   return `/${kept.join("/")}${slash}`;
 }
 
+/** What Go's server answers before anybody sees the request. */
+function badRequest(response: Response): void {
+  response.statusCode = 400;
+  response.setHeader("Content-Type", "text/plain; charset=utf-8");
+  response.setHeader("Connection", "close");
+  response.end("400 Bad Request");
+}
+
+/** As Go escapes a path: all but letters, digits and a few signs. */
+function escapePath(path: string): string {
+  return encodeURIComponent(path)
+    .replace(/%(24|26|2B|2C|2F|3A|3B|3D|40)/g, (one) => decodeURIComponent(one))
+    .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/** As Go writes them. */
+const entities: ReadonlyMap<string, string> = new Map([
+  ["&", "&amp;"],
+  ["<", "&lt;"],
+  [">", "&gt;"],
+  ['"', "&#34;"],
+  ["'", "&#39;"],
+]);
+
 function redirect(to: string, request: Request, response: Response): void {
-  const escaped = to.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  const escaped = to.replace(/[&<>"']/g, (char) => entities.get(char) ?? "");
   const body = `<a href="${escaped}">Moved Permanently</a>.\n\n`;
   response.statusCode = 301;
   response.setHeader("Location", to);

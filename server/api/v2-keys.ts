@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { errorText } from "#base/errors.ts";
 import { EtcdError } from "#proto/errors.ts";
-import { type Form, parseForm, unescapeText } from "#server/api/form.ts";
+import { type Form, parseForm } from "#server/api/form.ts";
 import type { Request, Response } from "#server/api/http-endpoints.ts";
 import type { V2Member } from "#server/api/v2-member.ts";
 import { cleanPath, type KeysRequest, readKeysRequest } from "#server/api/v2-request.ts";
@@ -23,7 +23,7 @@ const goFormBytes = 10 * 1024 * 1024;
 /** What the names of a form may take beside its values, each byte of which may be escaped in three. */
 const formOverheadBytes = 64 * 1024;
 
-/** Answers one request; never throws. */
+/** Answers one request; never throws. `path` is decoded. */
 export function serveV2Keys(
   keys: V2Keys,
   path: string,
@@ -50,14 +50,15 @@ async function serve(
     response.setHeader("X-Content-Type-Options", "nosniff");
     return send(request, response, 405, "text/plain; charset=utf-8", "Method Not Allowed\n");
   }
-  const key = unescapeText(path.slice("/v2/keys".length), false);
-  if (!key.ok) {
-    return send(request, response, 400, "text/plain; charset=utf-8", "400 Bad Request");
-  }
   const form = await readForm(keys, query, request);
   if (form instanceof V2Error) return sendError(form, request, response);
   const { member } = keys;
-  const asked = readKeysRequest(method, cleanPath(key.text), form, member.wallMs());
+  const asked = readKeysRequest(
+    method,
+    cleanPath(path.slice("/v2/keys".length)),
+    form,
+    member.wallMs(),
+  );
   if (asked instanceof V2Error) return sendError(asked, request, response);
   if (asked.wait !== undefined) return watch(member, asked, asked.wait, request, response);
   if (method === "GET" || method === "HEAD") return read(member, asked, request, response);

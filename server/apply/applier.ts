@@ -70,6 +70,8 @@ export class Applier {
   private readonly ports: ApplierPorts;
   /** Called when a command did not fit and no alarm stands yet. */
   onOverQuota: () => void = () => {};
+  /** Called when the cluster version was set, to the same one also. */
+  onClusterVersion: (before: string | undefined, now: string) => void = () => {};
 
   constructor(ports: ApplierPorts) {
     this.ports = ports;
@@ -229,7 +231,10 @@ export class Applier {
 
   private setClusterVersion(request: ClusterVersionSetRequest, batch: StateBatch): ApplyResult {
     checkClusterVersion(request.ver);
-    this.ports.members.setClusterVersion(request.ver, batch);
+    const { members } = this.ports;
+    const before = members.clusterVersion;
+    members.setClusterVersion(request.ver, batch);
+    this.onClusterVersion(before, request.ver);
     return nothing;
   }
 

@@ -29,6 +29,16 @@ test("a kind that is not known is no command, not an empty one", () => {
   assert.equal(decodeCommand(Uint8Array.of(0xf2, 0x06, 0x02, 0x08, 0x01)), undefined);
 });
 
+test("a latch is a list of alarms to those who do not know it", () => {
+  const latch = { capability: "v2", members: [1n, 2n] };
+  const bytes = encodeCommand("capabilityLatch", latch, header);
+  const read = decodeCommand(bytes);
+  assert.deepEqual([read?.kind, read?.payload, read?.header], ["capabilityLatch", latch, header]);
+  const { alarm, header: theirs } = InternalRaftRequest.decode(bytes);
+  assert.deepEqual(alarm, { action: 0, memberID: 0n, alarm: 0 });
+  assert.equal(theirs?.ID, header.id);
+});
+
 test("cut bytes throw", () => {
   const bytes = encodeCommand("put", put, header);
   for (const cut of [1, 5, bytes.length - 1]) {

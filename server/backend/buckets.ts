@@ -3,17 +3,23 @@
 import { assert } from "#base/assert.ts";
 import { type Bucket, etcdBuckets } from "#base/state-batch.ts";
 
-/** Bucket of a prefix byte: etcd's are 1 to 10, ours is 0x80; 0xff is the store's own bookkeeping. */
+/** Bucket of a prefix byte: etcd's are 1 to 10, ours 11 and 0x80; 0xff is the store's own bookkeeping. */
 const privatePrefix = 0x80;
+
+/** Buckets that the members of a cluster have in common, in the order of their names. */
+export const commonBuckets: readonly Bucket[] = [...etcdBuckets, "shared"];
 
 /** The first byte behind etcd's buckets. */
 export const etcdPrefixEnd: number = etcdBuckets.length + 1;
+
+/** The first byte behind the common buckets. */
+export const commonPrefixEnd: number = commonBuckets.length + 1;
 
 /** First byte of the store's own records: format and size. They belong to no bucket. */
 export const ownPrefix = 0xff;
 
 const prefixes: ReadonlyMap<Bucket, number> = new Map<Bucket, number>([
-  ...etcdBuckets.map((bucket, i) => [bucket, i + 1] as const),
+  ...commonBuckets.map((bucket, i) => [bucket, i + 1] as const),
   ["private", privatePrefix],
 ]);
 
@@ -27,9 +33,9 @@ export function bucketPrefix(bucket: Bucket): number {
   return prefix;
 }
 
-/** The etcd bucket whose keys begin with `prefix`. */
-export function etcdBucketAt(prefix: number): Bucket {
-  const bucket = etcdBuckets[prefix - 1];
-  assert(bucket !== undefined, "backend: not a prefix of one of etcd's buckets");
+/** The common bucket whose keys begin with `prefix`. */
+export function commonBucketAt(prefix: number): Bucket {
+  const bucket = commonBuckets[prefix - 1];
+  assert(bucket !== undefined, "backend: not a prefix of a common bucket");
   return bucket;
 }

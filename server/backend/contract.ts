@@ -135,6 +135,18 @@ export function backendContract(name: string, under: BackendUnderTest): void {
       await backend.close();
     });
 
+    test("scanAll with shared records: they come last", async () => {
+      const backend = await under.open();
+      await put(backend, "shared", ["s", "1"]);
+      await put(backend, "private", ["p", "1"]);
+      await put(backend, "meta", ["m", "1"]);
+      const view = backend.scanAll({ withShared: true });
+      const seen = (await view.next(10)).map(([bucket]) => bucket);
+      await view.close();
+      assert.deepEqual(seen, ["meta", "shared"]);
+      await backend.close();
+    });
+
     test("scanAll: etcd's buckets in their order, without private records", async () => {
       const backend = await under.open();
       for (const bucket of [...etcdBuckets].reverse()) {

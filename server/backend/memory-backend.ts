@@ -7,6 +7,7 @@ import { assert } from "#base/assert.ts";
 import { compareBytes } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import { type Bucket, etcdBuckets } from "#base/state-batch.ts";
+import { commonBuckets } from "#server/backend/buckets.ts";
 import { SizeLedger } from "#server/backend/size-ledger.ts";
 import type {
   AllBucketsView,
@@ -199,8 +200,9 @@ export class MemoryBackend implements Backend {
     };
   }
 
-  scanAll(): AllBucketsView {
-    const all = etcdBuckets.flatMap((bucket) =>
+  scanAll(options?: { readonly withShared: boolean }): AllBucketsView {
+    const buckets = options?.withShared === true ? commonBuckets : etcdBuckets;
+    const all = buckets.flatMap((bucket) =>
       this.seen
         .bucket(bucket)
         .view()
@@ -242,7 +244,7 @@ export class MemoryBackend implements Backend {
     const after = new MemoryBackend();
     for (const operations of this.unsynced.slice(0, kept)) this.durable.apply(operations);
     for (const image of [after.seen, after.durable]) {
-      for (const bucket of [...etcdBuckets, "private"] as const) {
+      for (const bucket of [...commonBuckets, "private"] as const) {
         for (const [key, value] of this.durable.bucket(bucket).view()) {
           image.apply([{ bucket, key, value, valueBytes: value.length }]);
         }

@@ -11,7 +11,8 @@ import type { Bucket } from "#base/state-batch.ts";
 import {
   allBuckets,
   bucketPrefix,
-  etcdBucketAt,
+  commonBucketAt,
+  commonPrefixEnd,
   etcdPrefixEnd,
   ownPrefix,
 } from "#server/backend/buckets.ts";
@@ -202,18 +203,19 @@ export class RocksBackend implements Backend {
     };
   }
 
-  scanAll(): AllBucketsView {
+  scanAll(options?: { readonly withShared: boolean }): AllBucketsView {
+    const end = options?.withShared === true ? commonPrefixEnd : etcdPrefixEnd;
     const rows = new RowReader(
       this.rocks.iterate({
         from: Buffer.from([1]),
-        to: Buffer.from([etcdPrefixEnd]),
+        to: Buffer.from([end]),
         pageBytes: viewPageBytes,
       }),
     );
     return {
       next: (maxRecords) =>
         rows.take<readonly [Bucket, Uint8Array, Uint8Array]>(maxRecords, (key, value) => [
-          etcdBucketAt(key[0] ?? 0),
+          commonBucketAt(key[0] ?? 0),
           key.subarray(1),
           value,
         ]),

@@ -73,12 +73,18 @@ export class RocksBatch {
   }
 }
 
+/** Closing writes nothing but a few names; this is for disks that are slow, not for work. */
+const closeLimitMs = 20_000;
+
 export class Rocks {
   private readonly db: Native<"db">;
   private readonly dir: string;
   private readonly reads: ReadLanes;
   private state: "open" | "closing" = "open";
-  /** The addon never ends an iterator whose read failed, and would wait for it when closing. */
+  /**
+   * Closing would never end. The addon waits for iterators, and never ends one whose read failed;
+   * RocksDB waits for its own recovery, which a full disk keeps busy even when there is room again.
+   */
   private stuck = false;
 
   private constructor(db: Native<"db">, dir: string, maxParallelReads: number) {
@@ -119,8 +125,12 @@ export class Rocks {
     assert(batch.used || !sync, "rocks: an empty batch syncs nothing");
     return new Promise((resolve, reject) => {
       binding.batch_write(batch.native, { sync }, (error) => {
-        if (error) reject(rocksError(error, this.dir));
-        else resolve();
+        if (!error) {
+          resolve();
+          return;
+        }
+        this.stuck = true;
+        reject(rocksError(error, this.dir));
       });
     });
   }
@@ -192,7 +202,8 @@ export class Rocks {
         });
       },
       close: () => {
-        if (failed || this.state !== "open") return Promise.resolve();
+        // Closing the store ends those that are open; a store that is left open does not.
+        if (failed || (this.state !== "open" && !this.stuck)) return Promise.resolve();
         ended ??= new Promise((resolve, reject) => {
           binding.iterator_end(native, (error) => {
             if (error) reject(rocksError(error, this.dir));
@@ -215,13 +226,20 @@ export class Rocks {
     });
   }
 
-  /** Ends open iterators, waits for calls under way and releases the folder's lock. */
+  /**
+   * Ends open iterators, waits for calls under way and releases the folder's lock. After a write or
+   * a read that failed the lock is left to the end of the process. Rejects with CLOSE_HANGS if
+   * RocksDB does not come to an end, as when a flush met a full disk before any write did.
+   */
   close(): Promise<void> {
     if (this.state !== "open") return Promise.resolve();
     this.state = "closing";
     if (this.stuck) return Promise.resolve();
     return new Promise((resolve, reject) => {
+      const text = `${this.dir} does not close within ${closeLimitMs} ms: is its disk full?`;
+      const limit = setTimeout(() => reject(new OperatingError("CLOSE_HANGS", text)), closeLimitMs);
       binding.db_close(this.db, (error) => {
+        clearTimeout(limit);
         if (error) reject(rocksError(error, this.dir));
         else resolve();
       });

@@ -46,8 +46,8 @@ export class StateExports {
   private serial = 0;
   private copies = 0;
   private running: Promise<unknown> = Promise.resolve();
-  /** The copy that is not begun yet. */
-  private next: Wanted | undefined;
+  /** The copies that are not begun yet: without bucket `shared`, and with it. */
+  private readonly next = new Map<boolean, Wanted>();
 
   /** `folder` exists before the first copy is asked for. */
   constructor(folder: string) {
@@ -58,8 +58,8 @@ export class StateExports {
    * A copy of the state as of now or later. Rejects with DISK_FULL before it begins if it cannot fit,
    * with TOO_MANY_COPIES while readers hold all that there may be.
    */
-  async take(backend: Backend): Promise<ExportedState> {
-    const wanted = this.next ?? this.begin(backend);
+  async take(backend: Backend, withShared = false): Promise<ExportedState> {
+    const wanted = this.next.get(withShared) ?? this.begin(backend, withShared);
     wanted.backend = backend;
     wanted.readers++;
     const copy = await wanted.copy;
@@ -78,18 +78,18 @@ export class StateExports {
     };
   }
 
-  private begin(backend: Backend): Wanted {
+  private begin(backend: Backend, withShared: boolean): Wanted {
     const copy = this.running.then(() => {
-      this.next = undefined;
-      return this.write(wanted.backend);
+      this.next.delete(withShared);
+      return this.write(wanted.backend, withShared);
     });
     this.running = copy.catch(() => {});
     const wanted: Wanted = { backend, readers: 0, copy };
-    this.next = wanted;
+    this.next.set(withShared, wanted);
     return wanted;
   }
 
-  private async write(backend: Backend): Promise<Copy> {
+  private async write(backend: Backend, withShared: boolean): Promise<Copy> {
     if (this.copies >= maxCopies) {
       throw new OperatingError(
         "TOO_MANY_COPIES",
@@ -100,7 +100,7 @@ export class StateExports {
     this.copies++;
     try {
       await this.checkRoom(backend);
-      const { boltBytes } = await writeSnapshotFile(backend.scanAll(), file);
+      const { boltBytes } = await writeSnapshotFile(backend.scanAll({ withShared }), file);
       return { file, bytes: boltBytes, records: await readTold(file) };
     } catch (error) {
       this.copies--;

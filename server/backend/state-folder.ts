@@ -1,6 +1,6 @@
 // A member's folder and the state in it, which can be replaced whole.
 //
-//   <data-dir>/member/format     version of this layout
+//   <data-dir>/member/format     version of this layout; `restoring` until a restore is whole
 //                     lock/      held while a process uses the folder (process-lock.ts)
 //                     state.json pointer: which state-N counts (state-pointer.ts)
 //                     state-N/   the state's store
@@ -44,6 +44,8 @@ export interface StateFolderOptions {
   /** This process, as another one that wants the folder is told: "process 12 on host-a". */
   readonly holder: string;
   readonly tuning?: RocksTuning;
+  /** A backup is put into this new folder: it cannot be opened again before `restored`. */
+  readonly restoring?: boolean;
   readonly onStep?: (step: ReplaceStep) => Promise<void>;
 }
 
@@ -62,7 +64,7 @@ export async function openStateFolder(options: StateFolderOptions): Promise<Stat
   await makeFolder(member);
   const lock = await lockFolder(member, options.holder);
   try {
-    await checkFormat(member);
+    await checkFormat(member, options.restoring ?? false);
     const pointerFile = path.join(member, "state.json");
     const pointer = await readPointer(pointerFile);
     if (pointer === undefined) await createFirst(member, pointerFile, options);
@@ -86,13 +88,22 @@ async function refuseForeign(dataDir: string, member: string): Promise<void> {
   );
 }
 
-async function checkFormat(member: string): Promise<void> {
+const restoringFormat = "restoring\n";
+
+async function checkFormat(member: string, restoring: boolean): Promise<void> {
   const file = path.join(member, "format");
   const content = await readSmallFile(file);
+  if (content === restoringFormat) {
+    throw new OperatingError(
+      "RESTORE_CUT_SHORT",
+      `the restore into ${member} was cut short: remove the folder and restore again`,
+    );
+  }
+  assert(!restoring || content === undefined, "state: a restore into a folder that is in use");
   if (content === undefined) {
     const known = (await listFolder(member))?.some(({ name }) => name.startsWith("state"));
     if (known) throw damaged(member, "its file `format` is missing");
-    await replaceFile(file, `${folderFormat}\n`);
+    await replaceFile(file, restoring ? restoringFormat : `${folderFormat}\n`);
     return;
   }
   if (!/^\d{1,9}\n?$/.test(content)) throw damaged(member, "its file `format` holds no number");
@@ -231,6 +242,11 @@ export class StateFolder {
    */
   get unfinished(): InstallMark | undefined {
     return this.toFinish;
+  }
+
+  /** The restore is whole, its log too; the folder is as any other from now on. */
+  async restored(): Promise<void> {
+    await replaceFile(path.join(this.member, "format"), `${folderFormat}\n`);
   }
 
   /** The log was reset to `unfinished`. */

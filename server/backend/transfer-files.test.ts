@@ -51,3 +51,29 @@ test("what is received is read through before it counts", async () => {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test("a sender that goes away, or sends more than there is room for, leaves nothing", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "etcd-ts-transfer-"));
+  try {
+    await mkdir(join(folder, "member"));
+    const files = new TransferFiles(folder);
+    await files.clean();
+    const transfer = join(folder, "member", "transfer");
+    const broken = async function* () {
+      yield new Uint8Array(100_000);
+      assert.equal(readdirSync(transfer).length, 1);
+      throw new Error("aborted");
+    };
+    await assert.rejects(files.receive(7, broken()), /aborted/);
+    assert.deepEqual(readdirSync(transfer), []);
+    const endless = async function* () {
+      for (;;) yield new Uint8Array(1 << 20);
+    };
+    const small = new TransferFiles(folder, { freeBytes: async () => 130 << 20 });
+    const room = small.receive(8, endless());
+    await assert.rejects(room, { code: "DISK_FULL" });
+    assert.deepEqual(readdirSync(transfer), []);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

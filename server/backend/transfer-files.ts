@@ -15,13 +15,27 @@ const lookBytes = 16 << 20;
 /** What a received state leaves free on the disk, for the log to go on. */
 const reserveBytes = 64 << 20;
 
+export interface TransferOptions {
+  /** Told how long it took to save a received state, and its sync alone. */
+  received?(times: { readonly saveMs: number; readonly syncMs: number }): void;
+  /** Room on the disk of a folder; the file system's own count if left out. */
+  freeBytes?(folder: string): Promise<number>;
+}
+
+async function freeOnDisk(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
 export class TransferFiles {
   private readonly folder: string;
   private readonly exports: StateExports;
+  private readonly options: TransferOptions;
   private serial = 0;
 
   /** `dataDir` holds the member's folder, which must be there and locked. */
-  constructor(dataDir: string) {
+  constructor(dataDir: string, options: TransferOptions = {}) {
+    this.options = options;
     this.folder = path.join(dataDir, "member", "transfer");
     this.exports = new StateExports(this.folder);
   }
@@ -32,9 +46,12 @@ export class TransferFiles {
     await makeFolder(this.folder);
   }
 
-  /** A copy of the state as of now or later (state-exports.ts). */
-  export(backend: Backend): Promise<ExportedState> {
-    return this.exports.take(backend);
+  /** A copy of the state as of now or later (state-exports.ts), with bucket `shared` if asked for. */
+  export(
+    backend: Backend,
+    options: { readonly withShared: boolean } = { withShared: false },
+  ): Promise<ExportedState> {
+    return this.exports.take(backend, options.withShared);
   }
 
   /**
@@ -47,8 +64,12 @@ export class TransferFiles {
     try {
       const handle = await open(part, "wx", 0o600);
       try {
+        const begun = performance.now();
         await this.save(body, handle);
+        const saved = performance.now();
         await handle.sync();
+        const syncMs = performance.now() - saved;
+        this.options.received?.({ saveMs: performance.now() - begun, syncMs });
       } finally {
         await handle.close();
       }
@@ -64,11 +85,11 @@ export class TransferFiles {
   private async save(body: AsyncIterable<Uint8Array>, handle: FileHandle): Promise<void> {
     let bytes = 0;
     let looked = Number.NEGATIVE_INFINITY;
+    const { freeBytes = freeOnDisk } = this.options;
     for await (const chunk of body) {
       if (bytes - looked >= lookBytes) {
         looked = bytes;
-        const { bavail, bsize } = await statfs(this.folder);
-        if (bavail * bsize < bytes + lookBytes + reserveBytes) {
+        if ((await freeBytes(this.folder)) < bytes + lookBytes + reserveBytes) {
           throw new OperatingError(
             "DISK_FULL",
             `no room in ${this.folder} for a state that is being received: ${bytes} bytes came so far; free some`,

@@ -10,10 +10,23 @@ export type BootstrapResult =
   | { readonly ok: true; readonly members: InitialMembers }
   | { readonly ok: false; readonly reason: string };
 
+/** The settings that the checks read. */
+export type BootstrapSettings = Pick<
+  ServerConfig,
+  "name" | "initialCluster" | "initialClusterState" | "advertisePeerUrls"
+>;
+
 const fail = (reason: string): BootstrapResult => ({ ok: false, reason });
 
 /** Reads "name=url,name=url". A name may come again; empty items are skipped. */
 export function parseInitialCluster(text: string): BootstrapResult {
+  const parsed = parseMemberUrls(text);
+  if (parsed.ok) return parsed;
+  return fail(`error setting up initial cluster: ${parsed.reason} (--initial-cluster=${text})`);
+}
+
+/** As parseInitialCluster, with the bare reason of the first bad URL. */
+export function parseMemberUrls(text: string): BootstrapResult {
   const lists = new Map<string, string[]>();
   for (const item of text.split(",")) {
     if (item === "") continue;
@@ -26,9 +39,7 @@ export function parseInitialCluster(text: string): BootstrapResult {
   const members = new Map<string, readonly string[]>();
   for (const [name, urls] of lists) {
     const endpoints = parseEndpoints(urls.join(","));
-    if (typeof endpoints === "string") {
-      return fail(`error setting up initial cluster: ${endpoints} (--initial-cluster=${text})`);
-    }
+    if (typeof endpoints === "string") return fail(endpoints);
     members.set(
       name,
       endpoints.map((one) => one.text),
@@ -57,7 +68,7 @@ export const placeWithoutDns: PlaceOf = (url) =>
  * are the members that --initial-cluster or DNS names.
  */
 export function bootstrapMembers(
-  config: ServerConfig,
+  config: BootstrapSettings,
   found: BootstrapResult = parseInitialCluster(config.initialCluster),
   placeOf: PlaceOf = placeWithoutDns,
 ): BootstrapResult {
@@ -83,7 +94,7 @@ export function hasDuplicateUrl(members: InitialMembers): boolean {
 }
 
 function advertisedMismatch(
-  config: ServerConfig,
+  config: BootstrapSettings,
   own: readonly string[],
   placeOf: PlaceOf,
 ): string | undefined {

@@ -310,6 +310,7 @@ function build(
     corruptCheckMs: Math.min(settings.get("corrupt-check-time"), maxTimerMs),
     compactHashCheckMs: Math.min(settings.get("compact-hash-check-time"), maxTimerMs),
     compactionSleepMs: Math.min(settings.get("compaction-sleep-interval") || 10, maxTimerMs),
+    downgradeCheckMs: settings.get("downgrade-check-time"),
     watchProgressNotifyMs: Math.min(
       Math.max(settings.get("watch-progress-notify-interval"), minProgressNotifyMs),
       maxTimerMs,

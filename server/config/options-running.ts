@@ -170,8 +170,8 @@ export const runningOptions = {
     type: "duration",
     default: "5s",
     group: "Features",
-    support: "inert",
-    help: "Time between looks at whether a downgrade is done.",
+    support: "yes",
+    help: "Time between looks at whether a downgrade is done (0: never).",
   },
   "force-new-cluster": {
     type: "bool",

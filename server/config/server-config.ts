@@ -61,6 +61,8 @@ export interface ServerConfig {
   readonly corruptCheckMs: number;
   /** Between comparisons of compaction hashes, if gate CompactHashCheck. */
   readonly compactHashCheckMs: number;
+  /** 0: never. */
+  readonly downgradeCheckMs: number;
   readonly watchProgressNotifyMs: number;
   readonly warningApplyMs: number;
   readonly warningUnaryRequestMs: number;

@@ -11,7 +11,7 @@ class FakeRegistry implements Registry {
   members: Registration[] = [];
   sizeText: string | undefined = "3";
   /** The v2 kind refuses an ID that is there. */
-  refusesTwice = false;
+  replaces = true;
   /** Entries that others make while this member waits. */
   coming: Registration[] = [];
   readonly faults: string[] = [];
@@ -30,7 +30,7 @@ class FakeRegistry implements Registry {
 
   async register(id: string, value: string) {
     this.#note("register");
-    if (this.refusesTwice && this.members.some((one) => one.id === id)) return "exists" as const;
+    if (!this.replaces && this.members.some((one) => one.id === id)) return "exists" as const;
     this.members.push({ id, value, order: this.members.length + 1 });
     if (this.losesAnswer) {
       this.losesAnswer = false;
@@ -115,7 +115,7 @@ test("the first so many by order of creation begin the cluster", async () => {
     "size",
     "list",
   ]);
-  assert.ok(run.marked);
+  assert.ok(!run.marked, "needs no mark");
 });
 
 test("a cluster that is complete without this member is full, before and after it registers", async () => {
@@ -171,24 +171,26 @@ test("entries that make no cluster", async () => {
 
 test("an ID that is there: another's is refused, the own one of a start cut short is not", async () => {
   const fresh = new Run();
-  fresh.registry.refusesTwice = true;
+  fresh.registry.replaces = false;
   fresh.registry.members = [{ id: "a", value: "m1=http://h:1,m1=http://h:2", order: 1 }];
   const message = /discovery: found duplicate id/;
   await assert.rejects(fresh.join(), { code: "DISCOVERY_FAILED", message });
+  assert.ok(!fresh.marked, "nothing changed");
 
   const again = new Run();
   again.marked = true;
-  again.registry.refusesTwice = true;
+  again.registry.replaces = false;
   again.registry.sizeText = "1";
   again.registry.members = [...fresh.registry.members];
   assert.equal(await again.join(), "m1=http://h:1,m1=http://h:2");
   assert.equal(again.registry.members.length, 1);
 
   const lost = new Run();
-  lost.registry.refusesTwice = true;
+  lost.registry.replaces = false;
   lost.registry.sizeText = "1";
   lost.registry.losesAnswer = true;
   assert.equal(await lost.join(), "m1=http://h:1,m1=http://h:2");
+  assert.ok(lost.marked);
   assert.equal(lost.registry.members.length, 1);
 });
 

@@ -31,6 +31,8 @@ export interface RegistryList {
  * others are taken for passing.
  */
 export interface Registry {
+  /** True if registering twice does no harm; if not, an ID that is there is another member's. */
+  readonly replaces: boolean;
   /** What the operator set as the size; undefined if nothing. */
   size(): Promise<string | undefined>;
   list(): Promise<RegistryList>;
@@ -94,8 +96,7 @@ class Joining {
   }
 
   async run(): Promise<InitialMembers> {
-    await this.#check();
-    await this.#register();
+    await this.#register(await this.#check());
     let cluster = await this.#check();
     for (;;) {
       const { members, position, size } = cluster;
@@ -126,23 +127,26 @@ class Joining {
     return cluster;
   }
 
-  async #register(): Promise<void> {
+  async #register(before: ClusterSoFar): Promise<void> {
     const { id, value } = this.#self;
     const { log, mark } = this.#ports;
-    const isOurs = await mark.isSet();
-    // Before the entry: if this process ends in between, the next one knows whose the entry is.
-    if (!isOurs) await mark.set();
+    const duplicate = () =>
+      new DiscoveryRefusal(
+        "discovery: found duplicate id",
+        `member ${id} has registered before; make a new token, or start with the data folder of then`,
+      );
+    const isOurs = this.#registry.replaces || (await mark.isSet());
+    if (!isOurs) {
+      if (before.members.some((one) => one.id === id)) throw duplicate();
+      // Before the entry: if this process ends in between, the next one knows whose the entry is.
+      await mark.set();
+    }
     let tries = 0;
     const result = await this.#attempt("register member itself", () => {
       tries++;
       return this.#registry.register(id, value);
     });
-    if (result === "exists" && !isOurs && tries === 1) {
-      throw new DiscoveryRefusal(
-        "discovery: found duplicate id",
-        `member ${id} has registered before; make a new token, or start with the data folder of then`,
-      );
-    }
+    if (result === "exists" && !isOurs && tries === 1) throw duplicate();
     log.info({ "member-id": id, "member-info": value }, "register member itself successfully");
   }
 

@@ -59,6 +59,7 @@ interface V2Answer {
 }
 
 class V2Registry implements Registry {
+  readonly replaces = false;
   readonly #url: URL;
   readonly #folder: string;
   readonly #proxy: URL | undefined;

@@ -80,6 +80,7 @@ export async function openV3Registry(
 }
 
 class V3Registry implements Registry {
+  readonly replaces = true;
   readonly #client: EtcdClient;
   readonly #config: V3Discovery;
   readonly #sizeKey: string;

@@ -6,11 +6,11 @@
 import { Buffer } from "node:buffer";
 import { assert } from "#base/assert.ts";
 import { uint64Bytes } from "#base/bytes.ts";
+import { type Due, DueHeap } from "#base/due-heap.ts";
 import type { LeaseId } from "#base/ids.ts";
 import type { StateBatch } from "#base/state-batch.ts";
 import { etcdError } from "#proto/errors.ts";
 import { Lease as StoredLease } from "#proto/gen/leasestate.ts";
-import { type Due, DueHeap } from "#base/due-heap.ts";
 
 /** The longest TTL that can be asked for, in seconds. */
 export const maxTtlSeconds = 9_000_000_000;

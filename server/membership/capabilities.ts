@@ -8,13 +8,13 @@ import type { MemberId } from "#base/ids.ts";
 import type { StateBatch } from "#base/state-batch.ts";
 import type { CapabilityLatch } from "#proto/gen/extension.ts";
 
-/** What a member may know beyond etcd: `v2`, commands of the v2 key space and their private records. */
+/** What a member may know beyond etcd: `v2`, commands of the v2 key space and their records. */
 export type Capability = "v2";
 
 /** What this version announces. */
 export const ownCapabilities: readonly Capability[] = ["v2"];
 
-/** Private records of latches begin with this. */
+/** Records of latches begin with this. */
 export const latchRecordPrefix = "capability/";
 
 /** Members that announcements are remembered of; senders that are no members count too. */
@@ -72,7 +72,7 @@ export class Capabilities {
     const { capability } = request;
     if (!members.every((id) => request.members.includes(id))) return false;
     this.latched.add(capability);
-    batch.put("private", utf8(latchRecordPrefix + capability), utf8("1"));
+    batch.put("shared", utf8(latchRecordPrefix + capability), utf8("1"));
     return true;
   }
 }

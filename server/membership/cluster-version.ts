@@ -56,13 +56,37 @@ export function storageVersionRecord(clusterVersion: string): string | undefined
   return compare(parse(version)!, { major: 3, minor: 5 }) > 0 ? version : undefined;
 }
 
+const textOf = ({ major, minor }: Version): string => `${major}.${minor}.0`;
+
+/** A version given as `3.6`, `3.6.9` or `3.6.0-rc.1`, as a cluster version: `3.6.0`. */
+export function clusterVersionOf(given: string): string | undefined {
+  const word = "[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*";
+  const form = new RegExp(`^(\\d{1,5})\\.(\\d{1,5})(?:\\.\\d{1,5}(?:-${word})?(?:\\+${word})?)?$`);
+  const match = form.exec(given);
+  return match === null ? undefined : textOf({ major: Number(match[1]), minor: Number(match[2]) });
+}
+
+/** The one version that a cluster of this one may be downgraded to; undefined if there is none. */
+export function allowedDowngrade(clusterVersion: string): string | undefined {
+  const now = parse(clusterVersion);
+  if (now === undefined || now.minor === 0) return undefined;
+  return textOf({ major: now.major, minor: now.minor - 1 });
+}
+
+/** True for a step that a cluster version may take: any number up, one minor version down. */
+function mayBecome(from: Version, to: Version): boolean {
+  return from.major === to.major && (from.minor < to.minor || from.minor === to.minor + 1);
+}
+
 /**
  * The version to propose, or undefined to leave things as they are. `servers` holds each member's
- * server version, the own one included; undefined for a member that could not be asked.
+ * server version, the own one included; undefined for a member that could not be asked. `target`:
+ * that of the downgrade under way, if any.
  */
 export function clusterVersionToPropose(
   current: string | undefined,
   servers: readonly (string | undefined)[],
+  target?: string,
 ): string | undefined {
   const versions = servers.map((text) => (text === undefined ? undefined : parse(text)));
   const known = versions.filter((one) => one !== undefined);
@@ -71,9 +95,19 @@ export function clusterVersionToPropose(
     (a, b) => (compare(b, a) < 0 ? b : a),
     known[0] ?? parse(serverVersion)!,
   );
-  const text = `${lowest.major}.${lowest.minor}.0`;
-  if (current === undefined) return complete ? text : minimumClusterVersion;
+  if (current === undefined) return complete ? textOf(lowest) : minimumClusterVersion;
   const now = parse(current);
   if (!complete || now === undefined) return undefined;
-  return now.major === lowest.major && compare(now, lowest) < 0 ? text : undefined;
+  if (target !== undefined) {
+    const wanted = parse(target);
+    const isPossible = wanted !== undefined && mayBecome(now, wanted) && mayBecome(lowest, wanted);
+    return isPossible ? textOf(wanted) : undefined;
+  }
+  return now.major === lowest.major && compare(now, lowest) < 0 ? textOf(lowest) : undefined;
+}
+
+/** True once every server is of the downgrade's target: then there is nothing left to do. */
+export function isDowngraded(target: string, servers: readonly (string | undefined)[]): boolean {
+  const wanted = majorMinor(target);
+  return servers.every((text) => text !== undefined && majorMinor(text) === wanted);
 }

@@ -28,8 +28,8 @@ export interface StateReader {
   ): Promise<readonly (Uint8Array | undefined)[]>;
   /** Opens a view of [from, to) of one bucket; without `to`, up to the bucket's end. */
   scan(bucket: Bucket, from: Uint8Array, to?: Uint8Array): StateView;
-  /** Opens one view over all etcd buckets, in their order, for exports and Hash. */
-  scanAll(): AllBucketsView;
+  /** Opens one view over all etcd buckets, in their order, and `shared` if asked for. */
+  scanAll(options?: { readonly withShared: boolean }): AllBucketsView;
 }
 
 /** Like StateView over all buckets: each record carries its bucket. */

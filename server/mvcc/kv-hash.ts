@@ -25,7 +25,7 @@ export interface HashPace {
 }
 
 const minSlice = 8;
-const maxSlice = 1024;
+const maxSlice = 512;
 const fullSliceBytes = 512 * 1024;
 const bucketName = utf8("key");
 const nothing = new Uint8Array(0);

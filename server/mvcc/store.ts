@@ -352,7 +352,8 @@ export class MvccStore {
    * compaction's hash, as etcd answers. Rejects compacted, futureRevision or tooManyRequests.
    */
   async hashKv(revision: number): Promise<KvHash> {
-    const remembered = this.compaction.hashes.find(revision);
+    // 0 means now, even if a compaction was at revision 0.
+    const remembered = revision > 0 ? this.compaction.hashes.find(revision) : undefined;
     if (remembered === undefined) return await this.hashing.hash(revision);
     return { ...remembered, currentRevision: this.state.currentRevision };
   }

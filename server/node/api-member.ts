@@ -23,6 +23,7 @@ import type { ApiMember, Proposals, StateCopy, WatchSession } from "#server/api/
 import { readOnlyTxn } from "#server/apply/kv.ts";
 import { commandCost } from "#server/apply/quota.ts";
 import { serverVersion, storageVersionFor } from "#server/membership/cluster-version.ts";
+import { Downgrades } from "#server/node/downgrades.ts";
 import type { Member } from "#server/node/member.ts";
 import { toMemberInfo } from "#server/node/member-info.ts";
 import type { Reconfiguration } from "#server/node/reconfiguration.ts";
@@ -44,6 +45,7 @@ export class NodeApi implements ApiMember {
   private readonly member: Member;
   private readonly forwarder: LeaseForwarder;
   readonly reconfiguration: Reconfiguration;
+  readonly downgrades: Downgrades;
   private readonly copies: StateCopies;
 
   constructor(
@@ -56,6 +58,7 @@ export class NodeApi implements ApiMember {
     this.reconfiguration = reconfiguration;
     this.member = member;
     this.forwarder = forwarder;
+    this.downgrades = new Downgrades(member);
     this.clusterId = member.parts.clusterId;
     this.memberId = member.parts.memberId;
   }
@@ -224,7 +227,8 @@ export class NodeApi implements ApiMember {
     if (!this.member.leadership.hasLeader) errors.push("etcdserver: no leader");
     for (const { memberID, alarm } of alarms.list(AlarmType.NONE)) {
       const name = alarm === AlarmType.NOSPACE ? "NOSPACE" : "CORRUPT";
-      errors.push(`memberID:${memberID} alarm:${name} `);
+      // An alarm of the whole cluster names no member.
+      errors.push(memberID === 0n ? `alarm:${name}` : `memberID:${memberID} alarm:${name}`);
     }
     return {
       header: this.header(this.currentRevision()),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { crc32c } from "@node-rs/crc32";
 import type { MemberId } from "#base/ids.ts";
 import { PutRequest } from "#proto/gen/kv.ts";
-import { type Entry, EntryType } from "#proto/gen/raft.ts";
+import { ConfChange, type Entry, EntryType } from "#proto/gen/raft.ts";
 import { Alarms } from "#server/apply/alarms.ts";
 import { Applier } from "#server/apply/applier.ts";
 import { type CommandKind, type CommandPayloads, encodeCommand } from "#server/apply/command.ts";
@@ -72,6 +72,12 @@ class Rig {
     return this.entry(encodeCommand(kind, payload, { id, username: "", authRevision: 0 }));
   }
 
+  change(id: bigint): Entry {
+    const change = { id, type: 0, nodeId: 7n, context: new Uint8Array(0) } as const;
+    const data = ConfChange.encode(change).finish();
+    return { index: ++this.index, term: 4, type: EntryType.EntryConfChange, data };
+  }
+
   /** Waits for the command's answer as a client's request does. */
   wait(id: bigint): void {
     this.pending.wait(id, 0).then(
@@ -108,6 +114,16 @@ test("a run is one batch that carries index and term, then come the answers", as
     "answer 8: etcdserver: requested lease not found",
   ]);
   assert.deepEqual(await readApplied(rig.backend), { index: 4, term: 4 });
+});
+
+test("a change of membership is answered once raft can take the next one", async () => {
+  const rig = await Rig.open();
+  for (const id of [7n, 8n]) rig.wait(id);
+  rig.turn.apply([rig.change(7n), rig.command("put", put("a"), 8n)]);
+  assert.deepEqual(await rig.taken(), ["applied 2", "answer 8"]);
+  rig.turn.advanced();
+  rig.turn.advanced();
+  assert.deepEqual(await rig.taken(), ["answer 7"]);
 });
 
 test("an entry that does nothing moves the index as well", async () => {

@@ -13,7 +13,7 @@ export interface LeaderAddress {
   leaderUrls(): readonly string[];
 }
 
-/** What `one` resolves with for some URL. Rejects with its first EtcdError, or a timeout. */
+/** What `one` resolves with for some URL. Rejects with its first EtcdError, timeout or noLeader. */
 export async function askLeader<T>(
   address: LeaderAddress,
   one: (url: string, timeoutMs: number) => Promise<T>,
@@ -30,7 +30,9 @@ export async function askLeader<T>(
         if (error instanceof EtcdError) throw error;
       }
     }
-    if (clock.monotonicMs() + pauseMs >= deadline) throw etcdError("timeout");
+    if (clock.monotonicMs() + pauseMs >= deadline) {
+      throw etcdError(address.leaderUrls().length === 0 ? "noLeader" : "timeout");
+    }
     await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
   }
 }

@@ -1,5 +1,6 @@
 // What a member finds in its state when it starts or has installed another one.
 import { emptyBytes, text, utf8 } from "#base/bytes.ts";
+import { OperatingError } from "#base/errors.ts";
 import type { Bucket } from "#base/state-batch.ts";
 import type { Alarms } from "#server/apply/alarms.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
@@ -60,6 +61,21 @@ export async function settleStorageVersion(
   await backend.write(batch, { sync: false });
 }
 
+const authEnabledKey = utf8("authEnabled");
+
+/**
+ * Throws OperatingError AUTH_UNSUPPORTED if the state is one of a cluster with authentication on: this
+ * version has none, so it would show everybody what they may not see.
+ */
+async function refuseAuth(state: StateReader): Promise<void> {
+  const [enabled] = await state.getMany("auth", [authEnabledKey]);
+  if (enabled?.[0] !== 1) return;
+  throw new OperatingError(
+    "AUTH_UNSUPPORTED",
+    "the cluster has authentication enabled, which this version cannot enforce: disable it (etcdctl auth disable) before a member of this version joins, or stay with etcd",
+  );
+}
+
 /** Loads members, alarms, leases and what is private from the state; keys are the store's to load afterwards. */
 export async function loadSmallBuckets(
   state: StateReader,
@@ -71,6 +87,7 @@ export async function loadSmallBuckets(
     readonly v2: V2Store;
   },
 ): Promise<void> {
+  await refuseAuth(state);
   into.members.load({
     members: await readBucket(state, "members"),
     membersRemoved: await readBucket(state, "members_removed"),
@@ -78,7 +95,7 @@ export async function loadSmallBuckets(
   });
   into.alarms.load((await readBucket(state, "alarm")).map(([key]) => key));
   into.lessor.load(await readBucket(state, "lease"));
-  const kept = await readBucket(state, "private");
+  const kept = await readBucket(state, "shared");
   into.capabilities.load(kept);
   into.v2.load(kept);
 }

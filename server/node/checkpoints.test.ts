@@ -83,6 +83,29 @@ test("each so many entries the state is synced, the log marked, and all but a ta
   assert.equal(rig.memoryLog.snapshotIndex(), 20);
 });
 
+test("what shall be forgotten goes with the entries that follow, tail and all", async () => {
+  const rig = new Rig();
+  await rig.apply(4);
+  rig.checkpoints.forget();
+  await rig.apply(5);
+  assert.deepEqual(rig.steps, ["mark 5", "compact 5"]);
+  assert.equal(rig.memoryLog.firstIndex(), 6);
+  await rig.apply(15);
+  assert.deepEqual(rig.steps, ["mark 5", "compact 5", "mark 15", "compact 12"]);
+});
+
+test("what shall be forgotten waits for a follower that is being sent a state", async () => {
+  const rig = new Rig();
+  await rig.apply(4);
+  rig.holdLog = true;
+  rig.checkpoints.forget();
+  await rig.apply(6);
+  assert.deepEqual(rig.steps, []);
+  rig.holdLog = false;
+  await rig.apply(7);
+  assert.deepEqual(rig.steps, ["mark 7", "compact 5"]);
+});
+
 test("a tail that is longer than the log keeps all of it", async () => {
   const rig = new Rig(100);
   await rig.apply(10);

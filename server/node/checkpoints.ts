@@ -32,6 +32,9 @@ export class Checkpoints {
   private readonly ports: CheckpointPorts;
   private markIndex: number;
   private running: Promise<void> | undefined;
+  private forgetting = false;
+  /** Entries up to here shall be sent to nobody any more, however short the tail would be. */
+  private forgetUpTo = 0;
   private stopped = false;
 
   /** `markIndex` is that of the last mark in the log. */
@@ -42,11 +45,26 @@ export class Checkpoints {
 
   /** Call after entries were applied. */
   applied(index: number): void {
+    if (this.forgetting) this.forgetUpTo = index;
+    this.forgetting = false;
     if (this.stopped || this.running !== undefined) return;
-    if (index - this.markIndex < this.ports.every) return;
+    if (index - this.markIndex < this.ports.every && !this.mustForget()) return;
     this.running = this.run().then(() => {
       this.running = undefined;
     }, this.ports.fatal);
+  }
+
+  /**
+   * Whoever needs entries up to the next call of `applied` shall get a whole state in their place: what
+   * they say is no longer true, or nothing that every member may read.
+   */
+  forget(): void {
+    this.forgetting = true;
+  }
+
+  private mustForget(): boolean {
+    const { holdLog, memoryLog } = this.ports;
+    return this.forgetUpTo >= memoryLog.firstIndex() && !holdLog();
   }
 
   /** Resolves when the one under way has ended; none begins any more. */
@@ -73,7 +91,7 @@ export class Checkpoints {
     ports.memoryLog.createSnapshot(index, confState, new Uint8Array(0));
     ports.saved(index);
     if (ports.holdLog()) return;
-    const upTo = index - ports.catchUp;
+    const upTo = Math.max(index - ports.catchUp, Math.min(index, this.forgetUpTo));
     if (upTo < ports.memoryLog.firstIndex()) return;
     ports.memoryLog.compact(upTo);
     await ports.wal.compact(upTo);

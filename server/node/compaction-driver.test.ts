@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StateBatch } from "#base/state-batch.ts";
 import { MemoryBackend } from "#server/backend/memory-backend.ts";
+import type { HashPace } from "#server/mvcc/kv-hash.ts";
 import type { CompactionProgress, MvccStore } from "#server/mvcc/store.ts";
 import { CompactionDriver } from "#server/node/compaction-driver.ts";
 
@@ -9,6 +10,7 @@ class Rig {
   readonly steps: string[] = [];
   readonly backend = new MemoryBackend();
   progress: CompactionProgress[] = [];
+  hashes: ("wanted" | "blocked")[] = [];
   applyWaits = false;
   readonly timers: { run: () => void; delayMs: number }[] = [];
   readonly driver: CompactionDriver;
@@ -19,7 +21,15 @@ class Rig {
       get compacting() {
         return rig.progress.length > 0;
       },
-      compactionHash: "none",
+      get compactionHash() {
+        return rig.hashes[0] ?? "none";
+      },
+      computeCompactionHash: async (pace: HashPace) => {
+        rig.steps.push("hashes");
+        await pace.pause();
+        rig.steps.push(pace.isOver() ? "cut short" : "hashed");
+        rig.hashes.shift();
+      },
       compactStep: (batch: StateBatch) => {
         const progress = rig.progress.shift()!;
         rig.steps.push(progress);
@@ -115,4 +125,29 @@ test("a failing write is fatal, unless the member is stopping", async () => {
     if (stops) rig.driver.stop();
     assert.deepEqual(await rig.taken(), told);
   }
+});
+
+test("the hash comes before the first deletion, in slices with pauses, and a stop cuts it short", async () => {
+  for (const stops of [false, true]) {
+    const rig = new Rig();
+    rig.progress = ["finished"];
+    rig.hashes = ["wanted"];
+    rig.driver.wake();
+    assert.deepEqual(await rig.taken(), ["hashes"]);
+    if (stops) rig.driver.stop();
+    assert.equal(rig.pass(), 7);
+    const want = stops ? ["cut short"] : ["hashed", "finished", "written"];
+    assert.deepEqual(await rig.taken(), want);
+  }
+});
+
+test("the hash waits until what it covers has been written", async () => {
+  const rig = new Rig();
+  rig.progress = ["finished"];
+  rig.hashes = ["blocked"];
+  rig.driver.wake();
+  assert.deepEqual(await rig.taken(), []);
+  rig.hashes = [];
+  assert.equal(rig.pass(), 10);
+  assert.deepEqual(await rig.taken(), ["finished", "written"]);
 });

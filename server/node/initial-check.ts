@@ -110,15 +110,17 @@ export class InitialCheck {
   private async compare(peer: MemberRecord): Promise<Outcome> {
     const { ask, revisions } = this.ports;
     const own = revisions();
+    let at = own.current;
     let found = await askPeerSince(ask, peer, own.current, own.compact);
-    // One that is behind is compared at its own revision.
-    if (found.why === "future") found = await askPeer(ask, peer, 0);
+    if (found.why === "future") {
+      // One that is behind is compared at its own revision. etcd 3.5 does not name what it hashed at.
+      found = await askPeer(ask, peer, 0);
+      at = found.answer?.hashRevision || (found.answer?.revision ?? 0);
+    }
     const { answer } = found;
     if (answer === undefined) {
       return { notCompared: found.why === "compacted" ? "this member is behind" : found.error };
     }
-    // etcd 3.5 does not say which revision it hashed at.
-    const at = answer.hashRevision > 0 ? answer.hashRevision : answer.revision;
     try {
       return this.judge(peer.id, await this.ports.hashNow(at), answer);
     } catch (error) {

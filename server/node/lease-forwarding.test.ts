@@ -61,6 +61,12 @@ test("a leader that is not known yet is waited for", async () => {
   assert.equal(await renewal, 10);
 });
 
+test("when no leader is found in time, the client is told", async () => {
+  const rig = new Rig();
+  rig.urls = [];
+  await assert.rejects(rig.forwarding.renew(lease), /no leader/);
+});
+
 test("that there is no such lease is final", async () => {
   const rig = new Rig();
   rig.answer = () => etcdError("leaseNotFound");

@@ -11,6 +11,7 @@ import type { Alarms } from "#server/apply/alarms.ts";
 import { Applier } from "#server/apply/applier.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
 import type { Capabilities } from "#server/membership/capabilities.ts";
+import { allowedDowngrade, serverVersion } from "#server/membership/cluster-version.ts";
 import { encodeConfState } from "#server/membership/conf-state-json.ts";
 import { type Members, membershipError, membershipFaults } from "#server/membership/members.ts";
 import type { Backend, WritableBatch } from "#server/mvcc/backend.ts";
@@ -47,6 +48,8 @@ export interface Snapshots {
   install(snapshot: Snapshot): Promise<void>;
   /** Called after entries were applied: time to truncate the log? */
   applied(index: number): void;
+  /** Entries up to the next call of `applied` shall be sent to nobody any more. */
+  forgetLog(): void;
 }
 
 /** Counted for metrics; all optional work. */
@@ -181,6 +184,7 @@ export class Member {
       monotonicMs: () => clock.monotonicMs(),
     });
     this.applier.onOverQuota = () => this.raiseNoSpace();
+    this.applier.onClusterVersion = (before, now) => this.clusterVersionSet(before, now);
     this.applyTurn = new ApplyTurn(
       {
         applier: this.applier,
@@ -459,6 +463,21 @@ export class Member {
       else peers.removePeer(id);
     });
     this.timers.add(stay);
+  }
+
+  /** The storage version has changed with it, in the same batch. */
+  private clusterVersionSet(before: string | undefined, now: string): void {
+    const { log, members } = this.parts;
+    if (before === now) return;
+    log.info({ from: before, to: now }, "updated cluster version");
+    // A member of the lower version may join now. It stops at the entry that raised the version, and
+    // at whatever else it does not know.
+    if (before !== undefined && allowedDowngrade(before) === now)
+      this.parts.snapshots().forgetLog();
+    const { enabled, targetVersion } = members.downgrade;
+    if (!enabled || targetVersion !== now) return;
+    const fields = { "target-version": targetVersion, "server-version": serverVersion };
+    log.info(fields, "The server is ready to downgrade");
   }
 
   /** Any member whose state outgrew the quota raises the alarm, once. */

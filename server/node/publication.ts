@@ -1,15 +1,20 @@
 // What a member tells the cluster about itself and its version: after its start, its name and
 // client URLs, tried until it succeeds; as leader, the cluster version, looked at every four seconds
-// and on the first commit of its term (facts: peer protocol §9, §12).
+// and on the first commit of its term, and the end of a downgrade (facts: peer protocol §9, §12).
 import type { Clock, Timer } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
-import type { MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
-import { clusterVersionToPropose, serverVersion } from "#server/membership/cluster-version.ts";
+import {
+  clusterVersionToPropose,
+  isDowngraded,
+  serverVersion,
+} from "#server/membership/cluster-version.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import type { Member } from "#server/node/member.ts";
 
 const versionPeriodMs = 4000;
+/** `--downgrade-check-time` if it is not given. */
+const etcdDowngradeCheckMs = 5000;
 const retryMs = 100;
 
 export interface PublicationPorts {
@@ -18,13 +23,15 @@ export interface PublicationPorts {
   readonly log: Log;
   readonly name: string;
   readonly clientUrls: readonly string[];
+  /** How often a leader looks whether a downgrade is over; 0: never. */
+  readonly downgradeCheckMs?: number;
   /** The server version that a member's /version tells; undefined if it cannot be asked. */
   versionOf(member: MemberRecord): Promise<string | undefined>;
 }
 
 export class Publication {
   private readonly ports: PublicationPorts;
-  private timer: Timer | undefined;
+  private timers: Timer[] = [];
   private asking = false;
   private stopped = false;
 
@@ -64,12 +71,15 @@ export class Publication {
   /** Begins to watch over the cluster version; only a leader does anything. */
   start(): void {
     this.ports.member.onLeading = () => void this.decideVersion();
-    this.timer = this.ports.clock.every(versionPeriodMs, () => void this.decideVersion());
+    const { clock, downgradeCheckMs = etcdDowngradeCheckMs } = this.ports;
+    this.timers.push(clock.every(versionPeriodMs, () => void this.decideVersion()));
+    if (downgradeCheckMs === 0) return;
+    this.timers.push(clock.every(downgradeCheckMs, () => void this.endDowngrade()));
   }
 
   stop(): void {
     this.stopped = true;
-    this.timer?.cancel();
+    for (const timer of this.timers) timer.cancel();
   }
 
   private async decideVersion(): Promise<void> {
@@ -77,11 +87,11 @@ export class Publication {
     if (this.asking || this.stopped || !member.leadership.isLeader) return;
     this.asking = true;
     try {
-      const { members, memberId } = member.parts;
-      const versions = await Promise.all(
-        members.list().map((one) => this.versionOf(one, memberId)),
-      );
-      const wanted = clusterVersionToPropose(members.clusterVersion, versions);
+      const { members } = member.parts;
+      const versions = await this.versions();
+      const { enabled, targetVersion } = members.downgrade;
+      const target = enabled ? targetVersion : undefined;
+      const wanted = clusterVersionToPropose(members.clusterVersion, versions, target);
       if (wanted === undefined || !member.leadership.isLeader) return;
       await member.proposer.propose("clusterVersionSet", { ver: wanted });
       log.info({ "cluster-version": wanted }, "set cluster version");
@@ -92,7 +102,27 @@ export class Publication {
     }
   }
 
-  private versionOf(one: MemberRecord, self: MemberId): Promise<string | undefined> {
-    return one.id === self ? Promise.resolve(serverVersion) : this.ports.versionOf(one);
+  /** A downgrade is over once every server is of its version. */
+  private async endDowngrade(): Promise<void> {
+    const { log, member } = this.ports;
+    const { members } = member.parts;
+    const { enabled, targetVersion } = members.downgrade;
+    if (!enabled || this.stopped || !member.leadership.isLeader) return;
+    if (!isDowngraded(targetVersion, await this.versions())) return;
+    if (this.stopped || members.downgrade.targetVersion !== targetVersion) return;
+    log.info({ "cluster-version": targetVersion }, "the cluster has been downgraded");
+    try {
+      await member.proposer.propose("downgradeInfoSet", { enabled: false, ver: "" });
+    } catch (error) {
+      log.warn({ error: errorText(error) }, "failed to cancel downgrade");
+    }
+  }
+
+  private versions(): Promise<(string | undefined)[]> {
+    const { member, versionOf } = this.ports;
+    const { members, memberId } = member.parts;
+    return Promise.all(
+      members.list().map((one) => (one.id === memberId ? serverVersion : versionOf(one))),
+    );
   }
 }

@@ -3,6 +3,7 @@
 // learner may be promoted is known to the leader alone, so anybody else passes that on to it (facts:
 // peer protocol §9).
 import { utf8 } from "#base/bytes.ts";
+import { errorText } from "#base/errors.ts";
 import type { MemberId } from "#base/ids.ts";
 import { etcdError, isEtcdError } from "#proto/errors.ts";
 import { type ConfChange, ConfChangeType } from "#proto/gen/raft.ts";
@@ -13,6 +14,7 @@ import {
   memberJson,
   promotionJson,
 } from "#server/membership/member-json.ts";
+import { membershipFaults } from "#server/membership/members.ts";
 import {
   addRefusal,
   promoteRefusal,
@@ -46,9 +48,17 @@ export interface ReconfigurationPorts {
   readonly isStrict: boolean;
 }
 
+/** Why a promotion failed, in the words of etcd's log. */
+function reasonOf(error: unknown): string {
+  const { idNotFound, notLearner } = membershipFaults;
+  for (const [text, name] of [idNotFound, notLearner]) if (isEtcdError(error, name)) return text;
+  return errorText(error);
+}
+
 type Change = Omit<ConfChange, "id">;
 
 export class Reconfiguration implements ClusterReconfiguration {
+  readonly promotions = { succeeded: 0, failed: new Map<string, number>() };
   private readonly ports: ReconfigurationPorts;
 
   constructor(ports: ReconfigurationPorts) {
@@ -107,6 +117,21 @@ export class Reconfiguration implements ClusterReconfiguration {
 
   /** Promotes if this member leads, else rejects with notLeader. The members afterwards. */
   async promoteHere(id: MemberId): Promise<readonly MemberRecord[]> {
+    const { promotions } = this;
+    try {
+      const members = await this.promoteAsLeader(id);
+      promotions.succeeded++;
+      return members;
+    } catch (error) {
+      if (!isEtcdError(error, "notLeader")) {
+        const reason = reasonOf(error);
+        promotions.failed.set(reason, (promotions.failed.get(reason) ?? 0) + 1);
+      }
+      throw error;
+    }
+  }
+
+  private async promoteAsLeader(id: MemberId): Promise<readonly MemberRecord[]> {
     const { member } = this.ports;
     await member.caughtUp(catchUpMs);
     const { progress, role } = member.parts.raft.status();

@@ -181,6 +181,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
         checkpoints.applied(index);
         compaction.wake();
       },
+      forgetLog: () => checkpoints.forget(),
     }),
     appliedIndex: applied.index,
     appliedTerm: applied.term,
@@ -241,6 +242,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     files: ports.files,
     backend,
     appliedIndex: () => member.applyTurn.appliedIndex,
+    sharesOwnRecords: () => capabilities.isLatched("v2"),
     sendSnapshot: (message, body) => peers.sendSnapshot(message, body),
     reportFailure: (to) => {
       raft.reportSnapshot(to, "failure");

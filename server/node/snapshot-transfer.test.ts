@@ -25,11 +25,16 @@ class Rig {
   exportFails = false;
   removeFails = false;
   holdSends = false;
+  shares = false;
+  onExport = (): void => {};
   release = (): void => {};
+  receiving = (): Promise<void> => Promise.resolve();
   readonly transfer = new SnapshotTransfer({
     log: silentLog,
     files: {
-      export: async () => {
+      export: async (_, options) => {
+        this.onExport();
+        if (options?.withShared === true) this.steps.push("exported all");
         if (this.exportFails) throw new Error("no room");
         return {
           records: {
@@ -50,11 +55,15 @@ class Rig {
           },
         };
       },
-      receive: async (index) => void this.steps.push(`received ${index}`),
+      receive: async (index) => {
+        await this.receiving();
+        this.steps.push(`received ${index}`);
+      },
       fill: async (index) => void this.steps.push(`filled ${index}`),
       drop: async (index) => void this.steps.push(`dropped ${index}`),
     },
     backend: () => new MemoryBackend(),
+    sharesOwnRecords: () => this.shares,
     appliedIndex: () => this.applied,
     sendSnapshot: async (sent) => {
       this.data = text(sent.snapshot!.data);
@@ -121,4 +130,59 @@ test("received states that raft did not want are dropped once others come", asyn
   rig.steps.length = 0;
   await rig.transfer.receive(message(80), nothing());
   assert.deepEqual(rig.steps, ["dropped 60", "received 80"]);
+});
+
+test("a state that got its first own records while it was copied is copied again", async () => {
+  const rig = new Rig();
+  assert.deepEqual(await rig.send(), ["sent 77", "removed"]);
+  rig.onExport = () => {
+    rig.shares = true;
+  };
+  assert.deepEqual(await rig.send(), ["removed", "exported all", "sent 77", "removed"]);
+  assert.deepEqual(await rig.send(), ["exported all", "sent 77", "removed"]);
+});
+
+test("a second state waits for the first, a fifth is refused, and so are more than raft decides on", async () => {
+  const rig = new Rig();
+  rig.applied = 0;
+  let began = 0;
+  let release = (): void => {};
+  rig.receiving = () => {
+    began++;
+    return new Promise<void>((resolve) => (release = resolve));
+  };
+  const received = [60, 61, 62, 63].map((index) => rig.transfer.receive(message(index), nothing()));
+  await new Promise(setImmediate);
+  assert.equal(began, 1);
+  await assert.rejects(rig.transfer.receive(message(64), nothing()), { code: "TOO_MANY_STATES" });
+  for (let i = 0; i < 4; i++) {
+    release();
+    await received[i];
+    await new Promise(setImmediate);
+    assert.equal(began, Math.min(4, i + 2));
+  }
+  await assert.rejects(rig.transfer.receive(message(65), nothing()), { code: "TOO_MANY_STATES" });
+  rig.applied = 60;
+  const later = rig.transfer.receive(message(65), nothing());
+  await new Promise(setImmediate);
+  release();
+  await later;
+  assert.deepEqual(rig.steps, [
+    ...["received 60", "received 61", "received 62", "received 63"],
+    ...["dropped 60", "received 65"],
+  ]);
+});
+
+test("an install under way is told, and a failed receipt makes room for the next", async () => {
+  const rig = new Rig();
+  rig.receiving = () => Promise.reject(new Error("the sender went away"));
+  for (let i = 0; i < 6; i++) {
+    await assert.rejects(rig.transfer.receive(message(77), nothing()), /went away/);
+  }
+  rig.receiving = () => Promise.resolve();
+  await rig.transfer.receive(message(77), nothing());
+  const installing = rig.transfer.install(message(77).snapshot!);
+  assert.equal(rig.transfer.isInstalling, true);
+  await installing;
+  assert.equal(rig.transfer.isInstalling, false);
 });

@@ -3,7 +3,7 @@
 // with. A received state is durable before raft hears of it, and replaces state and log in steps that
 // a start can finish or undo (server/backend/state-folder.ts).
 import { text } from "#base/bytes.ts";
-import { errorText } from "#base/errors.ts";
+import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { ConfState, Message, Snapshot } from "#proto/gen/raft.ts";
@@ -15,9 +15,17 @@ import type { SnapshotMark } from "#server/wal/wal.ts";
 /** Sends under way at once, each with a copy on the disk; more wait for raft to ask again. */
 const maxSends = 4;
 
+/** States that may wait to be received, the one under way included; senders try again. */
+const maxWaiting = 4;
+/** Received states that raft has not decided on. */
+const maxKept = 4;
+
 /** Files of states; server/backend/transfer-files is one. */
 export interface StateFiles {
-  export(backend: Backend): Promise<{
+  export(
+    backend: Backend,
+    options?: { readonly withShared: boolean },
+  ): Promise<{
     /** Of the buckets that tell which state it is. */
     readonly records: Readonly<
       Record<"meta" | "members" | "members_removed" | "cluster", readonly StateRecord[]>
@@ -36,6 +44,8 @@ export interface SnapshotTransferPorts {
   readonly files: StateFiles;
   backend(): Backend;
   appliedIndex(): number;
+  /** True if every member understands bucket `shared`. */
+  sharesOwnRecords(): boolean;
   /** Sends and tells raft the outcome, once. */
   sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
   reportFailure(to: MemberId): void;
@@ -46,12 +56,19 @@ export interface SnapshotTransferPorts {
 export class SnapshotTransfer {
   private readonly ports: SnapshotTransferPorts;
   private sends = 0;
+  private waiting = 0;
+  private installing = false;
   private receiving: Promise<void> = Promise.resolve();
   /** Indexes of received states that lie in files. */
   private readonly kept = new Set<number>();
 
   constructor(ports: SnapshotTransferPorts) {
     this.ports = ports;
+  }
+
+  /** True while a received state takes the place of this member's own. */
+  get isInstalling(): boolean {
+    return this.installing;
   }
 
   /** True while a follower is being sent a state. */
@@ -73,11 +90,11 @@ export class SnapshotTransfer {
   }
 
   private async sendNow(message: Message): Promise<void> {
-    const { files, log, reportFailure, sendSnapshot } = this.ports;
+    const { log, reportFailure, sendSnapshot } = this.ports;
     const to = formatId(message.to);
     let told = false;
     try {
-      const state = await files.export(this.ports.backend());
+      const state = await this.export();
       try {
         const { cluster, members, members_removed: membersRemoved, meta } = state.records;
         const metadata = metadataOf(new Map(meta.map(([key, value]) => [text(key), value])));
@@ -96,14 +113,32 @@ export class SnapshotTransfer {
     }
   }
 
+  /** A copy of the state; of one that has records of our own, with these. */
+  private async export(): ReturnType<StateFiles["export"]> {
+    const { backend, files, sharesOwnRecords } = this.ports;
+    const withShared = sharesOwnRecords();
+    const state = await files.export(backend(), { withShared });
+    // The first of those records may have been written while the copy waited for its turn.
+    if (withShared || !sharesOwnRecords()) return state;
+    await state.remove();
+    return await files.export(backend(), { withShared: true });
+  }
+
   /** Keeps what a leader sends; one at a time. Durable when it resolves. */
   receive(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
     const index = message.snapshot?.metadata?.index ?? 0;
-    const received = this.receiving.then(async () => {
-      await this.dropOutdated();
-      await this.ports.files.receive(index, body);
-      this.kept.add(index);
-    });
+    if (this.waiting >= maxWaiting) return Promise.reject(tooMany());
+    this.waiting++;
+    const received = this.receiving
+      .then(async () => {
+        await this.dropOutdated();
+        if (this.kept.size >= maxKept) throw tooMany();
+        await this.ports.files.receive(index, body);
+        this.kept.add(index);
+      })
+      .finally(() => {
+        this.waiting--;
+      });
     this.receiving = received.catch(() => {});
     return received;
   }
@@ -123,13 +158,19 @@ export class SnapshotTransfer {
     const { files, log } = this.ports;
     const { index, term, confState } = snapshot.metadata!;
     log.info({ index, term }, "installing a received state");
+    this.installing = true;
     await this.ports.exchange({ index, term, confState: confState ?? noConfState }, (backend) =>
       files.fill(index, backend),
     );
+    this.installing = false;
     this.kept.delete(index);
     await files.drop(index);
     log.info({ index, term }, "installed a received state");
   }
+}
+
+function tooMany(): OperatingError {
+  return new OperatingError("TOO_MANY_STATES", "too many states are being received already");
 }
 
 const noConfState: ConfState = {

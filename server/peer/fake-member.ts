@@ -10,7 +10,7 @@ import { EtcdError, etcdError } from "#proto/errors.ts";
 import type { Message } from "#proto/gen/raft.ts";
 import { peerRequestHandler, peerServerOptions } from "#server/peer/peer-server.ts";
 import type { PeerApi, PeerHandler, PeerIdentity } from "#server/peer/ports.ts";
-import { PeerTransport } from "#server/peer/transport.ts";
+import { PeerTransport, type PeerTransportPorts } from "#server/peer/transport.ts";
 
 export const clusterId = 0xcdf818194e3a8c32n;
 
@@ -30,7 +30,11 @@ export class FakeMember {
   url = "";
   private waiting: (() => void)[] = [];
 
-  constructor(id: MemberId, cluster = clusterId) {
+  constructor(
+    id: MemberId,
+    cluster = clusterId,
+    timeouts: Pick<PeerTransportPorts, "readTimeoutMs" | "writeTimeoutMs"> = {},
+  ) {
     this.id = id;
     const member = this;
     const identity: PeerIdentity = {
@@ -89,6 +93,7 @@ export class FakeMember {
       identity,
       handler,
       dialTimeoutMs: 2000,
+      ...timeouts,
     });
     this.server = createServer(
       peerServerOptions,

@@ -56,8 +56,6 @@ const streamKinds: ReadonlyMap<string, StreamKind> = new Map([
 
 /** A header names no more of them. */
 const maxCapabilities = 16;
-/** A stream whose connection takes nothing for so long is given up. */
-const idleMs = 5000;
 /** Any other request on whose connection nothing moves for so long. */
 const stalledMs = 60_000;
 const leaseBodyLimit = 64 * 1024;
@@ -278,7 +276,6 @@ class PeerServer {
     if (header(request, "x-raft-to") !== formatId(identity.memberId)) {
       return plain(response, 412, "to field mismatch");
     }
-    request.socket.setTimeout(idleMs);
     response.writeHead(200);
     response.flushHeaders();
     transport.attach(kind, from, response);

@@ -17,8 +17,6 @@ import type { PeerIdentity } from "#server/peer/ports.ts";
 import type { StreamKind } from "#server/peer/stream-writer.ts";
 
 const redialMs = 100;
-/** A stream that carries nothing, not even a heartbeat, for so long is given up. */
-const silenceMs = 5000;
 const errorBodyLimit = 64 * 1024;
 
 export interface StreamReaderPorts {
@@ -29,6 +27,8 @@ export interface StreamReaderPorts {
   readonly urls: PeerUrls;
   readonly tls: SecureContextOptions | undefined;
   readonly dialTimeoutMs: number;
+  /** A stream that carries nothing, not even a heartbeat, for so long is given up. */
+  readonly readTimeoutMs: number;
   receive(message: Message): void;
   removedFromCluster(): void;
 }
@@ -61,7 +61,7 @@ export class StreamReader {
   }
 
   private dial(): void {
-    const { identity, urls, tls, dialTimeoutMs, clock, status } = this.ports;
+    const { identity, urls, tls, dialTimeoutMs, readTimeoutMs, clock, status } = this.ports;
     this.redial = undefined;
     this.dialledMs = clock.monotonicMs();
     const url = urls.pick();
@@ -71,7 +71,7 @@ export class StreamReader {
       headers: { ...raftHeaders(identity), "X-Raft-To": formatId(this.peer) },
       agent: false,
       dialTimeoutMs,
-      idleTimeoutMs: silenceMs,
+      idleTimeoutMs: readTimeoutMs,
       tls,
     });
     this.request = request;

@@ -13,8 +13,6 @@ export type StreamKind = "message" | "msgapp";
 
 /** Messages that may wait for one stream. */
 export const streamQueueLimit = 4096;
-/** A third of the time after which a silent stream is given up. */
-export const heartbeatPeriodMs = 5000 / 3;
 /** One write holds about so many bytes at most, plus one message. */
 const writeBytes = 1024 * 1024;
 
@@ -29,6 +27,8 @@ const messageEncoder: Encoder = { write: writeMessageFrame, heartbeat: writeMess
 export interface StreamWriterPorts {
   readonly clock: Clock;
   readonly counters: PeerCounters;
+  /** A heartbeat goes out so often: a third of the time after which a silent stream is given up. */
+  readonly heartbeatPeriodMs: number;
   /** A stream was attached. */
   opened(): void;
   /** The attached stream ended or was replaced; `dropped` messages were still queued. */
@@ -64,10 +64,11 @@ export class StreamWriter {
     this.drop();
     if (lost.length > 0) this.ports.closed(lost);
     const encoder = this.kind === "msgapp" ? new AppendEncoder() : messageEncoder;
+    const { clock, heartbeatPeriodMs } = this.ports;
     const connection: Connection = {
       response,
       encoder,
-      heartbeats: this.ports.clock.every(heartbeatPeriodMs, () => this.heartbeat()),
+      heartbeats: clock.every(heartbeatPeriodMs, () => this.heartbeat()),
     };
     this.connection = connection;
     this.blocked = false;

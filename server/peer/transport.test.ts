@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
-import { request as httpRequest } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, request as httpRequest } from "node:http";
+import { type AddressInfo, createConnection } from "node:net";
 import { type TestContext, test } from "node:test";
-import type { MemberId } from "#base/ids.ts";
+import { formatId, type MemberId } from "#base/ids.ts";
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "#proto/gen/lease.ts";
-import { Message, MessageType } from "#proto/gen/raft.ts";
+import { EntryType, Message, MessageType } from "#proto/gen/raft.ts";
 import { BinaryWriter } from "#proto/wire.ts";
-import { FakeMember } from "#server/peer/fake-member.ts";
+import { clusterId, FakeMember } from "#server/peer/fake-member.ts";
 import { writeMessageFrame } from "#server/peer/framing.ts";
 
 async function members(t: TestContext, ...ids: MemberId[]): Promise<FakeMember[]> {
@@ -104,6 +104,67 @@ test("a URL that does not answer gives way to the next", async (t) => {
   }
   await untilConnected(a, b);
   await untilConnected(b, a);
+});
+
+test("a stream that is silent for longer than --raft-read-timeout is dialled again", async (t) => {
+  let dials = 0;
+  const silent = createServer((_, response) => {
+    dials++;
+    response.writeHead(200).flushHeaders();
+  });
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const member = new FakeMember(1n, undefined, { readTimeoutMs: 50 });
+  await member.listen();
+  t.after(async () => {
+    await member.stop();
+    silent.closeAllConnections();
+    silent.close();
+  });
+  const port = (silent.address() as AddressInfo).port;
+  member.transport.addPeer(2n, [`http://127.0.0.1:${port}`]);
+  member.transport.start();
+  // With the usual five seconds there would be two for all that time.
+  const deadline = Date.now() + 4000;
+  while (dials <= 4 && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.ok(dials > 4, `${dials} dials`);
+});
+
+test("a stream that takes nothing for --raft-write-timeout is given up", async (t) => {
+  const member = new FakeMember(1n, undefined, { readTimeoutMs: 60, writeTimeoutMs: 50 });
+  await member.listen();
+  member.transport.addPeer(2n, ["http://127.0.0.1:1"]);
+  const stuck = createConnection(Number(new URL(member.url).port), "127.0.0.1");
+  t.after(async () => {
+    stuck.destroy();
+    await member.stop();
+  });
+  stuck.on("error", () => {});
+  const head = [
+    "GET /raft/stream/message/2 HTTP/1.1",
+    "Host: member",
+    "X-Server-From: 2",
+    "X-Server-Version: 3.7.3",
+    "X-Min-Cluster-Version: 3.0.0",
+    `X-Etcd-Cluster-ID: ${formatId(clusterId)}`,
+    "X-Raft-To: 1",
+  ];
+  stuck.write(`${head.join("\r\n")}\r\n\r\n`);
+  await once(stuck, "readable");
+  // From now on it reads nothing; more comes than the buffers between them hold.
+  const big = {
+    type: EntryType.EntryNormal,
+    term: 1,
+    index: 1,
+    data: Buffer.alloc(32 * 1024 * 1024),
+  };
+  const entries = [big];
+  for (let index = 0; index < 2; index++) {
+    const fields = { type: MessageType.MsgVoteResp, from: 1n, to: 2n, term: 1, index, entries };
+    member.transport.send([Message.create(fields)]);
+  }
+  await member.until(() => member.unreachable.length > 0);
 });
 
 test("acknowledgements of one batch leave as the last of them", async (t) => {

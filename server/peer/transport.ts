@@ -21,6 +21,8 @@ import { type StreamKind, StreamWriter } from "#server/peer/stream-writer.ts";
 /** Idle connections of the pipeline close before the peer's 5 s do it. */
 const idleConnectionMs = 4000;
 
+const etcdTimeoutMs = 5000;
+
 /** Peers and remotes; senders that are no members are not remembered beyond it. */
 const peerLimit = 256;
 
@@ -31,10 +33,16 @@ export interface PeerTransportPorts {
   readonly handler: PeerHandler;
   /** 1 s and one election timeout. */
   readonly dialTimeoutMs: number;
+  /** `--raft-read-timeout`: a stream that is silent for so long is given up. 5 s if left out. */
+  readonly readTimeoutMs?: number;
+  /** `--raft-write-timeout`: a stream that takes nothing for so long is given up. 5 s if left out. */
+  readonly writeTimeoutMs?: number;
   /** Certificates for https URLs. */
   readonly tls?: SecureContextOptions;
   /** Called with each answered probe of a peer; for metrics. */
   readonly onRoundTrip?: (id: MemberId, seconds: number) => void;
+  /** Called when a snapshot begins to leave, and what it returns when it has ended; for metrics. */
+  readonly onSnapshot?: (to: MemberId) => (ok: boolean) => void;
 }
 
 interface Peer {
@@ -134,7 +142,9 @@ export class PeerTransport {
   async sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
     const peer = this.peers.get(message.to);
     const admitted = this.ports.handler.admission?.admits(message.to as MemberId) !== false;
+    const ended = this.ports.onSnapshot?.(message.to as MemberId);
     const ok = admitted && peer !== undefined && (await peer.pipeline.snapshot(message, body));
+    ended?.(ok);
     this.ports.handler.reportSnapshot(message.to, ok);
   }
 
@@ -195,6 +205,9 @@ export class PeerTransport {
   attach(kind: StreamKind, id: MemberId, response: ServerResponse): void {
     const streams = this.peers.get(id)?.streams;
     assert(streams !== undefined, "a stream of an unknown peer cannot be attached");
+    const { readTimeoutMs = etcdTimeoutMs, writeTimeoutMs = etcdTimeoutMs } = this.ports;
+    // Of inactivity: a stream that only waits for its next heartbeat must not count as stuck.
+    response.socket?.setTimeout(Math.max(writeTimeoutMs, readTimeoutMs / 2));
     streams[kind].attach(response);
   }
 
@@ -222,6 +235,7 @@ export class PeerTransport {
 
   private makePeer(id: MemberId, urls: readonly string[], member: boolean): Peer {
     const { clock, log, identity, handler, dialTimeoutMs, tls } = this.ports;
+    const { readTimeoutMs = etcdTimeoutMs } = this.ports;
     const picker = new PeerUrls(urls);
     const status = new PeerStatus(id, clock, log);
     const link = {
@@ -249,6 +263,7 @@ export class PeerTransport {
       new StreamWriter(kind, {
         clock,
         counters: status.counters,
+        heartbeatPeriodMs: readTimeoutMs / 3,
         opened: () => status.activate(),
         closed: (dropped) => {
           if (dropped.length > 0) status.counters.sentFailures++;
@@ -257,7 +272,7 @@ export class PeerTransport {
         },
       });
     const reader = (kind: StreamKind): StreamReader =>
-      new StreamReader(kind, id, { ...link, receive });
+      new StreamReader(kind, id, { ...link, readTimeoutMs, receive });
     const streams: PeerStreams = {
       message: writer("message"),
       msgapp: writer("msgapp"),

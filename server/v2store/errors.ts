@@ -1,6 +1,6 @@
 // The errors of the v2 key space: code, message and HTTP status as etcd 3.4 answers them (facts: v2
 // API §3). They are values, returned and not thrown: a failed compare is an answer like any other.
-import { goJson } from "#base/go-json.ts";
+import { textJson } from "#server/v2store/text-json.ts";
 
 const rows = {
   keyNotFound: [100, "Key not found", 404],
@@ -57,7 +57,7 @@ export class V2Error {
 
   /** The answer's body, its newline included. */
   json(): string {
-    const cause = this.cause === "" ? "" : `"cause":${goJson(this.cause)},`;
-    return `{"errorCode":${this.code},"message":${goJson(this.message)},${cause}"index":${this.index}}\n`;
+    const cause = this.cause === "" ? "" : `"cause":${textJson(this.cause)},`;
+    return `{"errorCode":${this.code},"message":${textJson(this.message)},${cause}"index":${this.index}}\n`;
   }
 }

@@ -1,22 +1,10 @@
 // Events and nodes as etcd 3.4 writes them (facts: v2 API §2). Pure.
-import { goJson } from "#base/go-json.ts";
 import type { V2Event, V2Node } from "#proto/gen/extension.ts";
+import { textJson } from "#server/v2store/text-json.ts";
 
 /** A node with what it holds; an answer to a read. */
 export interface NodeView extends V2Node {
   readonly nodes?: readonly NodeView[];
-}
-
-/** Go's encoder of that time knew no short escapes for these two. */
-const longEscapes = /[\b\f]/;
-
-function textJson(value: string): string {
-  if (!longEscapes.test(value)) return goJson(value);
-  const parts = value.split(/([\b\f])/).map((part) => {
-    if (part === "\b") return "\\u0008";
-    return part === "\f" ? "\\u000c" : goJson(part).slice(1, -1);
-  });
-  return `"${parts.join("")}"`;
 }
 
 /** RFC 3339 with as many digits of the second as are not zero. */

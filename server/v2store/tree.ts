@@ -202,7 +202,7 @@ export class Tree {
     return this.due.peek()?.dueMs;
   }
 
-  /** The nodes that have ended by then, in the order in which they go: by time, then by path. */
+  /** The nodes that have ended by then, in the order in which they go; out of the heap. */
   expired(untilMs: number): TreeNode[] {
     const expired: TreeNode[] = [];
     for (;;) {
@@ -211,7 +211,7 @@ export class Tree {
       this.due.remove(node);
       expired.push(node);
     }
-    return expired.sort((a, b) => a.dueMs - b.dueMs || (a.path < b.path ? -1 : 1));
+    return expired.sort(byEnd);
   }
 
   /** Forgets all; nothing is recorded. */
@@ -237,6 +237,11 @@ export class Tree {
     this.recorder?.put(node);
     return node;
   }
+}
+
+/** By time; those of one millisecond in the order of their changes, which every member knows. */
+function byEnd(a: TreeNode, b: TreeNode): number {
+  return a.dueMs - b.dueMs || a.modifiedIndex - b.modifiedIndex || (a.path < b.path ? -1 : 1);
 }
 
 function weight(node: TreeNode): number {

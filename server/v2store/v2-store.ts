@@ -1,6 +1,6 @@
 // The v2 key space: a tree beside the v3 keys, changed only by applied commands, and the same on every
 // member (facts: v2 API §1-§4). Time comes with each command, so what expires, and when, is decided
-// by the log. Its records lie in bucket `private`, written in the batch of the applied index:
+// by the log. Its records lie in bucket `shared`, written in the batch of the applied index:
 //   v2/i          the index
 //   v2/n<path>    a node
 //   v2/h<slot>    an event of the history, the one of index % 1000
@@ -92,14 +92,14 @@ export class V2Store {
     this.tree.record({
       put: (node) => {
         const record = V2Node.encode({ ...node.view(0), key: "", ttl: 0 }).finish();
-        batch.put("private", utf8(nodePrefix + node.path), record);
+        batch.put("shared", utf8(nodePrefix + node.path), record);
       },
-      delete: (path) => batch.delete("private", utf8(nodePrefix + path)),
+      delete: (path) => batch.delete("shared", utf8(nodePrefix + path)),
     });
     const before = this.current;
     const result = this.dispatch(request, batch);
     this.tree.record(undefined);
-    if (this.current !== before) batch.put("private", indexKey, uint64Bytes(this.current));
+    if (this.current !== before) batch.put("shared", indexKey, uint64Bytes(this.current));
     return result;
   }
 
@@ -114,8 +114,8 @@ export class V2Store {
   }
 
   /**
-   * Watches from `since` on; 0 is from now on. One that history answers gets that one event and ends,
-   * also a stream, as in etcd. `onReady` is called within apply: do nothing long there.
+   * Watches from `since` on; 0 is from now on. One that history answers gets that one event and no
+   * more, even a stream, which stays open: as in etcd. `onReady` is called within apply: do nothing long there.
    */
   watch(options: WatchOptions, onReady: () => void): Watcher | V2Error {
     const since = options.since === 0 ? this.current + 1 : options.since;
@@ -145,8 +145,13 @@ export class V2Store {
   private dispatch(request: V2Request, batch: StateBatch): V2Written | V2Error {
     const { path } = request;
     if (request.method === "SYNC") return this.expire(request.timeMs, batch);
-    if (path === "/" && request.method !== "POST") return this.error("rootReadOnly", "/");
     const compares = request.prevIndex > 0n || request.prevValue !== "";
+    // The root is a directory of etcd's whose name is not shown, and compared before it is protected.
+    if (path === "/" && request.method !== "POST") {
+      return request.method === "DELETE" && compares
+        ? this.error("notFile", "")
+        : this.error("rootReadOnly", "/");
+    }
     if (request.method === "DELETE") {
       return compares ? this.compareAndDelete(request, batch) : this.delete(request, batch);
     }
@@ -302,7 +307,7 @@ export class V2Store {
   private happened(event: V2Event, batch: StateBatch, silent: boolean): void {
     this.current = eventIndex(event);
     const key = `${historyPrefix}${String(this.current % historyEvents).padStart(3, "0")}`;
-    batch.put("private", utf8(key), V2Event.encode(event).finish());
+    batch.put("shared", utf8(key), V2Event.encode(event).finish());
     this.history.add(event);
     if (!silent) this.hub.notify(event);
   }

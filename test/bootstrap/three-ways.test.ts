@@ -29,10 +29,12 @@ test("by v3 discovery: ours and etcd 3.7, through etcd and through ours", async 
   }
 });
 
-test("by v2 discovery: ours, through etcd 3.4", async (t) => {
+test("by v2 discovery: ours, through etcd 3.4 and through ours", async (t) => {
   if ((await referenceV2OrSkip(t)) === undefined) return;
-  await using service = await startService("reference-3.4");
-  await beginByV2(service, ["ours", "ours", "ours"]);
+  for (const kind of ["reference-3.4", "ours"] as const) {
+    await using service = await startService(kind);
+    await beginByV2(service, ["ours", "ours", "ours"]);
+  }
 });
 
 /** etcdctl finds the members by DNS as etcd's own does. */

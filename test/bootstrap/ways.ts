@@ -22,7 +22,8 @@ export async function beginStatically(runners: readonly MemberKind[]): Promise<v
 
 /** A discovery service; `stop` it. */
 export function startService(kind: MemberKind): Promise<Cluster> {
-  const flags = kind === "reference-3.4" ? ["--enable-v2"] : [];
+  const hasV2 = kind === "reference-3.4" || kind === "reference-3.5" || kind === "ours";
+  const flags = hasV2 ? ["--enable-v2"] : [];
   return startCluster({ runner: "ours", size: 1, runners: [kind], flags });
 }
 

@@ -34,6 +34,14 @@ function idAddedAt(peerUrls: readonly string[], second: number): bigint {
   return hash.digest().readBigUInt64BE(0);
 }
 
+interface Roles {
+  readonly leader: Wire;
+  readonly follower: Wire;
+  readonly leaderId: bigint;
+  readonly followerId: bigint;
+  readonly leaderUrl: string;
+}
+
 class Members {
   readonly wires: Wire[];
   private readonly cluster: ContractCluster;
@@ -53,7 +61,7 @@ class Members {
     await this.cluster.stop();
   }
 
-  async roles(): Promise<{ leader: Wire; follower: Wire; leaderId: bigint; followerId: bigint }> {
+  async roles(): Promise<Roles> {
     const statuses = await Promise.all(this.wires.map((wire) => wire.maintenance.status({})));
     const at = statuses.findIndex((one) => one.header?.memberId === one.leader);
     const other = (at + 1) % this.wires.length;
@@ -63,6 +71,7 @@ class Members {
       follower: this.wires[other]!,
       leaderId: id(at),
       followerId: id(other),
+      leaderUrl: this.cluster.members[at]!.clientUrl,
     };
   }
 
@@ -204,6 +213,25 @@ export function reconfigurationSuite(runner: ContractRunner): void {
         await members.refused(() => cluster.memberUpdate({ ID, peerURLs }), 5, notFound);
       });
     }
+
+    test("the leader counts promotions that it refused", async () => {
+      const { leaderUrl } = await members.roles();
+      const text = await (await fetch(`${leaderUrl}/metrics`)).text();
+      for (const reason of [
+        notInSync,
+        "membership: ID not found",
+        notLearner.replace("etcdserver", "membership"),
+      ]) {
+        assert.ok(
+          new RegExp(
+            `^etcd_server_learner_promote_failures\\{Reason="${reason}"\\} [1-9]`,
+            "m",
+          ).test(text),
+          reason,
+        );
+      }
+      assert.match(text, /^etcd_server_learner_promote_successes 0$/m);
+    });
 
     test("leadership is moved by the leader alone, to a voter", async () => {
       const { leader, follower, leaderId, followerId } = await members.roles();

@@ -20,7 +20,8 @@ import { Wire } from "./wire.ts";
 
 const NO_SPACE = "etcdserver: mvcc: database space exceeded";
 
-function withOneMember(
+/** Cases of one member of their own, with these flags. */
+export function withOneMember(
   runner: ContractRunner,
   flags: readonly string[],
   cases: (wire: () => Wire, cluster: () => ContractCluster) => void,
@@ -254,7 +255,16 @@ export function majoritySuite(runner: ContractRunner): void {
         wires[0]!.kv.put({ key: b("lost"), value: b("1") }, limit),
         wires[0]!.lease.leaseGrant({ TTL: 60 }, limit),
       ];
+      const { cluster: members, maintenance } = wires[0]!;
+      const timedOut = "etcdserver: request timed out";
+      const unhealthy = "etcdserver: unhealthy cluster";
       await Promise.all([
+        refuses(members.memberPromote({ ID: 1n }, limit), 14, "etcdserver: no leader"),
+        refuses(members.memberAdd({ peerURLs: ["http://127.0.0.1:1"] }, limit), 14, unhealthy),
+        refuses(members.memberList({ linearizable: true }, limit), 14, timedOut),
+        refuses(maintenance.moveLeader({ targetID: 1n }, limit), 9, "etcdserver: not leader"),
+        refuses(maintenance.downgrade({ action: 0, version: "3.6" }, limit), 14, timedOut),
+
         ...proposals.map((proposal) => endsWith([4, 14], proposal)),
         refuses(wires[0]!.kv.range({ key: b("kept") }, limit), 14, "etcdserver: request timed out"),
       ]);

@@ -2,7 +2,9 @@
 // (cluster.ts). A case that fails on the reference is wrong; one that fails on ours alone is a bug,
 // or a row in docs/compatibility.md. All cases run against all runners: there are no exceptions.
 import { after, before, describe } from "node:test";
+import { corruptSuite } from "./alarm-cases.ts";
 import { type ContractRunner, startContractCluster } from "./cluster.ts";
+import { downgradeSuite } from "./downgrade-cases.ts";
 import { leaseSuite } from "./lease-cases.ts";
 import { httpSuite, memberSuite } from "./member-cases.ts";
 import { rangeSuite } from "./range-cases.ts";
@@ -60,8 +62,10 @@ export function contractSuite(runner: ContractRunner): void {
   describe(`contract of limits and losses (${runner})`, () => {
     limitSuite(runner);
     quotaSuite(runner);
+    corruptSuite(runner);
     restartSuite(runner);
     majoritySuite(runner);
     reconfigurationSuite(runner);
+    downgradeSuite(runner);
   });
 }

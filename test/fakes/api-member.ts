@@ -24,6 +24,7 @@ import type {
 import { type Event, Event_EventType, type KeyValue } from "#proto/gen/mvcc.ts";
 import type { WatchRequest, WatchResponse } from "#proto/gen/watch.ts";
 import type {
+  ApiDowngrades,
   ApiMember,
   ClusterReconfiguration,
   Proposals,
@@ -148,6 +149,13 @@ export class FakeMember implements ApiMember {
     remove: () => Promise.reject(etcdError("memberNotFound")),
     update: () => Promise.reject(etcdError("memberNotFound")),
     promote: () => Promise.reject(etcdError("memberNotFound")),
+    promotions: { succeeded: 0, failed: new Map() },
+  };
+
+  readonly downgrades: ApiDowngrades = {
+    validate: () => Promise.resolve("3.7"),
+    enable: () => Promise.resolve("3.7"),
+    cancel: () => Promise.resolve("3.7"),
   };
 
   async moveLeader(to: MemberId): Promise<void> {

@@ -9,9 +9,9 @@ import { LeaseDefinition } from "#proto/gen/lease.ts";
 import { MaintenanceDefinition } from "#proto/gen/maintenance.ts";
 import { type Event, Event_EventType as EventType } from "#proto/gen/mvcc.ts";
 import { locateReference, startReferenceCluster } from "#test/reference/reference.ts";
+import { callOnce, openChannel } from "./caller.ts";
 import type { Operation } from "./history.ts";
 import type { Leaders } from "./leaders.ts";
-import { callOnce, openChannel } from "./load.ts";
 
 const callLimitMs = 20_000;
 const settleLimitMs = 40_000;
@@ -24,8 +24,12 @@ const decoder = new TextDecoder();
 export type Revisions = readonly (readonly Event[])[];
 
 /** Waits until every member has applied the same index; answers the revision they are at. */
-export async function settled(leaders: Leaders, memberCount: number): Promise<number> {
-  const endMs = performance.now() + settleLimitMs;
+export async function settled(
+  leaders: Leaders,
+  memberCount: number,
+  limitMs = settleLimitMs,
+): Promise<number> {
+  const endMs = performance.now() + limitMs;
   let last = "";
   for (;;) {
     const answers = await Promise.all(

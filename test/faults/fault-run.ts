@@ -13,10 +13,13 @@ import { ForgetfulDisk, forgetEnvironment } from "./forget.ts";
 import { History } from "./history.ts";
 import { HostileMachine } from "./hostile.ts";
 import { Leaders } from "./leaders.ts";
+import { LeaseLoad } from "./lease-load.ts";
 import { Links } from "./links.ts";
 import { runLoad } from "./load.ts";
+import { judgeLock } from "./lock-judge.ts";
 import { type PlantName, plantEnvironment } from "./plants.ts";
 import { checkHistory, forgetLibrary, hostileLibrary, type Verdict } from "./tools.ts";
+import { Watchers } from "./watchers.ts";
 
 export interface FaultRunOptions {
   readonly seed: number;
@@ -32,12 +35,16 @@ export interface FaultRunOptions {
   /** With `forget`: a shell pattern of paths whose syncs are left out. */
   readonly noSync?: string;
   readonly plant?: PlantName;
+  /** Without leases and watches: only single keys and pairs. */
+  readonly plain?: boolean;
   /** How many keys the load is spread over; fewer see more of each other. */
   readonly keys?: number;
   /** Compare with the reference's hash of the same history. */
   readonly reference?: boolean;
   readonly minCompleted?: number;
   readonly minLeaderChanges?: number;
+  readonly minWatchStreams?: number;
+  readonly minRenewals?: number;
   /** Members that fell behind and were sent the whole state. */
   readonly minInstalls?: number;
   /** Faults that must have struck. */
@@ -70,6 +77,10 @@ export interface FaultRunResult {
   readonly faults: ReadonlyMap<FaultKind, number>;
   readonly filesCut: number;
   readonly installs: number;
+  readonly watchEvents: number;
+  readonly watchStreams: number;
+  readonly renewals: number;
+  readonly locks: number;
   readonly verdict: Verdict;
   readonly revision: number;
   /** Where history and members' data are kept; removed if there was no problem. */
@@ -83,6 +94,9 @@ const deadlineMs = 1200;
 const maxPerSecond = 350;
 const progressEveryMs = 10_000;
 const archiveLimitMs = 8_000;
+const plantedLimitMs = 12_000;
+const leaseLimitMs = 20_000;
+const watchLimitMs = 20_000;
 const flags = [
   // So that the log is truncated all the time, and who was down gets a snapshot.
   "--snapshot-count=300",
@@ -159,12 +173,19 @@ interface Traces {
   readonly history: History;
   readonly archive: Archive;
   readonly leaders: Leaders;
+  readonly leases: LeaseLoad | undefined;
+  readonly watchers: Watchers | undefined;
 }
 
 function tooLittle(options: FaultRunOptions, traces: Traces, faults: Faults): string[] {
   const { minCompleted = 0, minLeaderChanges = 0, mustStrike = [] } = options;
-  const { history, leaders } = traces;
+  const { minWatchStreams = 0, minRenewals = 0 } = options;
+  const { history, leaders, watchers, leases } = traces;
   const texts: string[] = [];
+  const streams = watchers?.opened ?? 0;
+  if (streams < minWatchStreams) texts.push(`only ${streams} of ${minWatchStreams} watch streams`);
+  const renewals = leases?.renewals ?? 0;
+  if (renewals < minRenewals) texts.push(`only ${renewals} of ${minRenewals} leases were renewed`);
   if (history.completed < minCompleted) {
     texts.push(`only ${history.completed} of ${minCompleted} operations were completed`);
   }
@@ -182,12 +203,19 @@ async function underLoad(field: Field): Promise<FaultRunResult> {
   const { cluster, links, folder, disk, options } = field;
   const problems: Problem[] = [];
   const history = new History(join(folder, "history.jsonl"));
+  const endpoints = cluster.endpoints();
+  const { seed } = options;
   const traces: Traces = {
     history,
     archive: new Archive(),
-    leaders: new Leaders(cluster.endpoints(), (position, id) => links.know(id, position)),
+    leaders: new Leaders(endpoints, (position, id) => links.know(id, position)),
+    leases:
+      options.plain === true
+        ? undefined
+        : new LeaseLoad({ endpoints, history, seed, firstClient: 100, deadlineMs }),
+    watchers: options.plain === true ? undefined : new Watchers(endpoints, seed),
   };
-  const { leaders, archive } = traces;
+  const { leaders, archive, leases, watchers } = traces;
   let filesCut = 0;
   let installs = 0;
   const startedMs = performance.now();
@@ -220,18 +248,14 @@ async function underLoad(field: Field): Promise<FaultRunResult> {
 
   const ending = new AbortController();
   const loadEnding = new AbortController();
-  const load = runLoad(
-    {
-      endpoints: cluster.endpoints(),
-      history,
-      seed: options.seed,
-      clients: clientCount,
-      keys: options.keys ?? keyCount,
-      deadlineMs,
-      maxPerSecond,
-    },
-    loadEnding.signal,
-  );
+  const keys = options.keys ?? keyCount;
+  const load = Promise.all([
+    runLoad(
+      { endpoints, history, seed, clients: clientCount, keys, deadlineMs, maxPerSecond },
+      loadEnding.signal,
+    ),
+    leases?.run(loadEnding.signal),
+  ]);
   const timer = setInterval(() => {
     const enough = tooLittle(options, traces, faults).length === 0;
     if (seconds() >= (enough ? options.seconds : (options.maxSeconds ?? options.seconds))) {
@@ -242,7 +266,11 @@ async function underLoad(field: Field): Promise<FaultRunResult> {
     const struck = [...faults.counts.values()].reduce((sum, count) => sum + count, 0);
     options.log(
       `${seconds().toFixed(0)} of ${options.seconds} s: ${history.completed} operations, ` +
-        `${history.unknown} unknown, ${leaders.changes} leader changes, ${struck} faults`,
+        `${history.unknown} unknown, ${leaders.changes} leader changes, ${struck} faults` +
+        (watchers === undefined
+          ? ""
+          : `, ${watchers.events} events watched, ${leases?.renewals} leases renewed, ` +
+            `${leases?.acquisitions.length} locks`),
     );
   }, progressEveryMs);
   let healthy = true;
@@ -267,6 +295,7 @@ async function underLoad(field: Field): Promise<FaultRunResult> {
       problems.push({ kind: "member-failed", text: errorText(error) });
     }
   }
+  await watchers?.stop();
   leaders.close();
   await cluster.stop();
   for (const member of cluster.members) installs += keepLog(member, folder);
@@ -291,6 +320,10 @@ async function underLoad(field: Field): Promise<FaultRunResult> {
     faults: faults.counts,
     filesCut,
     installs,
+    watchEvents: watchers?.events ?? 0,
+    watchStreams: watchers?.opened ?? 0,
+    renewals: leases?.renewals ?? 0,
+    locks: leases?.acquisitions.length ?? 0,
     verdict,
     revision,
     folder,
@@ -300,9 +333,12 @@ async function underLoad(field: Field): Promise<FaultRunResult> {
 /** All that can be asked of the healed cluster; answers the revision that all agree on. */
 async function compare(field: Field, traces: Traces, problems: Problem[]): Promise<number> {
   const { cluster, options } = field;
-  const { history, archive, leaders } = traces;
+  const { history, archive, leaders, leases, watchers } = traces;
   const endpoints = cluster.endpoints();
-  const revision = await settled(leaders, endpoints.length);
+  await leases?.settle(leaseLimitMs);
+  // A planted bug may keep them apart for good; it has been found by then.
+  const patience = options.plant === undefined ? [] : [plantedLimitMs];
+  const revision = await settled(leaders, endpoints.length, ...patience);
   const own = await hashes(endpoints, revision);
   if (new Set(own.map(({ hash }) => hash)).size !== 1) {
     const text = `hashes at revision ${revision} differ: ${JSON.stringify(own)}`;
@@ -315,6 +351,18 @@ async function compare(field: Field, traces: Traces, problems: Problem[]): Promi
   await archive.upTo(endpoints[options.seed % endpoints.length]!, revision);
   const lost = missing(history.acknowledged, archive.revisions);
   if (lost !== undefined) problems.push({ kind: "lost", text: lost });
+  if (history.torn !== undefined) problems.push({ kind: "not-linearizable", text: history.torn });
+  for (const text of leases?.leaseFaults ?? []) problems.push({ kind: "lease", text });
+  for (const text of leases?.lockFaults ?? []) problems.push({ kind: "lock", text });
+  const shared = judgeLock(archive.revisions, leases?.acquisitions ?? []);
+  if (shared !== undefined) problems.push({ kind: "lock", text: shared });
+  if (watchers !== undefined) {
+    const late = await watchers.settle(revision, watchLimitMs);
+    await watchers.stop();
+    const compacted = own[0]!.compactRevision;
+    const wrong = watchers.judge(archive.revisions, archive.newest, compacted);
+    for (const text of [...wrong, ...late]) problems.push({ kind: "watch", text });
+  }
   if (options.reference === true) {
     const { hash, compactRevision } = own[0]!;
     const theirs = await referenceHash(archive.revisions, { upTo: revision, compactRevision });

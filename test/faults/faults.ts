@@ -91,7 +91,10 @@ export class Faults {
       list.filter((kind) => (table[kind].mild === true) === mild && this.possible.includes(kind));
     const possible = mine(this.possible);
     const opening = mine(this.options.opening ?? []);
-    if (possible.length === 0) return;
+    if (possible.length === 0) {
+      await new Promise((resolve) => stopped.addEventListener("abort", resolve, { once: true }));
+      return;
+    }
     const random = seededRandom(mild ? this.options.seed + 1 : this.options.seed);
     while (!stopped.aborted) {
       await wait(mild ? between(random, 0, 1500) : between(random, 600, 2200));

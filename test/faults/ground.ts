@@ -3,9 +3,9 @@ import { OperatingError } from "#base/errors.ts";
 import type { Random } from "#base/random.ts";
 import type { Method } from "#client/transport.ts";
 import type { Cluster, ClusterMember } from "#test/cluster/cluster.ts";
+import { callOnce, openChannel } from "./caller.ts";
 import type { HostileMachine } from "./hostile.ts";
 import type { Links } from "./links.ts";
-import { callOnce, openChannel } from "./load.ts";
 
 /** A cluster under load, and everything that can be done to it. */
 export interface Ground {

@@ -1,17 +1,20 @@
 // The fault tests' own tools: the checker rejects what it must, the disk forgets what was not synced,
 // and every planted bug still has its place in the source.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { promisify } from "node:util";
 import { OperatingError } from "#base/errors.ts";
 import { ForgetfulDisk, forgetEnvironment } from "./forget.ts";
 import { History, type Operation } from "./history.ts";
+import { HostileMachine, type Hostility } from "./hostile.ts";
 import { type Plant, plants } from "./plants.ts";
-import { checkerBinary, checkHistory, forgetLibrary } from "./tools.ts";
+import { checkerBinary, checkHistory, forgetLibrary, hostileLibrary } from "./tools.ts";
 
+const run = promisify(execFile);
 const root = join(import.meta.dirname, "..", "..");
 
 /** False after the test was skipped for want of a compiler; under CI that is a failure. */
@@ -174,6 +177,80 @@ test("the disk forgets what was not synced, and follows renames", {
   disk.cut(data);
   assert.equal(text("half"), "");
 });
+
+/** Runs a program on a hostile machine; answers what it printed. */
+async function onHostileMachine(
+  folder: string,
+  hostility: Hostility,
+  args: readonly string[],
+): Promise<{ readonly lines: readonly string[]; readonly machine: HostileMachine }> {
+  const data = join(folder, "data");
+  mkdirSync(data, { recursive: true });
+  const machine = new HostileMachine(join(folder, "machine"), data);
+  machine.set(hostility);
+  const env = { ...process.env, ...machine.environment([await hostileLibrary()]) };
+  const { stdout } = await run(process.execPath, args, { env, cwd: data, timeout: 30_000 });
+  return { lines: stdout.trim().split("\n"), machine };
+}
+
+const hostility: readonly {
+  readonly about: string;
+  readonly machine: Hostility;
+  readonly script: string;
+  readonly prints: readonly RegExp[];
+}[] = [
+  {
+    about: "its wall clock jumps, its monotonic clock does not",
+    machine: { wallOffsetMs: -86_400_000 },
+    script: `console.log(Math.round((Date.now() - ${Date.now()}) / 3600000));
+             console.log(performance.now() < 60000);`,
+    prints: [/^-24$/, /^true$/],
+  },
+  {
+    about: "its disk is slow",
+    machine: { syncDelayMs: 120, writeDelayMs: 60 },
+    script: `const fs = require("node:fs");
+             const file = fs.openSync("slow", "w");
+             const from = performance.now();
+             fs.writeSync(file, "x");
+             console.log(performance.now() - from >= 60);
+             fs.fsyncSync(file);
+             console.log(performance.now() - from >= 180);`,
+    prints: [/^true$/, /^true$/],
+  },
+  {
+    about: "its disk takes the first part of a write and is full",
+    machine: { roomBytes: 5 },
+    script: `const fs = require("node:fs");
+             const file = fs.openSync("full", "w");
+             console.log(fs.writeSync(file, "hello world"));
+             try { fs.writeSync(file, "more"); } catch (error) { console.log(error.code); }`,
+    prints: [/^5$/, /^ENOSPC$/],
+  },
+];
+
+for (const { about, machine, script, prints } of hostility) {
+  test(`a hostile machine: ${about}`, { skip: linuxOnly }, async (context) => {
+    if (!(await canBuild(context, hostileLibrary))) return;
+    const { lines } = await onHostileMachine(folderOf(context), machine, ["--eval", script]);
+    assert.equal(lines.length, prints.length, lines.join("\n"));
+    for (const [i, print] of prints.entries()) assert.match(lines[i]!, print);
+  });
+}
+
+for (const first of ["write", "flush"]) {
+  test(`a store whose ${first} met a full disk can be closed`, {
+    skip: linuxOnly,
+  }, async (context) => {
+    if (!(await canBuild(context, hostileLibrary))) return;
+    const program = join(import.meta.dirname, "full-store.ts");
+    const folder = folderOf(context);
+    const args = [program, join(folder, "data", "store"), first];
+    const { lines, machine } = await onHostileMachine(folder, {}, args);
+    assert.deepEqual(lines, ["DISK_FULL", "closed"]);
+    assert.ok(machine.refused > 0);
+  });
+}
 
 for (const [name, plant] of Object.entries<Plant>(plants)) {
   test(`the bug ${name} has its place in ${plant.file} exactly once`, () => {

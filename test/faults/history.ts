@@ -8,9 +8,10 @@ export interface Operation {
   /** Nanoseconds of this process's monotonic clock. */
   readonly call: number;
   return: number;
-  readonly kind: "get" | "put" | "delete" | "cas";
+  /** `revoke` ends a lease: the key goes if its value begins with `value`. */
+  readonly kind: "get" | "put" | "delete" | "cas" | "revoke";
   readonly key: string;
-  /** Written by put and cas; no two operations of a history write the same. */
+  /** Written by put and cas, where no two operations of a history write the same. */
   readonly value: string;
   /** What cas compares with; null for a key that does not exist. */
   readonly expect: string | null;
@@ -37,6 +38,8 @@ export class History {
   readonly acknowledged = new Map<number, Operation>();
   /** Two acknowledged writes that were told the same revision, if any. */
   collision: readonly [Operation, Operation] | undefined;
+  /** A read that saw half of a transaction, if any. */
+  torn: string | undefined;
   private readonly out: WriteStream;
 
   constructor(path: string) {

@@ -28,6 +28,17 @@ const wishBytes = 32;
 const refusedAt = 32;
 const delayedAt = 40;
 
+/** What hostile.c reads of its page. */
+export function hostilityBytes(hostility: Hostility): Buffer {
+  const { wallOffsetMs, syncDelayMs, writeDelayMs, roomBytes } = { ...peace, ...hostility };
+  const wish = Buffer.alloc(wishBytes);
+  wish.writeBigInt64LE(BigInt(wallOffsetMs) * 1_000_000n, 0);
+  wish.writeBigInt64LE(BigInt(syncDelayMs) * 1_000n, 8);
+  wish.writeBigInt64LE(BigInt(writeDelayMs) * 1_000n, 16);
+  wish.writeBigInt64LE(BigInt(Math.floor(roomBytes)), 24);
+  return wish;
+}
+
 /** The machine of one member. */
 export class HostileMachine {
   private readonly file: number;
@@ -47,13 +58,7 @@ export class HostileMachine {
   /** From now on the machine is like this; what is not named stays as it was. */
   set(hostility: Hostility): void {
     this.now = { ...this.now, ...hostility };
-    const { wallOffsetMs, syncDelayMs, writeDelayMs, roomBytes } = { ...peace, ...this.now };
-    const wish = Buffer.alloc(wishBytes);
-    wish.writeBigInt64LE(BigInt(wallOffsetMs) * 1_000_000n, 0);
-    wish.writeBigInt64LE(BigInt(syncDelayMs) * 1_000n, 8);
-    wish.writeBigInt64LE(BigInt(writeDelayMs) * 1_000n, 16);
-    wish.writeBigInt64LE(BigInt(roomBytes), 24);
-    writeSync(this.file, wish, 0, wishBytes, 0);
+    writeSync(this.file, hostilityBytes(this.now), 0, wishBytes, 0);
   }
 
   /** Writes that found no room, ever. */

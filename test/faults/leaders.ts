@@ -2,7 +2,7 @@
 // changes are counted by the terms in which somebody said that it leads.
 import type * as grpc from "@grpc/grpc-js";
 import { MaintenanceDefinition, type StatusResponse } from "#proto/gen/maintenance.ts";
-import { callOnce, openChannel } from "./load.ts";
+import { callOnce, openChannel } from "./caller.ts";
 
 const pollMs = 150;
 const deadlineMs = 600;

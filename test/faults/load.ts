@@ -4,7 +4,6 @@ import * as grpc from "@grpc/grpc-js";
 import { assert } from "#base/assert.ts";
 import { utf8 } from "#base/bytes.ts";
 import { type Random, seededRandom } from "#base/random.ts";
-import type { Codec, Method } from "#client/transport.ts";
 import {
   Compare_CompareResult as CompareResult,
   Compare_CompareTarget as CompareTarget,
@@ -15,6 +14,7 @@ import {
   type RangeResponse,
   TxnRequest,
 } from "#proto/gen/kv.ts";
+import { Caller, callOnce, openChannel } from "./caller.ts";
 import { type History, nowNs, type Operation } from "./history.ts";
 
 export interface LoadOptions {
@@ -36,44 +36,18 @@ const refused: ReadonlySet<number> = new Set([
   grpc.status.RESOURCE_EXHAUSTED,
 ]);
 
-const connectMs = 300;
 const decoder = new TextDecoder();
 
-/** One channel, without the retries of grpc-js. */
-export function openChannel(endpoint: string): grpc.Client {
-  return new grpc.Client(endpoint, grpc.credentials.createInsecure(), {
-    "grpc.enable_retries": 0,
-    "grpc.service_config_disable_resolution": 1,
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.initial_reconnect_backoff_ms": 50,
-    "grpc.min_reconnect_backoff_ms": 50,
-    "grpc.max_reconnect_backoff_ms": 200,
-  });
-}
+const pairPrefix = "pair";
+const secondOfPair = "/b";
+/** Comes after all of a pair, before all other keys. */
+const afterPair = "0";
+/** Keys of one name live so long, or the checker's work would grow with the square of the time. */
+const keyLifeNs = 60e9;
 
-/** One call, sent once. */
-export function callOnce<Req, Res>(
-  channel: grpc.Client,
-  method: Method<Req, Res>,
-  service: { readonly fullName: string },
-  request: Req,
-  deadlineMs: number,
-): Promise<Res> {
-  const encode = (codec: Codec<Req>) => (message: Req) => codec.encode(message).finish();
-  return new Promise((resolve, reject) => {
-    channel.makeUnaryRequest(
-      `/${service.fullName}/${method.name}`,
-      encode(method.requestType),
-      (bytes: Buffer) => method.responseType.decode(bytes),
-      request,
-      new grpc.Metadata(),
-      { deadline: Date.now() + deadlineMs },
-      (error, response) => {
-        if (error === null && response !== undefined) resolve(response);
-        else reject(error ?? new Error("no answer"));
-      },
-    );
-  });
+/** The key of a number, at this time. */
+function keyOf(prefix: string, number: number): string {
+  return `${prefix}${Math.floor(nowNs() / keyLifeNs)}.${number}.`;
 }
 
 /** What the clients last saw of each key: what a compare-and-swap expects. */
@@ -84,8 +58,7 @@ class LoadClient {
   private readonly options: LoadOptions;
   private readonly random: Random;
   private readonly seen: LastSeen;
-  private at: number;
-  private channel: grpc.Client;
+  private readonly caller: Caller;
   private serial = 0;
   private readonly startedS = nowNs() / 1e9;
 
@@ -94,21 +67,16 @@ class LoadClient {
     this.options = options;
     this.random = seededRandom(options.seed * 31 + id);
     this.seen = seen;
-    this.at = id % options.endpoints.length;
-    this.channel = openChannel(options.endpoints[this.at]!);
+    this.caller = new Caller(options.endpoints, id, options.deadlineMs);
   }
 
   async run(stopped: AbortSignal): Promise<void> {
     while (!stopped.aborted) {
-      // A call is only made on a connection that stands, or history fills with what was never sent.
-      if (!(await this.connected())) {
-        this.moveOn();
-        continue;
-      }
+      if (!(await this.caller.connected())) continue;
       await this.operate();
       await new Promise((resolve) => setTimeout(resolve, this.pauseMs()));
     }
-    this.channel.close();
+    this.caller.close();
   }
 
   private pauseMs(): number {
@@ -117,22 +85,12 @@ class LoadClient {
     return ahead > 0 ? (clients / maxPerSecond) * 1000 : 1;
   }
 
-  private connected(): Promise<boolean> {
-    return new Promise((resolve) => {
-      this.channel.waitForReady(Date.now() + connectMs, (error) => resolve(error === undefined));
-    });
-  }
-
-  private moveOn(): void {
-    this.channel.close();
-    this.at = (this.at + 1) % this.options.endpoints.length;
-    this.channel = openChannel(this.options.endpoints[this.at]!);
-  }
-
   private async operate(): Promise<void> {
     const dice = this.random.below(100);
-    const kind = dice < 40 ? "get" : dice < 72 ? "put" : dice < 77 ? "delete" : "cas";
-    const key = `k${this.random.below(this.options.keys)}`;
+    const paired = this.random.below(10) === 0;
+    const single = dice < 40 ? "get" : dice < 72 ? "put" : dice < 77 ? "delete" : "cas";
+    const kind = !paired ? single : dice < 50 ? "get" : "put";
+    const key = keyOf(paired ? pairPrefix : "k", this.random.below(this.options.keys));
     const writes = kind === "put" || kind === "cas";
     const operation: Operation = {
       client: this.id,
@@ -148,12 +106,12 @@ class LoadClient {
       unknown: false,
     };
     try {
-      await this.send(operation);
+      if (paired) await this.sendPair(operation);
+      else await this.send(operation);
       operation.return = nowNs();
     } catch (error) {
       const { code } = error as Partial<grpc.ServiceError>;
       if (code === undefined) throw error;
-      this.moveOn();
       if (refused.has(code)) return;
       operation.unknown = true;
     }
@@ -163,47 +121,32 @@ class LoadClient {
   private async send(operation: Operation): Promise<void> {
     const { key, value, expect, kind } = operation;
     const { methods } = KVDefinition;
-    const { deadlineMs } = this.options;
     switch (kind) {
       case "get": {
         const request = RangeRequest.fromPartial({ key: utf8(key) });
-        const answer = await callOnce(
-          this.channel,
-          methods.range,
-          KVDefinition,
-          request,
-          deadlineMs,
-        );
+        const answer = await this.caller.call(KVDefinition, methods.range, request);
         this.found(operation, answer);
         return;
       }
       case "put": {
         const request = PutRequest.fromPartial({ key: utf8(key), value: utf8(value) });
-        const answer = await callOnce(this.channel, methods.put, KVDefinition, request, deadlineMs);
+        const answer = await this.caller.call(KVDefinition, methods.put, request);
         operation.revision = answer.header?.revision ?? 0;
         this.seen.set(key, value);
         return;
       }
       case "delete": {
         const request = DeleteRangeRequest.fromPartial({ key: utf8(key) });
-        const answer = await callOnce(
-          this.channel,
-          methods.deleteRange,
-          KVDefinition,
-          request,
-          deadlineMs,
-        );
+        const answer = await this.caller.call(KVDefinition, methods.deleteRange, request);
         operation.revision = answer.deleted > 0 ? (answer.header?.revision ?? 0) : 0;
         this.seen.set(key, null);
         return;
       }
       case "cas": {
-        const answer = await callOnce(
-          this.channel,
-          methods.txn,
+        const answer = await this.caller.call(
           KVDefinition,
+          methods.txn,
           compareAndSwap(key, expect, value),
-          deadlineMs,
         );
         operation.success = answer.succeeded;
         if (answer.succeeded) {
@@ -216,6 +159,38 @@ class LoadClient {
         this.found(operation, response.value);
         return;
       }
+    }
+  }
+
+  /** Two keys that are only ever written together are one register. */
+  private async sendPair(operation: Operation): Promise<void> {
+    const { key, value, kind } = operation;
+    const { methods } = KVDefinition;
+    const keys = [key, `${key}${secondOfPair}`].map(utf8);
+    if (kind === "put") {
+      const success = keys.map((one) => ({
+        request: {
+          $case: "requestPut" as const,
+          value: PutRequest.fromPartial({ key: one, value: utf8(value) }),
+        },
+      }));
+      const answer = await this.caller.call(
+        KVDefinition,
+        methods.txn,
+        TxnRequest.fromPartial({ success }),
+      );
+      operation.revision = answer.header?.revision ?? 0;
+      return;
+    }
+    const request = RangeRequest.fromPartial({
+      key: keys[0]!,
+      rangeEnd: utf8(`${key}${afterPair}`),
+    });
+    const { kvs } = await this.caller.call(KVDefinition, methods.range, request);
+    const values = kvs.map((kv) => decoder.decode(kv.value));
+    operation.found = values[0] ?? null;
+    if (values.length !== 0 && (values.length !== 2 || values[0] !== values[1])) {
+      this.options.history.torn ??= `${key} was read as ${JSON.stringify(values)}`;
     }
   }
 
@@ -291,7 +266,7 @@ async function readPatiently(i: number, options: LoadOptions, stopped: AbortSign
   const reads = new Set<Promise<void>>();
   while (!stopped.aborted) {
     if (channel.getChannel().getConnectivityState(true) === grpc.connectivityState.READY) {
-      const one = read(`k${random.below(options.keys)}`).finally(() => reads.delete(one));
+      const one = read(keyOf("k", random.below(options.keys))).finally(() => reads.delete(one));
       reads.add(one);
     }
     await new Promise((resolve) => setTimeout(resolve, patientEveryMs));

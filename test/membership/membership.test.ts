@@ -151,6 +151,14 @@ test("leadership goes to another member before the leader stops", async () => {
   assert.equal(await read(leading, "handed"), "over");
 });
 
+test("every member says when it is ready to be downgraded", async () => {
+  const members = [at(0), at(1), at(2)];
+  const { maintenance } = wireOf(members[0]!);
+  await maintenance.downgrade({ action: 1, version: "3.6" });
+  await Promise.all(members.map((one) => one.waitForLog(/The server is ready to downgrade/)));
+  await maintenance.downgrade({ action: 2 });
+});
+
 test("a removed member says so and ends by itself, and cannot come back with its data", async () => {
   const members = [at(0), at(1), at(2)];
   const { leader } = await wireOf(members[0]!).maintenance.status({});

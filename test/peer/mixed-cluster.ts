@@ -14,7 +14,10 @@ const PAUSE_MS = 100;
 /** Elections in half a second. */
 const quickElections = ["--heartbeat-interval=50", "--election-timeout=500"];
 
-type KindFlags = Readonly<Record<MemberKind, readonly string[]>>;
+/** Kinds that are tried in one cluster with ours. 3.4 is there for its v2 API only. */
+export type MixedKind = Exclude<MemberKind, "reference-3.4">;
+
+type KindFlags = Readonly<Record<MixedKind, readonly string[]>>;
 
 /** The same setting for each kind, as its release calls it. */
 function asEachCallsIt(now: readonly string[], in35: readonly string[]): KindFlags {
@@ -62,7 +65,7 @@ export async function eventually<T>(what: string, attempt: () => Promise<T>): Pr
 }
 
 export class MixedCluster {
-  readonly kinds: MemberKind[];
+  readonly kinds: MixedKind[];
   readonly wires: Wire[] = [];
   /** What was acknowledged: key to value. */
   readonly acknowledged = new Map<string, string>();
@@ -70,18 +73,18 @@ export class MixedCluster {
   private readonly out = new Set<number>();
   private rounds = 0;
 
-  private constructor(cluster: Cluster, kinds: readonly MemberKind[]) {
+  private constructor(cluster: Cluster, kinds: readonly MixedKind[]) {
     this.cluster = cluster;
     this.kinds = [...kinds];
     for (const endpoint of cluster.endpoints()) this.wires.push(new Wire(endpoint));
   }
 
   static async start(
-    kinds: readonly MemberKind[],
+    kinds: readonly MixedKind[],
     ...flags: readonly KindFlags[]
   ): Promise<MixedCluster> {
-    const kindFlags: Partial<Record<MemberKind, readonly string[]>> = {};
-    for (const kind of Object.keys(earlySnapshots) as MemberKind[]) {
+    const kindFlags: Partial<Record<MixedKind, readonly string[]>> = {};
+    for (const kind of Object.keys(earlySnapshots) as MixedKind[]) {
       kindFlags[kind] = flags.flatMap((some) => some[kind]);
     }
     const cluster = await startCluster({
@@ -183,13 +186,13 @@ export class MixedCluster {
   }
 
   /**
-   * Adds a learner of `kind`, starts it and promotes it once it has caught up; its position. Asks
-   * `via`, or a member of the other kind, so that each administers the other.
+   * Adds a learner of `kind`, starts it and promotes it once it has caught up; its position. Asks a
+   * member of the other kind, so that each administers the other. `added` comes before the start.
    */
-  async grow(kind: MemberKind, via?: number): Promise<number> {
+  async grow(kind: MixedKind, added: () => Promise<void> = async () => {}): Promise<number> {
     const present = this.alive().map((at) => this.member(at));
     const member = await this.cluster.newMember(kind, present);
-    const by = this.wires[via ?? this.administrator(kind)]!;
+    const by = this.wires[this.administrator(kind)]!;
     const { members } = await eventually("the learner is added", async () => {
       const listed = await by.cluster.memberList({});
       // A try of unknown outcome may have come through.
@@ -197,6 +200,7 @@ export class MixedCluster {
       return by.cluster.memberAdd({ peerURLs: [member.peerUrl], isLearner: true });
     });
     const { ID } = members.find((one) => one.peerURLs.includes(member.peerUrl))!;
+    await added();
     await member.start();
     this.kinds.push(kind);
     this.wires.push(new Wire(member.endpoint));
@@ -221,7 +225,7 @@ export class MixedCluster {
   }
 
   /** A member of another kind than `kind`, if there is one. */
-  private administrator(kind: MemberKind): number {
+  private administrator(kind: MixedKind): number {
     const alive = this.alive();
     return alive.find((at) => this.kinds[at] !== kind) ?? alive[0]!;
   }

@@ -1,12 +1,15 @@
 // `npm run test:peer`: beside the reference etcd. Processes of both in one cluster; the contract's
 // cases against the reference itself, which proves them right; both rafts in one group.
-// Prints a line a file and ends with "N passed, N failed". Usage: node test/peer/run.ts [FILE ...]
+// A live migration from each release line and back. Prints a line a file and ends with "N passed, N failed". Usage: node test/peer/run.ts [FILE ...]
 import { isGood, runFiles, summary, type Tally } from "#tools/test.ts";
 
 /** The longest first. Two at once: each of them waits more than it computes. */
 const files = [
+  "test/peer/migration.ts",
   "test/peer/mixed.ts",
   "test/contract/contract.test.ts",
+  "test/corruption/mixed.ts",
+  "test/peer/mixed-older.ts",
   "test/peer/mixed-raft/seeds.ts",
 ];
 const concurrency = 2;

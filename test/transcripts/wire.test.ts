@@ -183,6 +183,7 @@ const answers: Answers = {
     },
   ],
   MoveLeader: [{ header }],
+  Downgrade: [{ header, version: "3.7" }],
   Watch: [
     {
       header,
@@ -334,6 +335,11 @@ const commands: readonly {
     args: ["member", "promote", "1"],
     methods: ["MemberPromote"],
     prints: `{"header":${H},"members":[${M}]}\n`,
+  },
+  {
+    args: ["downgrade", "enable", "3.6"],
+    methods: ["Downgrade"],
+    prints: `{"header":${H},"version":"3.7"}\n`,
   },
   {
     args: ["alarm", "list"],

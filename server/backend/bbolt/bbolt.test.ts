@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareBytes, utf8 } from "#base/bytes.ts";
-import { seededRandom } from "#base/random.ts";
+import { type Random, seededRandom } from "#base/random.ts";
+import { checkBolt } from "#server/backend/bbolt/check.ts";
 import { decodeMeta, encodeMetaPage, fnv1a } from "#server/backend/bbolt/format.ts";
-import { type BoltFile, openBolt } from "#server/backend/bbolt/reader.ts";
+import { type BoltFile, type BoltSource, openBolt } from "#server/backend/bbolt/reader.ts";
 import { BoltWriter } from "#server/backend/bbolt/writer.ts";
 
 type Row = readonly [key: Uint8Array, value: Uint8Array];
@@ -155,27 +156,63 @@ test("misuse is refused", () => {
   assert.throws(() => new BoltWriter(() => undefined).add(utf8("a"), utf8("v")), /outside/);
 });
 
-test("a damaged file ends in an error, never in a loop or a crash", async () => {
-  const seed = Date.now() % 1_000_000;
+/** A meta page with another field changed, and its checksum made to fit. */
+function forgeMeta(file: Buffer, random: Random): void {
+  const at = random.below(2) * 4096 + 16;
+  const field = [8, 16, 32, 40, 48][random.below(5)]!;
+  const number = random.chance(0.5)
+    ? random.below(40)
+    : [2 ** 31, 2 ** 32 - 1, 2 ** 20, 0][random.below(4)]!;
+  file.writeUInt32LE(number, at + field);
+  if (random.chance(0.2)) file.writeUInt32LE(random.below(1 << 22), at + field + 4);
+  file.writeBigUInt64LE(fnv1a(file.subarray(at, at + 56)), at + 56);
+}
+
+test("a damaged file ends in an error, never in a loop, a crash or a huge allocation", async () => {
+  const seed = Number(process.env["BOLT_SEED"] ?? Date.now() % 1_000_000);
+  const rounds = Number(process.env["BOLT_ROUNDS"] ?? 200);
   const random = seededRandom(seed);
+  const replay = `BOLT_SEED=${seed} BOLT_ROUNDS=${rounds} node --test server/backend/bbolt/bbolt.test.ts`;
   const sound = write([
     ["a", numbered(300, 40)],
     ["b", []],
     ["c", numbered(5, 9000)],
+    ["key", numbered(200, 20)],
   ]);
-  for (let round = 0; round < 400; round++) {
+  let rejected = 0;
+  for (let round = 0; round < rounds; round++) {
     const file = Buffer.from(sound);
     const hits = 1 + random.below(6);
     for (let i = 0; i < hits; i++) {
       // Headers and element heads, where damage leads somewhere else.
       const page = random.below(file.length / 4096) * 4096;
-      file[page + random.below(200)] = random.below(256);
+      const to = random.chance(0.3) ? random.below(6) : random.below(256);
+      file[page + random.below(200)] = to;
     }
+    if (random.chance(0.3)) forgeMeta(file, random);
     const cut = random.chance(0.2) ? file.subarray(0, random.below(file.length)) : file;
+    let largest = 0;
+    const watched: BoltSource = {
+      name: "snapshot",
+      bytes: cut.length,
+      read: async (offset, length) => {
+        assert.ok(offset >= 0 && length >= 0 && offset + length <= cut.length, replay);
+        largest = Math.max(largest, length);
+        return Uint8Array.from(cut.subarray(offset, offset + length));
+      },
+    };
+    let findings: readonly string[] | undefined;
     try {
-      await readAll(cut);
+      const bolt = await openBolt(watched);
+      findings = await checkBolt(bolt);
+      for await (const _ of bolt.allRecords());
+      if (findings.length > 0) rejected++;
     } catch (error) {
-      assert.equal((error as { code?: string }).code, "SNAPSHOT_DAMAGED", `seed ${seed}: ${error}`);
+      rejected++;
+      assert.equal((error as { code?: string }).code, "SNAPSHOT_DAMAGED", `${replay}: ${error}`);
+      assert.notEqual(findings?.length, 0, `${replay}: checked and found sound, then ${error}`);
     }
+    assert.ok(largest <= cut.length, replay);
   }
+  assert.ok(rejected > rounds / 4, `${replay}: only ${rejected} of ${rounds} were noticed`);
 });

@@ -1,18 +1,20 @@
-// Takes a state out of a bbolt file: every record of etcd's buckets, in batches of bounded size.
+// Takes a state out of a bbolt file: every record of the buckets
+// that members have in common, in batches of bounded size.
 import { text } from "#base/bytes.ts";
-import { type Bucket, etcdBuckets } from "#base/state-batch.ts";
+import type { Bucket } from "#base/state-batch.ts";
 import type { BoltFile } from "#server/backend/bbolt/reader.ts";
+import { commonBuckets } from "#server/backend/buckets.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 
 const batchBytes = 1 << 20;
 
-/** Puts the file's records into an empty state, unsynced; of buckets that etcd has and `skip` lacks. */
+/** Puts the file's records into an empty state, unsynced; of common buckets that `skip` lacks. */
 export async function copyRecords(
   bolt: BoltFile,
   backend: Backend,
   skip: ReadonlySet<Bucket> = new Set(),
 ): Promise<void> {
-  const wanted = new Set<string>(etcdBuckets.filter((bucket) => !skip.has(bucket)));
+  const wanted = new Set<string>(commonBuckets.filter((bucket) => !skip.has(bucket)));
   let batch = backend.newBatch();
   for await (const [bucket, key, value] of bolt.allRecords()) {
     const name = text(bucket);

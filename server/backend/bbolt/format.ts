@@ -11,7 +11,7 @@ export const defaultPageBytes = 4096;
 /** More elements than this do not fit a page's count. */
 export const maxPageElements = 0xfffe;
 
-export const pageFlag = { branch: 0x01, leaf: 0x02, meta: 0x04 } as const;
+export const pageFlag = { branch: 0x01, leaf: 0x02, meta: 0x04, freeList: 0x10 } as const;
 /** In a leaf element: the value is a bucket. */
 export const bucketFlag = 0x01;
 
@@ -26,6 +26,8 @@ export interface Meta {
   readonly pageBytes: number;
   /** Page of the root bucket, whose records are the buckets. */
   readonly root: number;
+  /** Page of the list of free pages; undefined if the file has none. */
+  readonly freeList?: number;
   /** The first page that was never used. */
   readonly highWater: number;
   readonly transaction: number;
@@ -64,7 +66,9 @@ export function decodeMeta(page: Uint8Array): Meta | undefined {
   if (body.readBigUInt64LE(metaChecksumAt) !== fnv1a(body.subarray(0, metaChecksumAt))) {
     return undefined;
   }
+  const freeList = body.readBigUInt64LE(32);
   return {
+    ...(freeList === noFreeList ? {} : { freeList: Number(freeList) }),
     pageBytes: body.readUInt32LE(8),
     root: Number(body.readBigUInt64LE(16)),
     highWater: Number(body.readBigUInt64LE(40)),

@@ -30,7 +30,21 @@ export type BoltRecord = readonly [key: Uint8Array, value: Uint8Array];
 const minPageBytes = 512;
 const maxPageBytes = 1 << 24;
 
-/** Opens a file by its newer sound meta page; fails with code SNAPSHOT_DAMAGED. */
+/** A page run longer than this is taken for damage: no record of etcd comes near it. */
+const maxPageRunBytes = 1 << 30;
+
+/** A file that is no sound bbolt file, or not one of etcd. */
+export class SnapshotDamage extends OperatingError {
+  /** What bbolt says of the same; with pages, as a line of its integrity check. */
+  readonly boltText: string;
+
+  constructor(source: BoltSource, what: string, boltText = what) {
+    super("SNAPSHOT_DAMAGED", `${source.name} is no sound snapshot: ${what}`);
+    this.boltText = boltText;
+  }
+}
+
+/** Opens a file by its newer sound meta page; fails with SnapshotDamage. */
 export async function openBolt(source: BoltSource): Promise<BoltFile> {
   const first = decodeMeta(await readUpTo(source, 0, defaultPageBytes));
   const second = await findSecondMeta(source, first?.pageBytes);
@@ -40,13 +54,25 @@ export async function openBolt(source: BoltSource): Promise<BoltFile> {
         ? first
         : second
       : (first ?? second);
-  if (meta === undefined) throw damaged(source, "it has no sound meta page");
+  if (meta === undefined) {
+    throw new SnapshotDamage(source, "it has no sound meta page", "invalid database");
+  }
   const { pageBytes, highWater } = meta;
   if (pageBytes < minPageBytes || pageBytes > maxPageBytes) {
-    throw damaged(source, `its page size is ${pageBytes}`);
+    throw new SnapshotDamage(source, `its page size is ${pageBytes}`, "invalid database");
+  }
+  if (source.bytes < 2 * pageBytes) {
+    throw new SnapshotDamage(
+      source,
+      `it ends at ${source.bytes}, within its meta pages`,
+      `file size too small ${source.bytes}`,
+    );
   }
   if (!Number.isSafeInteger(highWater * pageBytes) || highWater * pageBytes > source.bytes) {
-    throw damaged(source, `it ends at ${source.bytes} and should have ${highWater} pages`);
+    throw new SnapshotDamage(
+      source,
+      `it ends at ${source.bytes} and should have ${highWater} pages`,
+    );
   }
   return new BoltFile(source, meta);
 }
@@ -70,15 +96,21 @@ async function findSecondMeta(
   return undefined;
 }
 
-function damaged(source: BoltSource, what: string): OperatingError {
-  return new OperatingError("SNAPSHOT_DAMAGED", `${source.name} is no sound snapshot: ${what}`);
-}
-
-interface Element {
+/** What a page of a bucket holds. */
+export interface BoltElement {
   readonly isBucket: boolean;
   readonly key: Buffer;
   readonly value: Buffer;
+  /** In a branch, the page below; else 0. */
   readonly child: number;
+}
+
+/** A page of a bucket with those behind it that belong to it. */
+export interface BoltPage {
+  readonly isBranch: boolean;
+  /** Pages behind this one that belong to it. */
+  readonly overflow: number;
+  readonly elements: readonly BoltElement[];
 }
 
 export class BoltFile {
@@ -121,12 +153,9 @@ export class BoltFile {
   }
 
   private async *bucketRecords(value: Buffer): AsyncGenerator<BoltRecord> {
-    if (value.length < bucketHeadBytes) throw this.fault("a bucket's record is too short");
-    const root = Number(value.readBigUInt64LE(0));
-    const elements =
-      root === 0 ? this.elements(value.subarray(bucketHeadBytes), "an inline bucket") : undefined;
-    if (elements !== undefined) {
-      for (const { key, value: own } of elements) yield [key, own];
+    const { root, inline } = this.bucketRoot(value);
+    if (inline !== undefined) {
+      for (const { key, value: own } of inline) yield [key, own];
       return;
     }
     for await (const element of this.walk(root)) {
@@ -135,17 +164,27 @@ export class BoltFile {
     }
   }
 
+  /** Where a bucket's records lie: under a page, or within the bucket's own record. */
+  bucketRoot(value: Buffer): {
+    readonly root: number;
+    readonly inline: readonly BoltElement[] | undefined;
+  } {
+    if (value.length < bucketHeadBytes) throw this.fault("a bucket's record is too short");
+    const root = Number(value.readBigUInt64LE(0));
+    if (root !== 0) return { root, inline: undefined };
+    return { root, inline: this.elements(value.subarray(bucketHeadBytes), "an inline bucket") };
+  }
+
   /** Leaf elements of the tree under `root`, in key order. */
-  private async *walk(root: number): AsyncGenerator<Element> {
+  private async *walk(root: number): AsyncGenerator<BoltElement> {
     const waiting = [root];
     let visited = 0;
     let last: Buffer | undefined;
     for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
       if (++visited > this.meta.highWater) throw this.fault("its pages form a loop");
-      const page = await this.page(id);
-      const elements = this.elements(page, `page ${id}`);
-      if (readPageHeader(page).flags === pageFlag.branch) {
-        for (const { child } of elements.reverse()) waiting.push(child);
+      const { elements, isBranch } = await this.readPage(id);
+      if (isBranch) {
+        for (let i = elements.length - 1; i >= 0; i--) waiting.push(elements[i]!.child);
         continue;
       }
       for (const element of elements) {
@@ -158,17 +197,67 @@ export class BoltFile {
     }
   }
 
-  private async page(id: number): Promise<Buffer> {
+  /** One page of a bucket; rejects with SnapshotDamage. */
+  async readPage(id: number): Promise<BoltPage> {
     const { pageBytes, highWater } = this.meta;
-    if (!(id >= 2 && id < highWater)) throw this.fault(`page ${id} does not exist`);
-    const first = await this.source.read(id * pageBytes, pageBytes);
-    const { overflow } = readPageHeader(asBuffer(first));
-    if (overflow === 0) return asBuffer(first);
-    if (id + overflow >= highWater) throw this.fault(`page ${id} is longer than the file`);
-    return asBuffer(await this.source.read(id * pageBytes, (overflow + 1) * pageBytes));
+    if (!(id >= 2 && id < highWater)) {
+      throw this.fault(
+        `page ${id} does not exist`,
+        `page ${id}: out of bounds: ${highWater} (stack: [${id}])`,
+      );
+    }
+    let page = asBuffer(await this.source.read(id * pageBytes, pageBytes));
+    const { flags, id: stated, overflow } = readPageHeader(page);
+    if (stated !== id) {
+      throw this.fault(
+        `page ${id} says that it is page ${stated}`,
+        `assertion failed: Page expected to be: ${id}, but self identifies as ${stated}`,
+      );
+    }
+    if (flags !== pageFlag.leaf && flags !== pageFlag.branch) {
+      throw this.fault(
+        `page ${id} is neither leaf nor branch`,
+        `page ${id}: invalid type: ${typeName(flags)} (stack: [${id}])`,
+      );
+    }
+    if (overflow > 0) {
+      if (id + overflow >= highWater || (overflow + 1) * pageBytes > maxPageRunBytes) {
+        throw this.fault(
+          `page ${id} is longer than the file`,
+          `page ${id + overflow}: out of bounds: ${highWater} (stack: [${id}])`,
+        );
+      }
+      page = asBuffer(await this.source.read(id * pageBytes, (overflow + 1) * pageBytes));
+    }
+    const elements = this.elements(page, `page ${id}`);
+    return { isBranch: flags === pageFlag.branch, overflow, elements };
   }
 
-  private elements(page: Buffer, where: string): Element[] {
+  /** The pages of the stored list of free pages with those on it; undefined if none is stored. */
+  async freePages(): Promise<
+    { readonly own: readonly number[]; readonly free: readonly number[] } | undefined
+  > {
+    const { freeList, highWater, pageBytes } = this.meta;
+    if (freeList === undefined) return undefined;
+    if (freeList < 2 || freeList >= highWater) throw this.fault(`page ${freeList} does not exist`);
+    const head = readPageHeader(asBuffer(await this.source.read(freeList * pageBytes, pageBytes)));
+    const run = head.overflow + 1;
+    if (head.flags !== pageFlag.freeList || freeList + run > highWater) {
+      throw this.fault(`page ${freeList} is no list of free pages`);
+    }
+    const page = asBuffer(await this.source.read(freeList * pageBytes, run * pageBytes));
+    // More than a count of 16 bits holds: the first element is the count.
+    const large = head.count === 0xffff;
+    const count = large ? Number(page.readBigUInt64LE(pageHeaderBytes)) : head.count;
+    const from = pageHeaderBytes + (large ? 8 : 0);
+    if (from + count * 8 > page.length) throw this.fault("the list of free pages is too long");
+    const free = Array.from({ length: count }, (_, i) =>
+      Number(page.readBigUInt64LE(from + i * 8)),
+    );
+    return { own: Array.from({ length: run }, (_, i) => freeList + i), free };
+  }
+
+  private elements(page: Buffer, where: string): BoltElement[] {
     if (page.length < pageHeaderBytes) throw this.fault(`${where} is too short`);
     const { flags, count } = readPageHeader(page);
     if (flags !== pageFlag.leaf && flags !== pageFlag.branch) {
@@ -177,7 +266,7 @@ export class BoltFile {
     if (pageHeaderBytes + count * elementBytes > page.length) {
       throw this.fault(`${where} has too many elements`);
     }
-    const out: Element[] = [];
+    const out: BoltElement[] = [];
     for (let i = 0; i < count; i++) {
       const at = pageHeaderBytes + i * elementBytes;
       const branch = flags === pageFlag.branch;
@@ -197,9 +286,16 @@ export class BoltFile {
     return out;
   }
 
-  private fault(what: string): OperatingError {
-    return damaged(this.source, what);
+  private fault(what: string, boltText = what): SnapshotDamage {
+    return new SnapshotDamage(this.source, what, boltText);
   }
+}
+
+/** A page's type as bbolt names it. */
+function typeName(flags: number): string {
+  if (flags === pageFlag.meta) return "meta";
+  if (flags === pageFlag.freeList) return "freelist";
+  return `unknown<${flags.toString(16).padStart(2, "0")}>`;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -2,12 +2,18 @@
 // (facts: storage format §5). A file from a data folder has no digest.
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { compareBytes, utf8 } from "#base/bytes.ts";
+import { utf8 } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import { etcdBuckets } from "#base/state-batch.ts";
 import { defaultPageBytes } from "#server/backend/bbolt/format.ts";
-import { type BoltFile, type BoltSource, openBolt } from "#server/backend/bbolt/reader.ts";
+import {
+  type BoltFile,
+  type BoltSource,
+  openBolt,
+  SnapshotDamage,
+} from "#server/backend/bbolt/reader.ts";
 import { BoltWriter } from "#server/backend/bbolt/writer.ts";
+import { commonBuckets } from "#server/backend/buckets.ts";
 import { diskError } from "#server/backend/folder.ts";
 import type { AllBucketsView } from "#server/mvcc/backend.ts";
 
@@ -58,14 +64,14 @@ async function writeBolt(view: AllBucketsView, handle: FileHandle): Promise<numb
   const enter = (index: number): void => {
     while (bucketAt < index) {
       bucketAt++;
-      writer.bucket(utf8(etcdBuckets[bucketAt] ?? ""));
+      writer.bucket(utf8(commonBuckets[bucketAt] ?? ""));
     }
   };
   for (;;) {
     const slice = await view.next(sliceRecords);
     if (slice.length === 0) break;
     for (const [bucket, key, value] of slice) {
-      enter((etcdBuckets as readonly string[]).indexOf(bucket));
+      enter(commonBuckets.indexOf(bucket));
       writer.add(key, value);
     }
     await flush();
@@ -109,15 +115,55 @@ async function readAt(handle: FileHandle, offset: number, length: number): Promi
   return out;
 }
 
+/** The SHA-256 behind a file's pages, and that of the pages themselves. */
+export interface SnapshotDigests {
+  readonly stored: Uint8Array;
+  readonly computed: Uint8Array;
+}
+
+/** Reads the whole file; undefined for one without a digest, as `member/snap/db` of a data folder. */
+export async function snapshotDigests(file: string): Promise<SnapshotDigests | undefined> {
+  const { bytes, handle, hasDigest } = await openFile(file);
+  try {
+    if (!hasDigest) return undefined;
+    const stored = await readAt(handle, bytes, digestBytes);
+    return { stored, computed: await hashFile(handle, bytes) };
+  } catch (error) {
+    throw diskError(error, file);
+  } finally {
+    await handle.close();
+  }
+}
+
 export interface SnapshotFile {
   readonly bolt: BoltFile;
-  /** False for a file without one, such as `member/snap/db` of a data folder. */
-  readonly hasDigest: boolean;
   close(): Promise<void>;
 }
 
-/** Opens a snapshot file for reading; a digest that is there must fit, else SNAPSHOT_DAMAGED. */
+/** Opens a snapshot file for reading. Rejects with SnapshotDamage what is no bbolt file. */
 export async function openSnapshotFile(file: string): Promise<SnapshotFile> {
+  const { bytes, handle } = await openFile(file);
+  try {
+    const source: BoltSource = {
+      name: file,
+      bytes,
+      read: (offset, length) => readAt(handle, offset, length),
+    };
+    return { bolt: await openBolt(source), close: () => handle.close() };
+  } catch (error) {
+    await handle.close();
+    throw diskError(error, file);
+  }
+}
+
+interface OpenedFile {
+  readonly handle: FileHandle;
+  /** Without a digest. */
+  readonly bytes: number;
+  readonly hasDigest: boolean;
+}
+
+async function openFile(file: string): Promise<OpenedFile> {
   let handle: FileHandle;
   try {
     handle = await open(file, "r");
@@ -125,24 +171,14 @@ export async function openSnapshotFile(file: string): Promise<SnapshotFile> {
     throw diskError(error, file);
   }
   try {
-    const { size } = await handle.stat();
-    const hasDigest = size % sectorBytes === digestBytes;
-    const bytes = hasDigest ? size - digestBytes : size;
-    if (hasDigest) {
-      const stored = await readAt(handle, bytes, digestBytes);
-      if (compareBytes(stored, await hashFile(handle, bytes)) !== 0) {
-        throw new OperatingError(
-          "SNAPSHOT_DAMAGED",
-          `${file} is no sound snapshot: its SHA-256 does not fit its content`,
-        );
-      }
+    const found = await handle.stat();
+    if (!found.isFile()) {
+      const nothing = { name: file, bytes: 0, read: () => Promise.reject(new Error("no file")) };
+      throw new SnapshotDamage(nothing, "it is no file", "invalid database");
     }
-    const source: BoltSource = {
-      name: file,
-      bytes,
-      read: (offset, length) => readAt(handle, offset, length),
-    };
-    return { bolt: await openBolt(source), hasDigest, close: () => handle.close() };
+    const { size } = found;
+    const hasDigest = size % sectorBytes === digestBytes;
+    return { handle, bytes: hasDigest ? size - digestBytes : size, hasDigest };
   } catch (error) {
     await handle.close();
     throw diskError(error, file);

@@ -177,7 +177,7 @@ export class InProcessMember implements ContractMember {
     const { clusterId, config, depot, first, network } = this.settings;
     const { closers, timers } = running;
     const { life } = timers;
-    const disk = new SlowDisk(this.disk, life, steady, depot);
+    const disk = new SlowDisk(this.disk, life, steady, depot, () => {});
     const opened = await openLog(this.disk, disk, {
       first: this.settings.first,
       owner: this.name,
@@ -238,6 +238,7 @@ export class InProcessMember implements ContractMember {
       log: silentLog,
       name: this.name,
       clientUrls: [this.clientUrl],
+      downgradeCheckMs: config.downgradeCheckMs,
       versionOf: async (one) => (network.has(one.id) ? serverVersion : undefined),
     });
     replica.start();
@@ -247,7 +248,7 @@ export class InProcessMember implements ContractMember {
     publication.start();
     closers.push(() => publication.stop());
     const { warningApplyMs } = config;
-    const metered: MeteredParts = { member, meters, peers, warningApplyMs };
+    const metered: MeteredParts = { member, meters, peers, transfer, warningApplyMs };
     return { publication, api, metered };
   }
 

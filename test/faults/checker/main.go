@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -19,9 +20,9 @@ type operation struct {
 	Client   int     `json:"client"`
 	Call     int64   `json:"call"`   // ns
 	Return   int64   `json:"return"` // ns
-	Kind     string  `json:"kind"`   // get, put, delete, cas
+	Kind     string  `json:"kind"`   // get, put, delete, cas, revoke
 	Key      string  `json:"key"`
-	Value    string  `json:"value"`    // put, cas: unique in the history
+	Value    string  `json:"value"`    // put, cas: unique in the history; revoke: the beginning of the values that go
 	Expect   *string `json:"expect"`   // cas: the value compared with, null for "no such key"
 	Found    *string `json:"found"`    // get, and cas that failed: what was there
 	Success  bool    `json:"success"`  // cas
@@ -61,6 +62,11 @@ var model = porcupine.Model{
 			return true, op.Value
 		case "delete":
 			return true, absent
+		case "revoke":
+			if strings.HasPrefix(now, op.Value) {
+				return true, absent
+			}
+			return true, now
 		case "cas":
 			holds := text(op.Expect) == now
 			if op.Unknown {
@@ -156,7 +162,7 @@ func main() {
 			ClientId: one.Client, Input: one, Call: one.Call, Output: one, Return: ret})
 	}
 	// Without a picture the first key that is wrong ends the search; the others may take long.
-	result := porcupine.CheckOperationsTimeout(model, operations, time.Minute)
+	result := porcupine.CheckOperationsTimeout(model, operations, 3*time.Minute)
 	if len(os.Args) > 2 {
 		_, info := porcupine.CheckOperationsVerbose(model, operations, 4*time.Minute)
 		if err := porcupine.VisualizePath(model, info, os.Args[2]); err != nil {

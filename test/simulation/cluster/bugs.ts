@@ -75,6 +75,98 @@ export const clusterBugs = {
     find: "      else if (watcher.next < state.compactRevision) {",
     replace: "      else if (watcher.next < 0) {",
   },
+  "promoted-before-caught-up": {
+    about: "a learner is promoted that has next to nothing",
+    file: "node/reconfiguration.ts",
+    find: "learner.match < own * readyShare",
+    replace: "learner.match < 0",
+  },
+  "configuration-not-stored": {
+    about: "a change of membership is not in the state that a leader sends",
+    file: "node/member.ts",
+    find: 'batch.put("meta", confStateKey, encodeConfState(raft.applyConfChange(change)));',
+    replace:
+      'const next = raft.applyConfChange(change);\n    if (change.type !== 1) batch.put("meta", confStateKey, encodeConfState(next));',
+  },
+  "refused-change-reaches-raft": {
+    about: "raft carries out a change that the members have refused",
+    file: "node/member.ts",
+    find: "raft.applyConfChange({ ...change, nodeId: 0n });",
+    replace: "raft.applyConfChange(change);",
+  },
+  "update-promotes": {
+    about: "a learner that moves to another URL comes out as a voter",
+    file: "membership/members.ts",
+    find: "const updated = { ...known!, peerUrls: member!.peerUrls };",
+    replace: "const updated = { ...known!, isLearner: false, peerUrls: member!.peerUrls };",
+  },
+  "removal-leaves-no-trace": {
+    about: "a restart forgets who was removed, so that nobody tells them",
+    file: "membership/members.ts",
+    find: '        batch.put("members_removed", utf8(formatId(id)), utf8("removed"));\n',
+    replace: "",
+  },
+  "promotion-not-stored": {
+    about: "a restart makes a promoted member a learner again",
+    file: "membership/members.ts",
+    find: 'return { kind: "promoted", member: this.store({ ...known!, isLearner: false }, batch) };',
+    replace:
+      'const voter = { ...known!, isLearner: false };\n          this.stored.set(voter.id, voter);\n          this.sorted = undefined;\n          return { kind: "promoted", member: voter };',
+  },
+  "install-keeps-members": {
+    about: "a received state is taken over without its members and leases",
+    file: "node/replica.ts",
+    find: "    await loadSmallBuckets(fresh, small);\n",
+    replace: "",
+  },
+  "install-keeps-peers": {
+    about: "the connections stay those from before a received state",
+    file: "node/replica.ts",
+    find: "      meetOthers(before);\n",
+    replace: "",
+  },
+  "install-keeps-applied-index": {
+    about: "a member does not take the applied index of the state that it has received",
+    file: "node/replica.ts",
+    find: "    member.applyTurn.reset(mark.index, mark.term);\n",
+    replace: "",
+  },
+  "install-not-awaited": {
+    about: "a member says that it has a state which it has only begun to install",
+    file: "node/ready-loop.ts",
+    find: "await ports.install(ready.snapshot);",
+    replace: "void ports.install(ready.snapshot);",
+  },
+  "install-not-finished": {
+    about: "a start does not finish a replacement that a crash cut short",
+    file: "wal/start-up.ts",
+    find: "  if (contents.snapshot.index < mark.index) {",
+    replace: "  if (contents.snapshot.index < 0) {",
+  },
+  "received-before-kept": {
+    about: "raft hears of a state that lies in no file yet",
+    file: "node/snapshot-transfer.ts",
+    find: "      await this.ports.files.receive(index, body);",
+    replace: "      void this.ports.files.receive(index, body);",
+  },
+  "compaction-ignores-pins": {
+    about: "a compaction deletes what a read under way is about to fetch",
+    file: "mvcc/compaction.ts",
+    find: "state.recent.written < revision || state.oldestPin() < revision",
+    replace: "state.recent.written < revision",
+  },
+  "progress-before-events": {
+    about: "a watch is told of progress that it has not made yet",
+    file: "mvcc/watch-session.ts",
+    find: '      if (watcher.state !== "live" || watcher.startRevision > current) return;',
+    replace: "      if (watcher.startRevision > current) return;",
+  },
+  "live-one-event-early": {
+    about: "a watch that has caught up misses what came in the last moment",
+    file: "mvcc/watch-catch-up.ts",
+    find: "        if (this.covered >= state.currentRevision) {",
+    replace: "        if (this.covered >= state.currentRevision - 1) {",
+  },
 } as const satisfies Record<string, Bug>;
 
 export type ClusterBugName = keyof typeof clusterBugs;

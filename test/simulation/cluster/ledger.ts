@@ -31,12 +31,22 @@ export interface Operation {
   returned: number;
 }
 
+/** A range over an interval of keys at one revision, not later than when it was asked for. */
+export interface RangeSeen {
+  readonly member: bigint;
+  readonly from: string;
+  readonly to: string;
+  readonly revision: number;
+  readonly found: ReadonlyMap<string, string>;
+}
+
 export class Ledger {
   /** By revision; revision 1 is the empty store. */
   readonly history = new Map<number, readonly ChangeSeen[]>();
   /** When a revision was first seen, virtual ms. */
   readonly seenMs = new Map<number, number>();
   readonly operations: Operation[] = [];
+  readonly ranges: RangeSeen[] = [];
   private clock = 0;
 
   now(): number {
@@ -88,6 +98,7 @@ export class Ledger {
       return undefined;
     };
     for (const one of this.operations) checkSeen(one, at, this.history);
+    for (const one of this.ranges) checkRange(one, [...values.keys()], at);
     this.checkOrder();
   }
 
@@ -110,6 +121,20 @@ export class Ledger {
         );
       }
     }
+  }
+}
+
+function checkRange(
+  { found, from, member, revision, to }: RangeSeen,
+  keys: readonly string[],
+  at: (key: string, revision: number) => string | undefined,
+): void {
+  for (const key of keys) {
+    if (key < from || key >= to || at(key, revision) === found.get(key)) continue;
+    throw new Violation(
+      "reads of the past",
+      `member ${member} showed ${key}=${found.get(key)} at revision ${revision}, where ${at(key, revision)} is`,
+    );
   }
 }
 

@@ -6,11 +6,14 @@ import { MemoryLog } from "#server/raft/memory-log.ts";
 import { checkJoin, finishInstall } from "#server/wal/start-up.ts";
 import type { DiskImage, SlowDisk } from "./slow-disk.ts";
 
-/** Finishes a cut-short install, begins or loads the log; `owner` names the member in errors. */
+/**
+ * Finishes a cut-short install, begins or loads the log, which is empty for a member that joins, told
+ * no `first` members; `owner` names the member in errors.
+ */
 export async function openLog(
   image: DiskImage,
   disk: SlowDisk,
-  member: { readonly first: readonly Member[]; readonly owner: string },
+  member: { readonly first: readonly Member[] | undefined; readonly owner: string },
 ): Promise<{ readonly memoryLog: MemoryLog; readonly markIndex: number }> {
   const finish = async (): Promise<void> => {
     image.unfinished = undefined;
@@ -19,7 +22,7 @@ export async function openLog(
   const contents = await finishInstall({ unfinished: image.unfinished, finish }, disk, found);
   const memoryLog = new MemoryLog();
   if (isUntouched(contents)) {
-    await beginLog(disk, memoryLog, member.first);
+    if (member.first !== undefined) await beginLog(disk, memoryLog, member.first);
     return { memoryLog, markIndex: 0 };
   }
   loadLog(memoryLog, contents);

@@ -41,7 +41,7 @@ while (ran < count && Date.now() < endMs) {
   seed = first + ran++;
   const world = new ClusterWorld({ seed, stormMs: Number(values["storm-seconds"]) * 1000 });
   await world.run().catch(fail);
-  for (const [what, n] of world.counts) counts.set(what, (counts.get(what) ?? 0) + n);
+  for (const [what, n] of world.stage.counts) counts.set(what, (counts.get(what) ?? 0) + n);
 }
 process.stdout.write(`${ran} seeds passed\n`);
 if (values.counters) {

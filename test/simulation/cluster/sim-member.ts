@@ -3,40 +3,51 @@
 import { crc32c } from "@node-rs/crc32";
 import type { ClusterId, MemberId } from "#base/ids.ts";
 import { silentLog } from "#base/log.ts";
-import { type Random, seededRandom } from "#base/random.ts";
+import { seededRandom } from "#base/random.ts";
 import { Message } from "#proto/gen/raft.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
+import { adoptMembers } from "#server/membership/joining.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import { NodeApi } from "#server/node/api-member.ts";
+import { isUntouched } from "#server/node/boot-log.ts";
 import { LeaseForwarding, type LeasePeers } from "#server/node/lease-forwarding.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
 import { type PromotionPeers, Reconfiguration } from "#server/node/reconfiguration.ts";
 import { openReplica, type Replica, type ReplicaSettings } from "#server/node/replica.ts";
 import { sha1 } from "#server/sha1.ts";
+import type { ClusterNetwork } from "./cluster-network.ts";
+import type { ClusterStage } from "./cluster-stage.ts";
 import { openLog } from "./open-log.ts";
 import { DiskImage, SlowDisk, type StateDepot } from "./slow-disk.ts";
-import { Life, type VirtualTime } from "./virtual-time.ts";
+import { Life } from "./virtual-time.ts";
 
 export const clusterId = 0xc1n as ClusterId;
 const requestTimeoutMs = 7000;
+export const maxLearners = 2;
+/** --watch-progress-notify-interval */
+const progressMs = 2000;
+
+/** The questions that a member asks the one that listens on a URL. */
+export interface PeerQuestions extends LeasePeers, PromotionPeers {
+  members(url: string): Promise<readonly MemberRecord[]>;
+}
 
 /** What a member needs of the world around it. */
 export interface MemberPorts {
-  readonly time: VirtualTime;
-  readonly random: Random;
+  readonly stage: ClusterStage;
+  readonly network: ClusterNetwork;
   readonly depot: StateDepot;
+  /** Those that begin the cluster. */
   readonly first: readonly MemberRecord[];
-  readonly count: (what: string) => void;
-  send(from: SimMember, messages: readonly Message[]): void;
-  /** Brings a whole state to its receiver; tells the sender's life the outcome. */
-  sendSnapshot(from: SimMember, message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
-  reaches(from: MemberId, to: MemberId): boolean;
-  /** The questions that a member asks the one that listens on a URL. */
-  readonly leasePeers: (from: SimMember) => LeasePeers & PromotionPeers;
   /** A life has begun and can be used. */
   began(member: SimMember): void;
-  failed(member: SimMember, error: unknown): void;
+  /** The member has begun to replace its log and state by what it received. */
+  replacing(member: SimMember): void;
+  /** True if the removal of this member was asked for. */
+  isRemoved(id: MemberId): boolean;
+  /** The member has stopped because it was told that it is none any more. */
+  left(member: SimMember): void;
 }
 
 /** A life that has begun. */
@@ -46,29 +57,59 @@ export interface Running {
   readonly services: PeerServices;
 }
 
+/** Who a member is. */
+export interface Identity {
+  readonly id: MemberId;
+  readonly name: string;
+  /** Where its peers reach it. */
+  readonly url: string;
+  /** The members that it is told of when it joins; undefined for one that begins the cluster. */
+  readonly initial: readonly MemberRecord[] | undefined;
+}
+
 export class SimMember {
   readonly id: MemberId;
+  readonly name: string;
+  /** The address that it tells others. */
+  url: string;
+  /** Where it listens, too, while it is in doubt whether it has moved. */
+  newUrl: string | undefined;
   readonly disk: DiskImage;
   life: Life;
   /** Undefined while it is down or starting. */
   running: Running | undefined;
   isUp = false;
+  /** It stopped because it was told that it is no member any more. */
+  hasLeft = false;
+  /** Its disk is gone for good. */
+  isLost = false;
+  /** Its transport's peers in this life, and where it takes them to be. */
+  peers = new Map<MemberId, readonly string[]>();
+  /** Since when a peer answers without a failure, monotonic ms. */
+  contacts = new Map<MemberId, number>();
+  /** How far its wall clock is off. */
+  wallOffsetMs = 0;
+  private initial: readonly MemberRecord[] | undefined;
   private readonly ports: MemberPorts;
   private readonly settings: ReplicaSettings;
 
-  constructor(id: MemberId, ports: MemberPorts) {
+  constructor(identity: Identity, ports: MemberPorts) {
+    const { id, initial, name, url } = identity;
     this.id = id;
+    this.name = name;
+    this.url = url;
+    this.initial = initial;
     this.ports = ports;
     this.disk = new DiskImage({ memberId: id, clusterId });
-    this.life = new Life(ports.time);
-    const { random } = ports;
+    this.life = new Life(ports.stage.time);
+    const { random } = ports.stage;
     this.settings = {
       electionTicks: 10,
       heartbeatMs: 100,
       electionTimeoutMs: 1000,
       requestTimeoutMs,
       preVote: true,
-      maxLearners: 1,
+      maxLearners,
       maxRequestBytes: 1024 * 1024,
       quotaBytes: undefined,
       snapshotCount: 20 + random.below(100),
@@ -78,22 +119,61 @@ export class SimMember {
     };
   }
 
+  /** The last entry that it has applied in this life; 0 while it is down. */
+  get appliedIndex(): number {
+    return this.running?.replica.member.applyTurn.appliedIndex ?? 0;
+  }
+
+  /** The last entry in its log. */
+  get lastIndex(): number {
+    const { entries, snapshot } = this.disk.wal.contents();
+    return snapshot.index + entries.length;
+  }
+
+  /** It has become a member once and has something in its log. */
+  get hasJoined(): boolean {
+    return !this.isLost && this.lastIndex > 0;
+  }
+
   start(): void {
-    const life = new Life(this.ports.time);
+    const { network, stage } = this.ports;
+    const life = new Life(stage.time, () => this.wallOffsetMs);
     this.life = life;
     this.isUp = true;
+    this.peers = new Map();
+    this.contacts = new Map();
+    network.contactLater(this);
     this.open(life).catch((error: unknown) => {
-      if (!life.isDead) this.ports.failed(this, error);
+      if (!life.isDead) stage.fail(error);
     });
   }
 
   crash(): void {
     if (!this.isUp) return;
+    const { stage } = this.ports;
+    this.end();
+    stage.count("crash");
+    if (this.disk.crash(stage.random).lost > 0) stage.count("crash that lost writes");
+  }
+
+  private end(): void {
     this.isUp = false;
     this.running = undefined;
     this.life.end();
-    this.ports.count("crash");
-    if (this.disk.crash(this.ports.random).lost > 0) this.ports.count("crash that lost writes");
+  }
+
+  /** It has heard that it is no member any more: the process ends. */
+  private leave(): void {
+    this.end();
+    this.disk.crash(this.ports.stage.random);
+    this.hasLeft = true;
+    this.ports.stage.count("removed member stopped");
+    this.ports.left(this);
+  }
+
+  /** A peer has made itself known by its connection. */
+  meet(id: MemberId, url: string): void {
+    if (!this.peers.has(id)) this.peers.set(id, [url]);
   }
 
   /** A clean stop, as by a signal. */
@@ -103,7 +183,7 @@ export class SimMember {
     const { leadership } = running.replica.member;
     const led = leadership.isLeader;
     await running.replica.member.handOver();
-    if (led && !leadership.isLeader) this.ports.count("leadership handed over");
+    if (led && !leadership.isLeader) this.ports.stage.count("leadership handed over");
     if (life.isDead) return;
     this.running = undefined;
     await running.replica.stop();
@@ -112,7 +192,7 @@ export class SimMember {
     life.end();
     this.disk.wal = this.disk.wal.reopen();
     this.disk.backend = this.disk.backend.reopen();
-    this.ports.count("clean stop");
+    this.ports.stage.count("clean stop");
   }
 
   /** Runs what came for this life, unless it has ended. */
@@ -123,10 +203,13 @@ export class SimMember {
   }
 
   private async open(life: Life): Promise<void> {
-    const { depot, first, random } = this.ports;
-    const disk = new SlowDisk(this.disk, life, random, depot);
+    const { depot, first, network, stage } = this.ports;
+    const { random } = stage;
+    const disk = new SlowDisk(this.disk, life, random, depot, () => this.ports.replacing(this));
+    const isNew = isUntouched(this.disk.wal.contents());
+    const expected = isNew && this.initial !== undefined ? await this.join(life) : first;
     const { memoryLog, markIndex } = await openLog(this.disk, disk, {
-      first: this.ports.first,
+      first: this.initial === undefined ? first : undefined,
       owner: `member ${this.id}`,
     });
     const replica = await openReplica({
@@ -146,31 +229,72 @@ export class SimMember {
       wal: disk,
       memoryLog,
       markIndex,
-      expected: first,
+      expected: isNew ? expected : [],
       files: disk,
       peers: {
-        send: (messages) => this.ports.send(this, messages),
-        sendSnapshot: (message, body) => this.ports.sendSnapshot(this, message, body),
-        addPeer: () => {},
-        updatePeer: () => {},
-        removePeer: () => {},
-        activeSince: (id) => (this.ports.reaches(this.id, id) ? 0 : undefined),
+        send: (messages) => network.send(this, messages),
+        sendSnapshot: (message, body) => network.sendSnapshot(this, message, body),
+        addPeer: (id, urls) => {
+          if (!this.peers.has(id)) this.peers.set(id, urls);
+        },
+        updatePeer: (id, urls) => {
+          this.peers.set(id, urls);
+        },
+        removePeer: (id) => {
+          this.peers.delete(id);
+          this.contacts.delete(id);
+        },
+        activeSince: (id) => this.contacts.get(id),
       },
       meters: { logSynced: () => {}, applied: () => {}, stateCopied: () => {} },
       markState: () => Promise.resolve(),
       schedule: (run) => life.schedule(run),
       fatal: (error) => {
-        if (!life.isDead) this.ports.failed(this, error);
+        if (!life.isDead) stage.fail(error);
       },
-      onRemoved: () => this.ports.failed(this, new Error("removed, though nobody removed it")),
+      onRemoved: () => {
+        if (!life.isDead) this.leave();
+      },
     });
     if (life.isDead) return;
     this.use(life, replica, disk);
   }
 
+  /** As server/first-start.ts: asks those it was told of, and wants to find itself among them. */
+  private async join(life: Life): Promise<readonly MemberRecord[]> {
+    const { network, stage } = this.ports;
+    const questions = network.questions(this);
+    for (;;) {
+      for (const url of this.initial!.flatMap((one) => one.peerUrls)) {
+        if (url === this.url) continue;
+        const existing = await questions.members(url).catch(() => undefined);
+        if (existing === undefined) continue;
+        const urls = new Map(this.initial!.map((one) => [`m-${one.id}`, one.peerUrls]));
+        const adopted = adoptMembers(urls, existing);
+        if (adopted.ok && adopted.members.some((one) => one.id === this.id)) return adopted.members;
+        // The process would end; whoever runs it starts it again with what is true now.
+        stage.count("join refused");
+        if (this.ports.isRemoved(this.id) && !existing.some((one) => one.id === this.id)) {
+          this.leave();
+        }
+        this.initial = [...existing.filter((one) => one.id !== this.id), this.ownRecord(existing)];
+      }
+      await life.sleep(300);
+    }
+  }
+
+  /** As its flags would have it, which follow it to where it was moved. */
+  private ownRecord(existing: readonly MemberRecord[]): MemberRecord {
+    const own = this.initial!.find((one) => one.id === this.id)!;
+    const listed = existing.find((one) => one.id === this.id)?.peerUrls ?? [];
+    const isHere = listed.some((url) => url === this.url || url === this.newUrl);
+    return { ...own, peerUrls: isHere ? listed : [this.url] };
+  }
+
   private use(life: Life, replica: Replica, disk: SlowDisk): void {
+    const { network } = this.ports;
     const { member, transfer } = replica;
-    const peers = this.ports.leasePeers(this);
+    const peers = network.questions(this);
     const reconfiguration = new Reconfiguration({ member, peers, sha1, isStrict: true });
     const api = new NodeApi(
       member,
@@ -191,12 +315,13 @@ export class SimMember {
       member,
       clock: life,
       log: silentLog,
-      name: `m${this.id}`,
-      clientUrls: [`http://client-${this.id}`],
-      versionOf: async (one) => (this.ports.reaches(this.id, one.id) ? serverVersion : undefined),
+      name: this.name,
+      clientUrls: [`http://client-${this.name}`],
+      versionOf: async (one) => (network.reaches(this.id, one.id) ? serverVersion : undefined),
     });
     publication.start();
     replica.start();
+    life.every(progressMs, () => member.parts.hub.progressTick());
     void publication.publish();
     this.ports.began(this);
   }

@@ -72,7 +72,17 @@ export class SlowDisk implements ReplaceableState, Wal, StateFiles {
   /** The longest that a sync of this life usually takes. */
   private readonly syncMs: number;
 
-  constructor(image: DiskImage, life: Life, random: Random, depot: StateDepot) {
+  private readonly replacing: () => void;
+
+  /** `replacing` is called when log and state begin to be replaced. */
+  constructor(
+    image: DiskImage,
+    life: Life,
+    random: Random,
+    depot: StateDepot,
+    replacing: () => void,
+  ) {
+    this.replacing = replacing;
     this.image = image;
     this.life = life;
     this.random = random;
@@ -135,6 +145,7 @@ export class SlowDisk implements ReplaceableState, Wal, StateFiles {
     adopt: (backend: Backend) => Promise<void>,
   ): Promise<void> {
     const { image, life, random } = this;
+    this.replacing();
     const filling = new MemoryBackend();
     const fresh = new SlowBackend(filling, life, random);
     await fill(fresh);
@@ -235,7 +246,7 @@ class SlowBackend implements Backend {
   }
 
   async getMany(bucket: Bucket, keys: readonly Uint8Array[]) {
-    await this.life.sleep(this.random.below(4));
+    await this.life.sleep(this.random.below(this.random.chance(0.02) ? 300 : 4));
     return this.inner.getMany(bucket, keys);
   }
 

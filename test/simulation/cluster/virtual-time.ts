@@ -60,8 +60,12 @@ export class Life implements Clock {
   private pausedUntilMs = 0;
   private deferred: (() => void)[] = [];
 
-  constructor(time: VirtualTime) {
+  private readonly wallOffsetMs: () => number;
+
+  /** `wallOffsetMs`: how far the wall clock is off; the other one only ever goes on. */
+  constructor(time: VirtualTime, wallOffsetMs: () => number = () => 0) {
     this.time = time;
+    this.wallOffsetMs = wallOffsetMs;
   }
 
   get isPaused(): boolean {
@@ -115,7 +119,7 @@ export class Life implements Clock {
   }
 
   wallMs(): number {
-    return beginMs + this.time.nowMs;
+    return beginMs + this.time.nowMs + this.wallOffsetMs();
   }
 
   after(delayMs: number, run: () => void): Timer {
