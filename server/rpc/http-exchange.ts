@@ -84,7 +84,9 @@ export class Http2Response extends Writable implements HttpResponse {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.stream.reset(error === null ? errorCode.cancel : errorCode.internalError);
+    // What was finished may still wait for the client's window; node destroys it all the same.
+    if (!this.writableFinished)
+      this.stream.reset(error === null ? errorCode.cancel : errorCode.internalError);
     done(error);
   }
 

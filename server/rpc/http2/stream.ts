@@ -81,7 +81,7 @@ export class Http2Stream {
     assert(this.headersSent && this.ending === undefined, "data before headers or behind the end");
     if (this.localEnded) return true;
     if (this.queuedBytes > 0 || !this.owner.sendAtOnce(this, prefix, body)) {
-      if (prefix.length > 0) this.queue.push(prefix.slice());
+      if (prefix.length > 0) this.queue.push(Uint8Array.from(prefix));
       if (body.length > 0) this.queue.push(body);
       this.queuedBytes += prefix.length + body.length;
       this.owner.queued(prefix.length + body.length);
