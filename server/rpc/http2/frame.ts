@@ -120,14 +120,14 @@ export class FrameReader {
 
   /** Completes the frame that was begun, as far as the chunk reaches. */
   private fill(chunk: Buffer, from: number): number {
-    const part = this.part!;
     let at = from;
     if (this.have < frameHeaderBytes) at += this.copy(chunk, at, frameHeaderBytes);
     if (this.have < frameHeaderBytes) return at;
-    const whole = frameHeaderBytes + payloadLength(part, 0);
+    const whole = frameHeaderBytes + payloadLength(this.part!, 0);
     at += this.copy(chunk, at, whole);
     if (this.have < whole) return at;
     // The payload may be kept by whoever takes it, so the next part gets a buffer of its own.
+    const part = this.part!;
     this.part = undefined;
     this.have = 0;
     this.hand(part, 0, whole);
