@@ -30,6 +30,7 @@ export function processTerminal(): Terminal & { drain(): Promise<void> } {
   return {
     out: (data) => void stdout.write(data),
     err: (data) => void stderr.write(data),
+    isWatched: stderr.isTTY === true,
     async readAll() {
       const parts: Buffer[] = [Buffer.from(held, "latin1")];
       held = "";

@@ -5,6 +5,8 @@ import type { Random } from "#base/random.ts";
 export interface Terminal {
   out(data: string | Uint8Array): void;
   err(data: string | Uint8Array): void;
+  /** True if a person sees what `err` writes, as it is written. */
+  readonly isWatched: boolean;
   /** Everything that is left on stdin. */
   readAll(): Promise<Uint8Array>;
   /** The next line of stdin with its newline; undefined at the end, also when the last line has none. */

@@ -34,8 +34,8 @@ import { sha1 } from "#server/sha1.ts";
 
 const joinTimeoutMs = 10_000;
 const bootstrappedTimeoutMs = 1000;
-/** How long the host names of the own URLs may stay unresolved. */
-const ownHostsLimitMs = 30_000;
+/** How long host names of peer URLs may stay unresolved where they are compared. */
+const hostsLimitMs = 30_000;
 
 export interface Identity {
   readonly memberId: MemberId;
@@ -79,7 +79,7 @@ export async function firstStart(
   const { members } = checked;
   return isNew
     ? await bootstrap(config, { members, token: config.initialClusterToken }, ports.peerClient)
-    : await join(config, members, otherUrls(members, config.name), ports.peerClient);
+    : await join(config, members, ports);
 }
 
 const refuse = (reason: string): OperatingError =>
@@ -103,7 +103,7 @@ async function placesOfOwnUrls(
   if (isAlike || listed.length === 0 || config.initialClusterState !== "new")
     return placeWithoutDns;
   const urls = [...config.advertisePeerUrls, ...listed];
-  const placeOf = await placesOfUrls(urls, ownHostsLimitMs, ports);
+  const placeOf = await placesOfUrls(urls, hostsLimitMs, ports);
   return (url) => placeOf.get(url) ?? url;
 }
 
@@ -118,6 +118,7 @@ async function registeredMembers(
   const value = formatInitialCluster(new Map([[config.name, config.advertisePeerUrls]]));
   const where = discovery.kind === "v2" ? { url: token } : { endpoints: discovery.endpoints };
   const log = ports.log.child({ "discovery-token": token, ...where });
+  log.info({}, "bootstrapping the cluster through a discovery service");
   const registry =
     discovery.kind === "v2"
       ? openV2Registry(discovery, ports.clock)
@@ -182,11 +183,19 @@ async function bootstrap(
 async function join(
   config: ServerConfig,
   initial: InitialMembers,
-  others: readonly string[],
-  client: PeerClient,
+  ports: FirstStartPorts,
 ): Promise<FirstStart> {
+  const client = ports.peerClient;
+  const others = otherUrls(initial, config.name);
   const remote = await firstAnswer(others, client);
-  const adopted = adoptMembers(initial, remote.members);
+  let adopted = adoptMembers(initial, remote.members);
+  if (!adopted.ok && initial.size === remote.members.length) {
+    // Perhaps one side names hosts and the other their addresses.
+    const theirs = remote.members.flatMap((one) => one.peerUrls);
+    const urls = [...initial.values()].flat().concat(theirs);
+    const placeOf = await placesOfUrls(urls, hostsLimitMs, ports);
+    adopted = adoptMembers(initial, remote.members, (url) => placeOf.get(url) ?? url);
+  }
   if (!adopted.ok) {
     throw new OperatingError(
       "BAD_INITIAL_CLUSTER",

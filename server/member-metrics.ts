@@ -1,18 +1,29 @@
 // What a member counts, under etcd's names.
 import type { MemberId } from "#base/ids.ts";
 import type { Metrics } from "#server/api/metrics.ts";
-import type { PeerSample } from "#server/api/peer-metrics.ts";
+import type { PeerSample, SnapshotDirection } from "#server/api/peer-metrics.ts";
 import type { Member, MemberMeters } from "#server/node/member.ts";
 
 /** Meters that begin to count once the metrics exist. */
 export type DurationMeters = { -readonly [Name in keyof MemberMeters]: MemberMeters[Name] } & {
+  /** A whole state begins to come or go; what this returns is called when it has ended. */
+  snapshot(direction: SnapshotDirection, peer: MemberId): (ok: boolean) => void;
+  /** A received state was written and synced. */
+  stateReceived(times: { readonly saveMs: number; readonly syncMs: number }): void;
   /** A probe of a peer was answered. */
   roundTrip(to: MemberId, seconds: number): void;
 };
 
 /** Meters that count nothing yet. */
 export function silentMeters(): DurationMeters {
-  return { logSynced: () => {}, applied: () => {}, stateCopied: () => {}, roundTrip: () => {} };
+  return {
+    logSynced: () => {},
+    applied: () => {},
+    stateCopied: () => {},
+    snapshot: () => () => {},
+    stateReceived: () => {},
+    roundTrip: () => {},
+  };
 }
 
 /** What the transport counts of a peer; server/peer's has it. */
@@ -25,6 +36,8 @@ export interface MeteredParts {
   readonly member: Member;
   readonly meters: DurationMeters;
   readonly peers: CountedPeers;
+  /** Sends and installs whole states. */
+  readonly transfer: { readonly isInstalling: boolean };
   /** An apply that takes longer counts as slow. */
   readonly warningApplyMs: number;
 }
@@ -39,6 +52,7 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
     etcd_server_proposals_pending: member.pending.size,
     etcd_server_proposals_failed_total: member.proposer.failed,
     etcd_server_slow_apply_total: slowApplies,
+    etcd_server_snapshot_apply_in_progress_total: parts.transfer.isInstalling ? 1 : 0,
     etcd_server_slow_read_indexes_total: member.reads.slowTries,
     etcd_server_read_indexes_failed_total: member.reads.failedRounds,
     etcd_mvcc_put_total: member.applier.counts.put,
@@ -65,8 +79,23 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
   meters.logSynced = (durationMs) => sync.observe(durationMs / 1000);
   const copied = metrics.duration("etcd_disk_backend_snapshot_duration_seconds");
   meters.stateCopied = (durationMs) => copied.observe(durationMs / 1000);
+  const keysHashed = metrics.duration("etcd_mvcc_hash_rev_duration_seconds");
+  const stateHashed = metrics.duration("etcd_mvcc_hash_duration_seconds");
+  meters.hashed = (what, durationMs) =>
+    (what === "keys" ? keysHashed : stateHashed).observe(durationMs / 1000);
   meters.applied = (durationMs) => {
     if (durationMs > parts.warningApplyMs) slowApplies++;
+  };
+  const saved = metrics.duration("etcd_snap_db_save_total_duration_seconds");
+  const synced = metrics.duration("etcd_snap_db_fsync_duration_seconds");
+  meters.stateReceived = ({ saveMs, syncMs }) => {
+    saved.observe(saveMs / 1000);
+    synced.observe(syncMs / 1000);
+  };
+  meters.snapshot = (direction, peer) => {
+    const start = member.parts.clock.monotonicMs();
+    const ended = peerMetrics.snapshot(direction, peer);
+    return (ok) => ended(ok, (member.parts.clock.monotonicMs() - start) / 1000);
   };
   meters.roundTrip = (to, seconds) => peerMetrics.roundTrip(to, seconds);
 }

@@ -17,22 +17,83 @@ function log(terminal: Terminal, message: string, fields: object): void {
   terminal.err(`${JSON.stringify({ level: "info", ts, msg: message, ...fields })}\n`);
 }
 
+const progressMs = 200;
+
+/** One line that changes, where a person waits for it. */
+class Progress {
+  private readonly terminal: Terminal;
+  private shownMs = Number.NEGATIVE_INFINITY;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+  }
+
+  show(bytes: number, left: number): void {
+    const { terminal } = this;
+    const nowMs = terminal.clock.monotonicMs();
+    if (!terminal.isWatched || nowMs - this.shownMs < progressMs) return;
+    this.shownMs = nowMs;
+    const share = Math.floor((100 * bytes) / Math.max(1, bytes + left));
+    const line = `${decimalSize(bytes)} of ${decimalSize(bytes + left)}, ${share}%`;
+    terminal.err(`\r\x1b[K${line}`);
+  }
+
+  clear(): void {
+    if (this.terminal.isWatched && this.shownMs > 0) this.terminal.err("\r\x1b[K");
+  }
+}
+
+/** What lies in the place of the file under way is not ours to remove. */
+class NotOpened extends Error {}
+
+/** An error of the operating system in the words of Go's library. */
+function systemText(error: unknown, ofFolder: string): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "ENOENT":
+      return "no such file or directory";
+    case "EACCES":
+      return "permission denied";
+    case "ENOTDIR":
+      return "not a directory";
+    case "EISDIR":
+      return ofFolder;
+    default:
+      return errorText(error);
+  }
+}
+
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    const reason = systemText(error, "file exists");
+    throw new Error(`could not rename ${from} to ${to} (rename ${from} ${to}: ${reason})`, {
+      cause: error,
+    });
+  }
+}
+
 /** Writes the stream to `path` and syncs it; gives its size and the server's version. */
 async function receive(
   connected: Connected,
   path: string,
-  timeoutMs: number,
+  options: { readonly timeoutMs: number; readonly progress: Progress },
 ): Promise<{ bytes: number; version: string }> {
-  const file = await open(path, "w", 0o600);
+  const file = await open(path, "w", 0o600).catch((error: unknown) => {
+    const reason = systemText(error, "is a directory");
+    throw new NotOpened(`could not open ${path} (open ${path}: ${reason})`);
+  });
   const hash = createHash("sha256");
   let tail: Uint8Array = new Uint8Array();
   let bytes = 0;
   let version = "";
   try {
+    const { progress, timeoutMs } = options;
     const pieces = connected.client.maintenance.snapshot({ timeoutMs });
-    for await (const { blob, version: told } of pieces) {
+    for await (const { blob, remainingBytes, version: told } of pieces) {
       version ||= told;
       bytes += blob.length;
+      progress.show(bytes, remainingBytes);
       await file.writeFile(blob);
       // The last 32 bytes are the hash of all before them, and only the end tells which they are.
       const held = Buffer.concat([tail, blob]);
@@ -46,6 +107,7 @@ async function receive(
     if (!hash.digest().equals(tail)) throw new Error("snapshot does not match its sha256 checksum");
     await file.sync();
   } finally {
+    options.progress.clear();
     await file.close();
   }
   return { bytes, version };
@@ -83,24 +145,19 @@ export const command: Command = {
     let saved: Awaited<ReturnType<typeof receive>>;
     try {
       log(terminal, "fetching snapshot", { endpoint: endpoints[0] });
-      saved = await receive(connected, part, timeoutMs);
+      saved = await receive(connected, part, { timeoutMs, progress: new Progress(terminal) });
       log(terminal, "fetched snapshot", {
         endpoint: endpoints[0],
         size: decimalSize(saved.bytes),
         took: goDuration(terminal.clock.monotonicMs() - start),
         "etcd-version": saved.version,
       });
-      await rename(part, path);
+      await move(part, path);
       await syncFolder(path);
     } catch (thrown) {
-      await rm(part, { force: true });
-      const { code } = thrown as NodeJS.ErrnoException;
+      if (!(thrown instanceof NotOpened)) await rm(part, { force: true });
       const reason =
-        code === "ENOENT"
-          ? `could not open ${part} (open ${part}: no such file or directory)`
-          : thrown instanceof Error && "errorName" in thrown
-            ? errorLine(thrown)
-            : errorText(thrown);
+        thrown instanceof Error && "errorName" in thrown ? errorLine(thrown) : errorText(thrown);
       throw new Exit(exitCode.interrupted, reason);
     }
     log(terminal, "saved", { path });

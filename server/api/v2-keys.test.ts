@@ -63,6 +63,15 @@ async function watch(port: number, target: string): Promise<Socket> {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** Resolves once it is so; what never comes fails. */
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, "waited in vain");
+    await turn();
+  }
+}
+
 test("a client that leaves frees its watcher", async (t) => {
   const { member, port } = await serve(t);
   const sockets = await Promise.all(
@@ -72,7 +81,7 @@ test("a client that leaves frees its watcher", async (t) => {
   );
   assert.equal(member.store.watcherCount, 3);
   for (const socket of sockets) socket.destroy();
-  while (member.store.watcherCount > 0) await turn();
+  await until(() => member.store.watcherCount === 0);
 });
 
 test("a stream whose client does not read ends, and holds no more than its queue", async (t) => {
@@ -96,7 +105,7 @@ test("a stream whose client does not read ends, and holds no more than its queue
   socket.on("data", (chunk) => {
     tail = (tail + chunk.toString("latin1")).slice(-7);
   });
-  while (!tail.endsWith("0\r\n\r\n")) await turn();
+  await until(() => tail.endsWith("0\r\n\r\n"));
   assert.ok(bytes > 100 * value.length);
   socket.destroy();
 });

@@ -48,6 +48,9 @@ function rig() {
   return { folder, exports: new StateExports(folder), backend: new CountedBackend() };
 }
 
+const forPeer = { withShared: false };
+const forClient = { withShared: false, forClient: true };
+
 const keys = (state: ExportedState): string[] =>
   state.records.meta.map(([key]) => Buffer.from(key).toString());
 
@@ -56,11 +59,15 @@ test("whoever asks while one is written shares the next, which holds what was wr
   await backend.put("a");
   let release = (): void => {};
   backend.hold = new Promise((resolve) => (release = resolve));
-  const first = exports.take(backend);
+  const first = exports.take(backend, forPeer);
   // Once the first is under way.
   while (backend.scans === 0) await new Promise(setImmediate);
   await backend.put("b");
-  const later = [exports.take(backend), exports.take(backend), exports.take(backend)];
+  const later = [
+    exports.take(backend, forPeer),
+    exports.take(backend, forPeer),
+    exports.take(backend, forPeer),
+  ];
   release();
   assert.deepEqual(keys(await first), ["a"]);
   const shared = await Promise.all(later);
@@ -83,7 +90,7 @@ test("the body is the whole file, in blocks of 256 KiB", async () => {
     batch.put("key", utf8(`${i}`.padStart(17)), new Uint8Array(9000));
   }
   await backend.write(batch, { sync: false });
-  const state = await exports.take(backend);
+  const state = await exports.take(backend, forPeer);
   const sizes: number[] = [];
   for await (const block of state.body()) sizes.push(block.length);
   assert.ok(sizes.length > 2);
@@ -102,18 +109,20 @@ test("the body is the whole file, in blocks of 256 KiB", async () => {
 test("no room, a failing state and too many readers are refused and leave nothing", async () => {
   const { exports, folder, backend } = rig();
   backend.size = Number.MAX_SAFE_INTEGER / 4;
-  await assert.rejects(exports.take(backend), { code: "DISK_FULL" });
+  await assert.rejects(exports.take(backend, forPeer), { code: "DISK_FULL" });
   backend.size = undefined;
   backend.hold = Promise.reject(new Error("cannot be read"));
   backend.hold.catch(() => {});
-  await assert.rejects(exports.take(backend), /cannot be read/);
+  await assert.rejects(exports.take(backend, forPeer), /cannot be read/);
   assert.deepEqual(readdirSync(folder), []);
   backend.hold = Promise.resolve();
   const held: ExportedState[] = [];
-  for (let i = 0; i < 8; i++) held.push(await exports.take(backend));
-  await assert.rejects(exports.take(backend), { code: "TOO_MANY_COPIES" });
+  for (let i = 0; i < 4; i++) held.push(await exports.take(backend, forClient));
+  await assert.rejects(exports.take(backend, forClient), { code: "TOO_MANY_COPIES" });
+  for (let i = 4; i < 8; i++) held.push(await exports.take(backend, forPeer));
+  await assert.rejects(exports.take(backend, forPeer), { code: "TOO_MANY_COPIES" });
   await held.pop()!.remove();
-  held.push(await exports.take(backend));
+  held.push(await exports.take(backend, forPeer));
   for (const state of held) await state.remove();
   assert.deepEqual(readdirSync(folder), []);
 });

@@ -11,6 +11,8 @@ import type { Backend, StateRecord } from "#server/mvcc/backend.ts";
 
 /** Copies on the disk at a time, the one under way included. */
 const maxCopies = 8;
+/** At which no further one is made for clients. */
+const maxClientCopies = 4;
 const chunkBytes = 256 * 1024;
 
 /** Records of the buckets that a sender tells of beside sending them. */
@@ -35,8 +37,17 @@ interface Copy {
   readonly records: ToldRecords;
 }
 
+/** What a copy is wanted for. */
+export interface ExportOptions {
+  /** With bucket `shared`. */
+  readonly withShared: boolean;
+  /** Clients must leave some of the copies that there may be to members that fell behind. */
+  readonly forClient?: boolean;
+}
+
 interface Wanted {
   backend: Backend;
+  forClientsOnly: boolean;
   readers: number;
   readonly copy: Promise<Copy>;
 }
@@ -58,9 +69,11 @@ export class StateExports {
    * A copy of the state as of now or later. Rejects with DISK_FULL before it begins if it cannot fit,
    * with TOO_MANY_COPIES while readers hold all that there may be.
    */
-  async take(backend: Backend, withShared = false): Promise<ExportedState> {
+  async take(backend: Backend, options: ExportOptions): Promise<ExportedState> {
+    const { forClient = false, withShared } = options;
     const wanted = this.next.get(withShared) ?? this.begin(backend, withShared);
     wanted.backend = backend;
+    if (!forClient) wanted.forClientsOnly = false;
     wanted.readers++;
     const copy = await wanted.copy;
     let held = true;
@@ -81,19 +94,21 @@ export class StateExports {
   private begin(backend: Backend, withShared: boolean): Wanted {
     const copy = this.running.then(() => {
       this.next.delete(withShared);
-      return this.write(wanted.backend, withShared);
+      return this.write(wanted, withShared);
     });
     this.running = copy.catch(() => {});
-    const wanted: Wanted = { backend, readers: 0, copy };
+    const wanted: Wanted = { backend, forClientsOnly: true, readers: 0, copy };
     this.next.set(withShared, wanted);
     return wanted;
   }
 
-  private async write(backend: Backend, withShared: boolean): Promise<Copy> {
-    if (this.copies >= maxCopies) {
+  private async write(wanted: Wanted, withShared: boolean): Promise<Copy> {
+    const { backend, forClientsOnly } = wanted;
+    const limit = forClientsOnly ? maxClientCopies : maxCopies;
+    if (this.copies >= limit) {
       throw new OperatingError(
         "TOO_MANY_COPIES",
-        `${maxCopies} copies of the state are still being read: try again when one is done`,
+        `${this.copies} copies of the state are still being read: try again when one is done`,
       );
     }
     const file = path.join(this.folder, `send-${++this.serial}.db`);

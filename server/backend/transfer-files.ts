@@ -7,7 +7,11 @@ import { OperatingError } from "#base/errors.ts";
 import { copyRecords } from "#server/backend/bbolt/copy.ts";
 import { openSnapshotFile, writeAt } from "#server/backend/bbolt/snapshot-file.ts";
 import { diskError, makeFolder, syncFolder } from "#server/backend/folder.ts";
-import { type ExportedState, StateExports } from "#server/backend/state-exports.ts";
+import {
+  type ExportedState,
+  type ExportOptions,
+  StateExports,
+} from "#server/backend/state-exports.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 
 /** Bytes received between two looks at the room on the disk. */
@@ -47,11 +51,8 @@ export class TransferFiles {
   }
 
   /** A copy of the state as of now or later (state-exports.ts), with bucket `shared` if asked for. */
-  export(
-    backend: Backend,
-    options: { readonly withShared: boolean } = { withShared: false },
-  ): Promise<ExportedState> {
-    return this.exports.take(backend, options.withShared);
+  export(backend: Backend, options: ExportOptions): Promise<ExportedState> {
+    return this.exports.take(backend, options);
   }
 
   /**

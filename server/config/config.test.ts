@@ -174,6 +174,7 @@ test("what the command line refuses, in etcd's words", () => {
       "1 --election-timeout[60000ms] is too long, and should be set less than 50000ms",
     ],
     [["--auto-compaction-mode=x"], '1 unknown auto-compaction-mode "x"'],
+    [["--corrupt-check-time=-1s"], "1 --corrupt-check-time must be >=0 (set to -1s)"],
     [["--compact-hash-check-time=0s"], "1 --compact-hash-check-time must be >0 (set to 0s)"],
     [["--discovery-token=x"], "1 both --discovery-token and --discovery-endpoints must be set"],
     [
@@ -386,4 +387,20 @@ test("old names mean today's options", () => {
   assert.ok(result.kind === "run");
   assert.ok(result.warnings.some((note) => note.message.includes("use --memory-mlock")));
   for (const [name, old] of oldNames) assert.ok(name !== old.option);
+});
+
+test("corruption checks are on unless they are switched off", () => {
+  const gatesOf = (argv: readonly string[]): unknown[] => {
+    const { corruptCheckMs, compactHashCheckMs, featureGates } = config(argv);
+    const on = (name: string): boolean | undefined => featureGates.get(name);
+    return [corruptCheckMs, compactHashCheckMs, on("InitialCorruptCheck"), on("CompactHashCheck")];
+  };
+  assert.deepEqual(gatesOf([]), [4 * 3600_000, 60_000, true, true]);
+  const off = "--feature-gates=InitialCorruptCheck=false,CompactHashCheck=false";
+  assert.deepEqual(gatesOf(["--corrupt-check-time=0s", off]), [0, 60_000, false, false]);
+  const old = [
+    "--experimental-initial-corrupt-check=false",
+    "--experimental-corrupt-check-time=7s",
+  ];
+  assert.deepEqual(gatesOf(old), [7000, 60_000, false, true]);
 });

@@ -118,6 +118,17 @@ test("the first so many by order of creation begin the cluster", async () => {
   assert.ok(!run.marked, "needs no mark");
 });
 
+test("one more than the cluster has room for: the latest is left out, wherever it is listed", async () => {
+  const run = new Run();
+  run.registry.sizeText = "2";
+  run.registry.members = [other("late", 50)];
+  run.registry.register = async () => {
+    run.registry.members.push({ id: "a", value: "m1=http://h:1", order: 2 }, other("b", 3));
+    return "registered";
+  };
+  assert.equal(await run.join(), "b=http://b:1,m1=http://h:1");
+});
+
 test("a cluster that is complete without this member is full, before and after it registers", async () => {
   const full = {
     code: "DISCOVERY_FAILED",

@@ -42,6 +42,14 @@ test("a newcomer finds its own ID by its URLs", () => {
   });
 });
 
+test("names and addresses of one place are one", () => {
+  const local = new Map([["new", ["http://b.example:2380"]]]);
+  const running = [existing(3n, ["http://10.0.0.2:2380"])];
+  assert.equal(adoptMembers(local, running).ok, false);
+  const placeOf = (url: string) => url.replace("b.example", "10.0.0.2");
+  assert.equal(adoptMembers(local, running, placeOf).ok, true);
+});
+
 test("which cluster versions a member may join", () => {
   const rows: readonly (readonly [(string | undefined)[], boolean, boolean])[] = [
     [[], false, false],

@@ -11,20 +11,26 @@ export type JoinResult =
 /** `localhost` and its address count as one, as they do after a look-up. */
 const resolved = (url: string): string => url.replace(/^(https?:\/\/)localhost:/, "$1127.0.0.1:");
 
-function sameUrls(a: readonly string[], b: readonly string[]): boolean {
+function sameUrls(
+  a: readonly string[],
+  b: readonly string[],
+  placeOf: (url: string) => string,
+): boolean {
   if (a.length !== b.length) return false;
-  const left = a.map(resolved).sort();
-  const right = b.map(resolved).sort();
+  const left = a.map(placeOf).sort();
+  const right = b.map(placeOf).sort();
   return left.every((url, i) => url === right[i]);
 }
 
 /**
  * Gives the members of --initial-cluster (peer URLs by name) the IDs that they have in the running
  * cluster; the newcomer finds its own ID under its name. etcd's reason if the two do not fit.
+ * `placeOf` names the place that a URL leads to: equal names, one place.
  */
 export function adoptMembers(
   peerUrlsByName: ReadonlyMap<string, readonly string[]>,
   existing: readonly Member[],
+  placeOf: (url: string) => string = resolved,
 ): JoinResult {
   if (peerUrlsByName.size !== existing.length) {
     return { ok: false, reason: "member count is unequal" };
@@ -32,7 +38,7 @@ export function adoptMembers(
   const local = [...peerUrlsByName].map(([name, urls]) => ({ name, peerUrls: [...urls].sort() }));
   const members: Member[] = [];
   for (const member of existing) {
-    const at = local.findIndex((one) => sameUrls(one.peerUrls, member.peerUrls));
+    const at = local.findIndex((one) => sameUrls(one.peerUrls, member.peerUrls, placeOf));
     if (at < 0) {
       const known = `ID: ${formatId(member.id)}, peerURLs: ${member.peerUrls.join(",")}`;
       return {

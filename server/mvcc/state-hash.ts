@@ -7,7 +7,8 @@ import type { StateReader } from "#server/mvcc/backend.ts";
 /** Each member has its own of these in bucket `meta`. */
 const leftOut: ReadonlySet<string> = new Set(["consistent_index", "term", "storageVersion"]);
 
-const sliceRecords = 1024;
+/** Records can be megabytes long: few at a time. */
+const sliceRecords = 64;
 
 export interface StateHashPorts {
   crc32c(bytes: Uint8Array, before?: number): number;

@@ -252,7 +252,10 @@ export class NodeApi implements ApiMember {
   }
 
   async hashKv(revision: number): Promise<HashKVResponse> {
-    const hash = await this.member.parts.store.hashKv(revision);
+    const { clock, meters, store } = this.member.parts;
+    const start = clock.monotonicMs();
+    const hash = await store.hashKv(revision);
+    meters.hashed?.("keys", clock.monotonicMs() - start);
     return {
       header: this.header(hash.currentRevision),
       hash: hash.hash,
@@ -262,10 +265,13 @@ export class NodeApi implements ApiMember {
   }
 
   async hash(): Promise<HashResponse> {
-    const { store } = this.member.parts;
+    const { clock, meters, store } = this.member.parts;
     await this.member.applyTurn.flushed();
     const header = this.header(store.currentRevision);
-    return { header, hash: await store.hashState() };
+    const start = clock.monotonicMs();
+    const hash = await store.hashState();
+    meters.hashed?.("state", clock.monotonicMs() - start);
+    return { header, hash };
   }
 
   async copyState(): Promise<StateCopy> {
@@ -273,7 +279,7 @@ export class NodeApi implements ApiMember {
     const start = clock.monotonicMs();
     // What was applied has been answered, and may be on its way to the state still.
     await this.member.applyTurn.flushed();
-    const copy = await this.copies.export(backend());
+    const copy = await this.copies.export(backend(), { withShared: false, forClient: true });
     const told = copy.records.meta.find(([key]) => text(key) === "storageVersion");
     return {
       bytes: copy.bytes,

@@ -58,6 +58,8 @@ export interface MemberMeters {
   applied(durationMs: number, entries: number): void;
   /** A copy of the state was made for a client and read to its end. */
   stateCopied(durationMs: number): void;
+  /** A hash of all keys, or of the whole state, was computed for somebody who asked. */
+  hashed?(what: "keys" | "state", durationMs: number): void;
 }
 
 export interface MemberTimings {
@@ -279,14 +281,23 @@ export class Member {
   }
 
   private async transfer(to: MemberId, limitMs: number, isDone: () => boolean): Promise<boolean> {
-    const { clock, raft } = this.parts;
+    const { clock, log, memberId, raft } = this.parts;
+    const ids = {
+      "current-leader-member-id": formatId(memberId),
+      "transferee-member-id": formatId(to),
+    };
+    log.info(ids, "leadership transfer starting");
     raft.transferLeader(to);
     this.loop.wake();
     const deadline = clock.monotonicMs() + limitMs;
     while (!isDone()) {
-      if (this.stopped || clock.monotonicMs() >= deadline) return false;
+      if (this.stopped || clock.monotonicMs() >= deadline) {
+        log.warn(ids, "leadership transfer given up");
+        return false;
+      }
       await new Promise<void>((resolve) => clock.after(handOverLookMs, resolve));
     }
+    log.info(ids, "leadership transfer finished");
     return true;
   }
 

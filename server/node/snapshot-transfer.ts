@@ -24,7 +24,7 @@ const maxKept = 4;
 export interface StateFiles {
   export(
     backend: Backend,
-    options?: { readonly withShared: boolean },
+    options: { readonly withShared: boolean; readonly forClient?: boolean },
   ): Promise<{
     /** Of the buckets that tell which state it is. */
     readonly records: Readonly<

@@ -213,6 +213,25 @@ test("history answers a watch that begins in the past with one event and no more
   assert.deepEqual(drain(large.watch("/large", { since: 43 })), ["set /large 43"]);
 });
 
+test("what was only refreshed is told to nobody, now or later", () => {
+  const rig = new Rig();
+  const life = { refresh: true, expireMs: nowMs + 5000 };
+  rig.set("/a", "1");
+  const live = rig.watch("/a", { stream: true });
+  rig.run("PUT", "/a", life);
+  rig.run("PUT", "/a", { ...life, prevExist: true });
+  rig.run("PUT", "/a", { ...life, prevValue: "1" });
+  assert.equal(rig.store.index, 7);
+  for (const one of [rig, rig.reloaded()]) {
+    assert.deepEqual(drain(one.watch("/a", { since: 5 })), []);
+    assert.match(one.all(), /"value":"1","expiration"/);
+  }
+  assert.deepEqual(drain(live), []);
+  // A key that is created has nothing to refresh: that is an event.
+  rig.run("PUT", "/b", { ...life, prevExist: false });
+  assert.deepEqual(drain(rig.watch("/b", { since: 5 })), ["create /b 8"]);
+});
+
 test("a watcher that lags by more than a hundred events is cut off behind them", () => {
   const rig = new Rig();
   const slow = rig.watch("/a", { stream: true });

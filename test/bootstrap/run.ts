@@ -1,9 +1,18 @@
 // `npm run test:bootstrap`: the three ways to begin a cluster in full. Every pair of service and member
 // that can meet, and each refusal compared with the reference's own. About two minutes.
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MemberKind } from "#test/cluster/launchers.ts";
+import { referenceOrSkip } from "#test/reference/reference.ts";
 import { canServeDns } from "./dns-server.ts";
-import { beginBySrv, beginByV2, beginByV3, beginStatically, startService } from "./ways.ts";
+import {
+  beginBySrv,
+  beginByV2,
+  beginByV3,
+  beginStatically,
+  beginWithTlsAndUser,
+  startService,
+} from "./ways.ts";
 
 process.env["ETCD_TS_LONG"] = "1";
 
@@ -41,6 +50,15 @@ for (const runners of [...v3Members, ["ours", "reference-3.6", "reference-3.5"]]
     if (canServeDns(t)) await beginBySrv({ runners, domain: "long.test", serviceName: "green" });
   });
 }
+test("by v3 discovery with TLS and a user", async (t) => {
+  const reference = await referenceOrSkip(t);
+  if (reference === undefined) return;
+  const [wrong, none] = await beginWithTlsAndUser(reference);
+  const invalid = "etcdserver: authentication failed, invalid user ID or password";
+  assert.ok(wrong!.includes(`failed to join discovery cluster (${invalid})`), wrong);
+  assert.match(none!, /^failed to join discovery cluster \(.*(user name is empty|authentication)/);
+});
+
 // Both read ETCD_TS_LONG when they are loaded.
 await import("./three-ways.test.ts");
 await import("./bad-input.test.ts");

@@ -1,12 +1,15 @@
 // The three ways to begin a cluster, each with real servers behind it: a discovery service of the v3
 // or v2 API, a DNS server, or nothing but flags. Members may be of several kinds.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { OperatingError } from "#base/errors.ts";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import type { MemberKind } from "#test/cluster/launchers.ts";
+import type { Reference } from "#test/reference/reference.ts";
 import { DnsServer } from "./dns-server.ts";
 import { assertOneCluster, clientOf } from "./one-cluster.ts";
+import { refusalOfOurs } from "./refused-start.ts";
 
 const urlsOf = (members: readonly ClusterMember[]) =>
   new Map(members.map((one) => [one.name, [one.peerUrl]]));
@@ -170,4 +173,61 @@ export async function beginBySrv(setup: SrvSetup): Promise<void> {
   } finally {
     await dns?.stop();
   }
+}
+
+/**
+ * Begins clusters of one by a v3 service with TLS and users: one that trusts its certificate, one that
+ * checks nothing. Returns what a wrong password and a missing certificate lead to.
+ */
+export async function beginWithTlsAndUser(reference: Reference): Promise<readonly string[]> {
+  await using service = await startCluster({
+    runner: "reference",
+    size: 1,
+    bootstrap: {
+      flags: ({ clientUrl, name, peerUrl }) => [
+        "--auto-tls",
+        `--listen-client-urls=${clientUrl.replace("http:", "https:")}`,
+        `--advertise-client-urls=${clientUrl.replace("http:", "https:")}`,
+        `--initial-cluster=${name}=${peerUrl}`,
+      ],
+    },
+  });
+  const [server] = service.members;
+  const endpoint = `https://${server!.endpoint}`;
+  const certificate = join(server!.dataDir, "fixtures", "client", "cert.pem");
+  const run = (...args: readonly string[]) =>
+    execFileSync(reference.etcdctl, [
+      `--endpoints=${endpoint}`,
+      `--cacert=${certificate}`,
+      ...args,
+    ]);
+  for (const token of ["trusting", "blind"]) {
+    run("put", `/_etcd/registry/${token}/_config/size`, "1");
+  }
+  run("user", "add", "root:secret");
+  run("user", "grant-role", "root", "root");
+  run("auth", "enable");
+  const flagsOf = (token: string) => [
+    `--discovery-token=${token}`,
+    `--discovery-endpoints=${endpoint}`,
+    "--discovery-user=root",
+  ];
+  const password = "--discovery-password=secret";
+  for (const [token, ...more] of [
+    ["trusting", password, `--discovery-cacert=${certificate}`],
+    ["blind", password, "--discovery-insecure-skip-tls-verify"],
+  ] as const) {
+    await using cluster = await startCluster({
+      runner: "ours",
+      size: 1,
+      bootstrap: { flags: () => [...flagsOf(token), ...more] },
+    });
+    await assertOneCluster(cluster.members, { members: urlsOf(cluster.members), token });
+  }
+  const peerUrl = "http://127.0.0.1:3";
+  const trust = `--discovery-cacert=${certificate}`;
+  return await Promise.all([
+    refusalOfOurs({ peerUrl, flags: [...flagsOf("x"), trust, "--discovery-password=wrong"] }),
+    refusalOfOurs({ peerUrl, flags: [...flagsOf("x"), trust] }),
+  ]);
 }

@@ -88,7 +88,9 @@ class Members {
 
   /** Until all members have been connected for five seconds, which the strict check asks for. */
   async healthy(wire: Wire): Promise<void> {
+    const endMs = this.clock.monotonicMs() + 30_000;
     for (;;) {
+      assert.ok(this.clock.monotonicMs() < endMs, "not healthy within 30 seconds");
       try {
         // Another one each time: the ID is made of URLs and second, and never comes back.
         const peerURLs = [nowhere(++this.probes)];

@@ -6,7 +6,11 @@ import { systemClock } from "#base/system-clock.ts";
 import { EtcdClient } from "#client/client.ts";
 import { DeleteRangeRequest, KVDefinition, PutRequest, TxnRequest } from "#proto/gen/kv.ts";
 import { LeaseDefinition } from "#proto/gen/lease.ts";
-import { MaintenanceDefinition } from "#proto/gen/maintenance.ts";
+import {
+  AlarmRequest,
+  AlarmRequest_AlarmAction,
+  MaintenanceDefinition,
+} from "#proto/gen/maintenance.ts";
 import { type Event, Event_EventType as EventType } from "#proto/gen/mvcc.ts";
 import { locateReference, startReferenceCluster } from "#test/reference/reference.ts";
 import { callOnce, openChannel } from "./caller.ts";
@@ -77,6 +81,19 @@ export async function hashes(endpoints: readonly string[], revision: number): Pr
       }
     }),
   );
+}
+
+/** What the cluster complains of, its own corruption checks among it. */
+export async function alarms(endpoint: string): Promise<string[]> {
+  const channel = openChannel(endpoint);
+  const { alarm } = MaintenanceDefinition.methods;
+  const request = AlarmRequest.fromPartial({ action: AlarmRequest_AlarmAction.GET });
+  try {
+    const answer = await callOnce(channel, alarm, MaintenanceDefinition, request, callLimitMs);
+    return answer.alarms.map((one) => `${one.memberID.toString(16)}: alarm ${one.alarm}`);
+  } finally {
+    channel.close();
+  }
 }
 
 /** All history so far, read piece by piece before it is compacted. */

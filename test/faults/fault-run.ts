@@ -7,7 +7,7 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { seededRandom } from "#base/random.ts";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
-import { Archive, hashes, missing, referenceHash, settled } from "./agreement.ts";
+import { Archive, alarms, hashes, missing, referenceHash, settled } from "./agreement.ts";
 import { type FaultKind, Faults } from "./faults.ts";
 import { ForgetfulDisk, forgetEnvironment } from "./forget.ts";
 import { History } from "./history.ts";
@@ -26,6 +26,8 @@ export interface FaultRunOptions {
   readonly seconds: number;
   /** How long it may go on until the counts below are reached; `seconds` if not given. */
   readonly maxSeconds?: number;
+  /** How many members; three if not given. */
+  readonly members?: number;
   /** Only these faults; none for an empty list. */
   readonly only?: readonly FaultKind[];
   /** Faults to begin with. */
@@ -116,7 +118,7 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult
   if (options.forget === true) libraries.unshift(await forgetLibrary());
   const cluster = await startCluster({
     runner: runnerFromEnvironment(),
-    size: memberCount,
+    size: options.members ?? memberCount,
     folder: data,
     keepData: true,
     flags,
@@ -343,6 +345,10 @@ async function compare(field: Field, traces: Traces, problems: Problem[]): Promi
   if (new Set(own.map(({ hash }) => hash)).size !== 1) {
     const text = `hashes at revision ${revision} differ: ${JSON.stringify(own)}`;
     problems.push({ kind: "disagreement", text });
+  }
+  const raised = await alarms(endpoints[0]!);
+  if (raised.length > 0) {
+    problems.push({ kind: "disagreement", text: `alarms were raised: ${raised.join(", ")}` });
   }
   if (history.collision !== undefined) {
     const text = `two writes were told one revision: ${JSON.stringify(history.collision)}`;

@@ -41,12 +41,25 @@ function cut(scene: Scene, links: readonly Link[]): Promise<void> {
   );
 }
 
+/** A minority is cut off from the rest: one of three, one or two of five. */
 const isolated =
   (choose: (scene: Scene) => number): Fault =>
   async (scene) => {
-    const one = choose(scene);
-    scene.strike(scene.cluster.members[one]!.name);
-    await cut(scene, [...from(scene, one), ...to(scene, one)]);
+    const { members } = scene.cluster;
+    const first = choose(scene);
+    const size = between(scene.random, 1, Math.max(1, Math.ceil(members.length / 2) - 1));
+    const inside = Array.from({ length: size }, (_, i) => (first + i) % members.length);
+    const outside = [...members.keys()].filter((i) => !inside.includes(i));
+    scene.strike(...inside.map((i) => members[i]!.name));
+    await cut(
+      scene,
+      inside.flatMap((one) =>
+        outside.flatMap((two): Link[] => [
+          [one, two],
+          [two, one],
+        ]),
+      ),
+    );
   };
 
 export const isolateLeader = isolated(leaderOrAny);
@@ -60,8 +73,22 @@ export const oneWay: Fault = async (scene) => {
   await cut(scene, outward ? from(scene, one) : to(scene, one));
 };
 
-/** Each sees a majority and no two see the same: one link less in the ring, the leader at its end. */
+/**
+ * Each sees a majority and no two see the same: of three, one link is cut and the leader is at its
+ * end; of more, everybody reaches its two neighbours in a ring.
+ */
 export const bridge: Fault = async (scene) => {
+  const count = scene.cluster.members.length;
+  if (count > 3) {
+    const isNeighbour = (a: number, b: number) => [1, count - 1].includes((b - a + count) % count);
+    const all = [...scene.cluster.members.keys()].flatMap((one) => from(scene, one));
+    scene.strike("a ring of", `${count}`);
+    await cut(
+      scene,
+      all.filter(([a, b]) => !isNeighbour(a, b)),
+    );
+    return;
+  }
   const one = leaderOrAny(scene);
   const two = another(scene, one);
   const { members } = scene.cluster;

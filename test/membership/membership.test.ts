@@ -45,7 +45,9 @@ async function eventually<T>(what: string, attempt: () => Promise<T>): Promise<T
 
 /** What a member that was removed tells before it ends, with etcd's exit code. */
 async function leftForGood(member: ClusterMember): Promise<void> {
-  assert.deepEqual(await member.ended(), { code: 0, signal: null });
+  const { code } = await member.ended();
+  // etcd's is 1 now and then, when a listener notices the end before the process does.
+  assert.ok(code === 0 || (code === 1 && runner === "reference"), `exit code ${code}`);
   const log = member.log().join("\n");
   assert.match(log, /the member has been permanently removed from the cluster/);
   assert.match(log, /data-dir used by this member must be removed/);
@@ -139,14 +141,13 @@ test("leadership goes to another member before the leader stops", async () => {
   const ids = await Promise.all(members.map(idOf));
   const leading = members[ids.indexOf(leader)]!;
   const others = members.filter((one) => one !== leading);
-  const stopped = leading.kill("SIGTERM");
+  await leading.kill("SIGTERM");
+  assert.match(leading.log().join("\n"), /leadership transfer finished/);
   const { kv, maintenance } = wireOf(others[0]!);
-  // One new term: the heir was asked to campaign; nobody waited for an election timeout to end.
   await eventually("a write", () => kv.put({ key: b("handed"), value: b("over") }));
   const now = await maintenance.status({});
   assert.equal(now.raftTerm, raftTerm + 1);
   assert.notEqual(now.leader, leader);
-  await stopped;
   await leading.start();
   assert.equal(await read(leading, "handed"), "over");
 });

@@ -9,6 +9,7 @@ const files = [
   "test/peer/mixed.ts",
   "test/contract/contract.test.ts",
   "test/corruption/mixed.ts",
+  "test/peer/walk.ts",
   "test/peer/mixed-older.ts",
   "test/peer/mixed-raft/seeds.ts",
 ];

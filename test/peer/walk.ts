@@ -142,6 +142,9 @@ async function walk(line: Line, say: (text: string) => void): Promise<void> {
       if (gone.test(host)) await server.exited;
       assert.equal(server.isRunning, !gone.test(host), host);
     }
+  } catch (error) {
+    const logs = [...servers].map(([host, server]) => `${host}:\n${server.logTail()}`);
+    throw new Error(`the last lines of all members:\n${logs.join("\n")}`, { cause: error });
   } finally {
     shell.stop();
     for (const server of servers.values()) server.signal("SIGKILL");

@@ -84,5 +84,6 @@ export type CrashName = keyof typeof crashPoints;
 /** Environment of a process that dies at the place whose name `file` holds; it takes the file away. */
 export function crashEnvironment(file: string): NodeJS.ProcessEnv {
   const hook = pathToFileURL(join(import.meta.dirname, "crash-hook.ts")).href;
-  return { NODE_OPTIONS: `--import=${hook}`, CRASH_FILE: file };
+  const options = [process.env["NODE_OPTIONS"], `--import=${hook}`].filter(Boolean).join(" ");
+  return { NODE_OPTIONS: options, CRASH_FILE: file };
 }

@@ -6,12 +6,13 @@ import { copyFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from "#proto/gen/maintenance.ts";
-import { startCluster } from "#test/cluster/cluster.ts";
+import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import type { MemberKind } from "#test/cluster/launchers.ts";
 import { b, createWatch, s } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
 import {
   bumps,
+  eventually,
   fillStore,
   ourTools,
   picture,
@@ -128,6 +129,7 @@ async function checkServed(made: Made): Promise<void> {
         shown.push(seen);
         await checkHistory(wire, made, name === "bumped");
         await checkLife(wire, seen);
+        if (name === "plain" && kind === made.source) await checkJoiner(cluster, wire);
       } catch (error) {
         throw new Error(`${made.source}'s snapshot, ${name}, in ${kind}`, { cause: error });
       } finally {
@@ -168,6 +170,31 @@ async function checkHistory(wire: Wire, made: Made, bumped: boolean): Promise<vo
   } finally {
     stream.cancel();
   }
+}
+
+/** Who joins the restored member is sent all that was restored, not only what came after. */
+async function checkJoiner(cluster: Cluster, wire: Wire): Promise<void> {
+  const [restored] = cluster.members;
+  const fresh = await cluster.newMember(cluster.runner, [restored!]);
+  await wire.cluster.memberAdd({ peerURLs: [fresh.peerUrl], isLearner: true });
+  await fresh.start();
+  const joined = new Wire(fresh.endpoint);
+  const { header } = await joined.maintenance.status({});
+  try {
+    await eventually("a learner that has caught up is promoted", () =>
+      wire.cluster.memberPromote({ ID: header!.memberId }),
+    );
+    await eventually("both hold the same", async () => {
+      assert.deepEqual(await leaseless(joined), await leaseless(wire));
+    });
+  } finally {
+    joined.close();
+  }
+}
+
+async function leaseless(wire: Wire) {
+  const { kvs } = await wire.kv.range({ key: b("\0"), rangeEnd: b("\0") });
+  return { kvs, hash: (await wire.maintenance.hash({})).hash };
 }
 
 /** The restored store goes on: alarm cleared, a write, a lease that takes its keys along. */

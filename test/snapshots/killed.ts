@@ -8,25 +8,11 @@ import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cl
 import { b, interval } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
 import { type CrashName, crashEnvironment, crashPoints } from "./crash-points.ts";
+import { eventually } from "./restored.ts";
 
-const tries = 400;
-const pauseMs = 50;
 /** So many that the log does not reach back over them. */
 const roundKeys = 60;
 const value = "v".repeat(10_000);
-
-async function eventually<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-  let last: unknown;
-  for (let i = 0; i < tries; i++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      last = error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
-  }
-  throw new Error(`${what}: not in ${tries} tries`, { cause: last });
-}
 
 export class KilledMembers {
   private readonly cluster: Cluster;

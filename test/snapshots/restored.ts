@@ -62,6 +62,23 @@ export async function succeed(
   return output;
 }
 
+const tries = 200;
+const pauseMs = 100;
+
+/** Repeats what does not hold yet. */
+export async function eventually<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+  let last: unknown;
+  for (let i = 0; i < tries; i++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      last = error;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+  throw new Error(`${what}: not in ${tries} tries`, { cause: last });
+}
+
 const batchKeys = 100;
 
 /** The leases of `fillStore`. */
@@ -131,7 +148,8 @@ export async function picture(wire: Wire) {
     alarms: alarms.map((one) => one.alarm),
     compactRevision,
     hash,
-    hashRevision,
+    // etcd 3.5 leaves it out.
+    hashRevision: hashRevision === 0 ? header!.revision : hashRevision,
   };
 }
 

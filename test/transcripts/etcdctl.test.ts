@@ -87,6 +87,7 @@ async function inProcess(
   let stopped = false;
   let stdin = each.stdin ?? "";
   const terminal: Terminal = {
+    isWatched: false,
     out(data) {
       stdout += Buffer.from(data).toString("latin1");
       const wanted = each.stopAfterLines;

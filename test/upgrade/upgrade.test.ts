@@ -1,6 +1,7 @@
 // From one version of ours to the next, and back: the data folder that every kept version made still
 // opens and holds the same; a cluster is upgraded member by member in place under load, and taken
-// back the same way, without losing an acknowledged write, all members holding equal data throughout.
+// back the same way, without losing an acknowledged write or an event of a watch, all members holding
+// equal data throughout.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -58,6 +59,9 @@ for (const version of keptVersions) {
   });
 }
 
+/** Put when all is over. */
+const endKey = "load/end";
+
 /** Clients that each put one key after the other; a write without an answer is left in doubt. */
 class Load {
   readonly acknowledged = new Map<string, number>();
@@ -95,6 +99,23 @@ class Load {
     this.stopping.abort();
     await Promise.all(this.running);
   }
+}
+
+/** Takes every event of the load's keys, through whatever happens to the members. */
+async function watchLoad(client: EtcdClient): Promise<Map<string, number>> {
+  const seen = new Map<string, number>();
+  let last = 0;
+  const watcher = client.watch.watch("load/", { rangeEnd: Buffer.from("load0"), startRevision: 1 });
+  for await (const { events } of watcher) {
+    for (const { kv } of events) {
+      const key = Buffer.from(kv!.key).toString();
+      if (key === endKey) return seen;
+      assert(kv!.modRevision > last, `revision ${kv!.modRevision} came after ${last}`);
+      last = kv!.modRevision;
+      seen.set(key, last);
+    }
+  }
+  throw new Error("the watch ended");
 }
 
 /** HashKV of every member at one revision, which all of them have reached. */
@@ -144,6 +165,9 @@ test(`a cluster of ${before} is upgraded member by member under load, and taken 
   const each = cluster.members.map(({ endpoint }) => clientOf(t, [endpoint]));
   const lease = await all.lease.grant(3600);
   await all.kv.put("leased", "1", { lease: lease.ID });
+  const watching = watchLoad(clientOf(t, cluster.endpoints(), 7));
+  // What else fails first closes its client.
+  watching.catch(() => {});
   const load = new Load();
   for (let i = 0; i < 4; i++) load.add(clientOf(t, cluster.endpoints(), i + 2), `${i}`);
   try {
@@ -168,7 +192,11 @@ test(`a cluster of ${before} is upgraded member by member under load, and taken 
     await load.stop();
   }
   await assertNothingLost(all, load);
-  const { header } = await all.kv.put("end", "1");
+  const { header } = await all.kv.put(endKey, "1");
+  const seen = await watching;
+  for (const [key, revision] of load.acknowledged) {
+    assert.equal(seen.get(key), revision, `the watch missed ${key}`);
+  }
   await assertEqualData(each, header!.revision, "end");
   const { keys, grantedTTL } = await all.lease.timeToLive(lease.ID, { keys: true });
   assert.deepEqual([keys.length, grantedTTL], [1, 3600]);

@@ -30,8 +30,8 @@ export class ClusterFaults {
   private tormentLater(): void {
     const { random } = this.stage;
     // Long enough, now and then, for members to count as healthy: or nothing could be changed.
-    const lullMs = random.chance(0.2) ? 7000 + random.below(5000) : 0;
-    this.stage.time.after(300 + random.below(3000) + lullMs, () => {
+    const lullMs = random.chance(0.12) ? 7000 + random.below(5000) : 0;
+    this.stage.time.after(200 + random.below(1600) + lullMs, () => {
       if (this.stage.healing) return;
       this.torment();
       this.tormentLater();
@@ -44,11 +44,11 @@ export class ClusterFaults {
     if (victim === undefined) return;
     const dice = random.below(100);
     if (dice < 15) this.crash(victim);
-    else if (dice < 30) this.crashInSave(victim);
-    else if (dice < 34) this.crashAll();
-    else if (dice < 42) this.stop(victim);
-    else if (dice < 50) this.jumpClock(victim);
-    else if (dice < 74) {
+    else if (dice < 36) this.crashInSave(victim);
+    else if (dice < 40) this.crashAll();
+    else if (dice < 47) this.stop(victim);
+    else if (dice < 53) this.jumpClock(victim);
+    else if (dice < 75) {
       this.stage.count("pause");
       victim.life.pause(200 + random.below(random.chance(0.3) ? 12_000 : 3000));
     } else this.network.cut(victim);

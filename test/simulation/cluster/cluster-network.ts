@@ -53,7 +53,7 @@ export class ClusterNetwork {
 
   /** Who answers where `from` takes this member to be. */
   private dial(from: SimMember, id: MemberId): SimMember | undefined {
-    for (const url of from.peers.get(id) ?? []) {
+    for (const url of from.urlsOf(id) ?? []) {
       const to = this.stage.at(url);
       if (to !== undefined && to.id === id && this.reaches(from.id, id)) return to;
     }
@@ -113,7 +113,7 @@ export class ClusterNetwork {
     const { random } = this.stage;
     for (const message of messages) {
       const id = message.to as MemberId;
-      if (!from.peers.has(id)) {
+      if (from.urlsOf(id) === undefined) {
         this.stage.count("message for one who is no peer");
         continue;
       }

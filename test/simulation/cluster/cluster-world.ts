@@ -63,6 +63,7 @@ export class ClusterWorld {
       stage,
       network: this.network,
       depot: new StateDepot(),
+      isStrict: stage.random.chance(0.5),
       first,
       began: (member) => this.watches.began(member),
       replacing: (member) => {

@@ -153,7 +153,8 @@ export class Operator {
       if (room) await this.add(via, random.chance(0.6));
     } else if (dice < 52 && learners.length > 0) {
       await this.promote(via, this.stage.pick(learners)!);
-    } else if (dice < 64 && voters.length > 2) await this.remove(via, this.victim(list));
+    } else if (dice < 64 && voters.length > 2 && lost === undefined)
+      await this.remove(via, this.victim(list));
     else if (dice < 71) await this.update(via, this.stage.pick(list)!);
     else if (dice < 82) await this.moveLeader(via, this.stage.pick(list)!);
     else if (dice < 88 && lost === undefined) this.loseDisk(voters);

@@ -2,6 +2,7 @@
 // many as fit, `--bug NAME` runs against a member with that fault planted (bugs.ts).
 import { parseArgs } from "node:util";
 import { type ClusterBugName, clusterBugs, plantInServer } from "./bugs.ts";
+import { missing } from "./required.ts";
 
 const { values } = parseArgs({
   options: {
@@ -47,4 +48,9 @@ process.stdout.write(`${ran} seeds passed\n`);
 if (values.counters) {
   for (const [what, n] of [...counts].sort())
     process.stdout.write(`${String(n).padStart(10)}  ${what}\n`);
+}
+const never = missing(counts);
+if (ran >= 60 && never.length > 0) {
+  process.stdout.write(`never happened: ${never.join(", ")}\n`);
+  process.exit(1);
 }

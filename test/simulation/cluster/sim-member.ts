@@ -38,6 +38,8 @@ export interface MemberPorts {
   readonly stage: ClusterStage;
   readonly network: ClusterNetwork;
   readonly depot: StateDepot;
+  /** --strict-reconfig-check */
+  readonly isStrict: boolean;
   /** Those that begin the cluster. */
   readonly first: readonly MemberRecord[];
   /** A life has begun and can be used. */
@@ -85,6 +87,8 @@ export class SimMember {
   isLost = false;
   /** Its transport's peers in this life, and where it takes them to be. */
   peers = new Map<MemberId, readonly string[]>();
+  /** Who made itself known, and may be answered until it is a peer. */
+  private remotes = new Map<MemberId, string>();
   /** Since when a peer answers without a failure, monotonic ms. */
   contacts = new Map<MemberId, number>();
   /** How far its wall clock is off. */
@@ -141,6 +145,7 @@ export class SimMember {
     this.life = life;
     this.isUp = true;
     this.peers = new Map();
+    this.remotes = new Map();
     this.contacts = new Map();
     network.contactLater(this);
     this.open(life).catch((error: unknown) => {
@@ -171,9 +176,15 @@ export class SimMember {
     this.ports.left(this);
   }
 
+  /** Where this member takes another one to be; undefined if it knows of none. */
+  urlsOf(id: MemberId): readonly string[] | undefined {
+    const remote = this.remotes.get(id);
+    return this.peers.get(id) ?? (remote === undefined ? undefined : [remote]);
+  }
+
   /** A peer has made itself known by its connection. */
   meet(id: MemberId, url: string): void {
-    if (!this.peers.has(id)) this.peers.set(id, [url]);
+    this.remotes.set(id, url);
   }
 
   /** A clean stop, as by a signal. */
@@ -295,7 +306,12 @@ export class SimMember {
     const { network } = this.ports;
     const { member, transfer } = replica;
     const peers = network.questions(this);
-    const reconfiguration = new Reconfiguration({ member, peers, sha1, isStrict: true });
+    const reconfiguration = new Reconfiguration({
+      member,
+      peers,
+      sha1,
+      isStrict: this.ports.isStrict,
+    });
     const api = new NodeApi(
       member,
       new LeaseForwarding({
