@@ -60,7 +60,7 @@ const servers: Readonly<Record<string, (port: number) => Promise<void>>> = {
       stream.on("end", () => {
         stream.respond(
           { ":status": 200, "content-type": "application/grpc" },
-          { waitForTrailers: true, sendDate: false },
+          { waitForTrailers: true },
         );
         stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
         stream.end(Buffer.concat(parts));
