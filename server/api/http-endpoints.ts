@@ -1,12 +1,14 @@
 // Plain HTTP on client URLs: health, liveness, readiness, version and metrics, with etcd's CORS
 // headers on every answer (facts: server config §4).
 import { Buffer } from "node:buffer";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { errorText } from "#base/errors.ts";
 import { RangeRequest } from "#proto/gen/kv.ts";
 import { AlarmType } from "#proto/gen/maintenance.ts";
-import type { HttpHandler } from "#server/rpc/limits.ts";
+import type {
+  HttpHandler,
+  HttpRequest as Request,
+  HttpResponse as Response,
+} from "#server/rpc/limits.ts";
 import type { ApiMember } from "./member.ts";
 
 export interface HttpEndpoints {
@@ -22,8 +24,7 @@ export interface HttpEndpoints {
   readonly v2?: (path: string, query: string, request: Request, response: Response) => boolean;
 }
 
-export type Request = IncomingMessage | Http2ServerRequest;
-export type Response = ServerResponse | Http2ServerResponse;
+export type { Request, Response };
 
 interface Answer {
   readonly status: number;

@@ -1,18 +1,18 @@
-// One gRPC call on one HTTP/2 stream: reads messages, answers, and ends exactly once. The listeners
-// on the stream are shared functions that find their call by a symbol, so that a call costs one
-// object.
-import type { Buffer } from "node:buffer";
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+// One gRPC call on one HTTP/2 stream: reads messages, answers, and ends exactly once.
+import { Buffer } from "node:buffer";
 import { gunzip } from "node:zlib";
 import { type GrpcCode, grpcCode } from "#proto/errors.ts";
 import {
   encodeStatusMessage,
   type FramingFault,
-  frameMessage,
   MessageReader,
   type MessageTarget,
   type UnfinishedBytes,
+  writePrefix,
 } from "./grpc-framing.ts";
+import type { HeaderList } from "./http2/header-encoder.ts";
+import type { RequestHeaders } from "./http2/request-headers.ts";
+import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
 import type {
   RegisteredMethod,
   RequestSink,
@@ -20,14 +20,23 @@ import type {
   ServiceRegistry,
 } from "./service-registry.ts";
 
-const callOf = Symbol("call");
-type CallStream = ServerHttp2Stream & { [callOf]?: GrpcCall };
-
-const responseOptions = { waitForTrailers: true, sendDate: false } as const;
-const trailersOnly = { endStream: true, sendDate: false } as const;
 const plainType = "application/grpc";
-const plainHeaders = { ":status": 200, "content-type": plainType };
-const okTrailers = { "grpc-status": "0", "grpc-message": "" };
+const plainHeaders: HeaderList = {
+  fields: [
+    { name: ":status", value: "200" },
+    { name: "content-type", value: plainType },
+  ],
+  recurs: true,
+};
+const okTrailers: HeaderList = {
+  fields: [
+    { name: "grpc-status", value: "0" },
+    { name: "grpc-message", value: "" },
+  ],
+  recurs: true,
+};
+/** Copied before the next use. */
+const prefix = Buffer.alloc(5);
 
 export interface CallLimits {
   readonly maxReceiveBytes: number;
@@ -38,20 +47,19 @@ export interface CallLimits {
   readonly deadlineMs: number;
 }
 
-export class GrpcCall implements Responder, MessageTarget {
+export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   readonly timeoutMs: number | undefined;
   readonly deadlineMs: number;
   ended = false;
-  private readonly stream: CallStream;
-  private readonly headers: IncomingHttpHeaders;
+  readonly peer: string;
+  private readonly stream: Http2Stream;
+  private readonly headers: RequestHeaders;
   private readonly registered: RegisteredMethod;
   private readonly registry: ServiceRegistry;
   private readonly reader: MessageReader;
   private readonly maxReceiveBytes: number;
   private sink: RequestSink | undefined;
   private handled = false;
-  private requestEnded = false;
-  private trailers: { "grpc-status": string; "grpc-message": string } = okTrailers;
   private whenEnded: (() => void)[] | undefined;
   private drained: (() => void) | undefined;
   private open: Set<GrpcCall> | undefined;
@@ -60,34 +68,29 @@ export class GrpcCall implements Responder, MessageTarget {
   private inflating: Promise<void> | undefined;
 
   constructor(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
+    stream: Http2Stream,
+    headers: RequestHeaders,
+    peer: string,
     registered: RegisteredMethod,
     registry: ServiceRegistry,
     limits: CallLimits,
   ) {
     this.stream = stream;
     this.headers = headers;
+    this.peer = peer;
     this.registered = registered;
     this.registry = registry;
     this.timeoutMs = limits.timeoutMs;
     this.deadlineMs = limits.deadlineMs;
     this.maxReceiveBytes = limits.maxReceiveBytes;
     this.reader = new MessageReader(this, limits.maxReceiveBytes, limits.unfinished);
-    this.stream[callOf] = this;
-  }
-
-  get peer(): string {
-    const socket = this.stream.session?.socket;
-    return `${socket?.remoteAddress ?? ""}:${socket?.remotePort ?? 0}`;
   }
 
   /** Begins to read. The handler of a request stream runs at once, others with their message. */
   start(): void {
-    const { stream } = this;
     const { method, counters } = this.registered;
     counters.started++;
-    const encoding = this.headers["grpc-encoding"];
+    const encoding = this.headers.get("grpc-encoding");
     if (encoding !== undefined && encoding !== "identity" && encoding !== "gzip") {
       this.fail(
         grpcCode.unimplemented,
@@ -95,10 +98,7 @@ export class GrpcCall implements Responder, MessageTarget {
       );
       return;
     }
-    stream.on("close", onClose);
     if (method.requestStream) this.sink = method.open(this);
-    stream.on("data", onData);
-    stream.on("end", onEnd);
   }
 
   /** Puts the call into `open`, and into `expiring` if it has a deadline, until it ends. */
@@ -120,8 +120,7 @@ export class GrpcCall implements Responder, MessageTarget {
   }
 
   metadata(name: string): string | undefined {
-    const value = this.headers[name];
-    return typeof value === "string" ? value : value?.[0];
+    return this.headers.get(name);
   }
 
   onEnded(run: () => void): void {
@@ -132,12 +131,10 @@ export class GrpcCall implements Responder, MessageTarget {
 
   onDrain(run: () => void): void {
     this.drained = run;
-    this.stream.on("drain", onDrain);
   }
 
   holdRequests(hold: boolean): void {
-    if (hold) this.stream.pause();
-    else this.stream.resume();
+    this.stream.hold(hold);
   }
 
   reply(message: Uint8Array): void {
@@ -145,31 +142,32 @@ export class GrpcCall implements Responder, MessageTarget {
     this.count(grpcCode.ok);
     this.countSent(message.length);
     this.respond();
-    this.stream.end(frameMessage(message));
+    writePrefix(prefix, message.length);
+    this.stream.write(prefix, message);
+    this.stream.finish(okTrailers);
   }
 
   write(message: Uint8Array): boolean {
     if (this.ended) return true;
     this.countSent(message.length);
     this.respond();
-    return this.stream.write(frameMessage(message));
+    writePrefix(prefix, message.length);
+    return this.stream.write(prefix, message);
   }
 
   end(): void {
     if (this.ended) return;
     this.count(grpcCode.ok);
     this.respond();
-    this.stream.end();
+    this.stream.finish(okTrailers);
   }
 
   fail(code: GrpcCode, message: string): void {
     if (this.ended) return;
     this.count(code);
-    if (this.stream.destroyed || this.stream.closed) return;
-    if (this.stream.headersSent) {
-      this.trailers = { "grpc-status": String(code), "grpc-message": encodeStatusMessage(message) };
-      this.stream.end();
-    } else refuse(this.stream, code, message, 200);
+    if (this.stream.headersSent)
+      this.stream.finish({ fields: statusFields(code, message), recurs: false });
+    else refuse(this.stream, code, message, 200);
   }
 
   onMessage(message: Uint8Array, compressed: boolean): void {
@@ -181,36 +179,25 @@ export class GrpcCall implements Responder, MessageTarget {
     this.fail(fault.code, fault.message);
   }
 
-  /** @internal for the stream's listeners */
-  received(chunk: Buffer): void {
+  onData(chunk: Buffer): void {
     if (!this.ended) this.reader.push(chunk);
   }
 
-  /** @internal for the stream's listeners */
-  receivedEnd(): void {
+  onEnd(): void {
     if (this.inflating === undefined) this.finishRequest();
     else this.inflating = this.inflating.then(() => this.finishRequest());
   }
 
-  /** @internal for the stream's listeners */
-  closed(): void {
+  onReset(): void {
     this.reader.drop();
     if (!this.ended) this.fail(grpcCode.canceled, "context canceled");
   }
 
-  /** @internal for the stream's listeners */
-  drain(): void {
+  onWritable(): void {
     if (!this.ended) this.drained?.();
   }
 
-  /** @internal for the stream's listeners */
-  sendTrailers(): void {
-    this.stream.sendTrailers(this.trailers);
-    if (!this.requestEnded) abandonRequest(this.stream);
-  }
-
   private finishRequest(): void {
-    this.requestEnded = true;
     if (this.ended) return;
     if (this.sink !== undefined) {
       if (this.reader.partial) this.fail(grpcCode.internal, "unexpected EOF");
@@ -233,15 +220,15 @@ export class GrpcCall implements Responder, MessageTarget {
   }
 
   private inflate(message: Uint8Array, compressed: boolean): void {
-    if (compressed && this.headers["grpc-encoding"] !== "gzip") {
+    if (compressed && this.headers.get("grpc-encoding") !== "gzip") {
       this.fail(grpcCode.internal, "grpc: compressed flag set with identity or empty encoding");
       return;
     }
-    this.stream.pause();
+    this.stream.hold(true);
     this.inflating = (this.inflating ?? Promise.resolve()).then(async () => {
       if (!compressed) this.deliver(message);
       else await this.inflateOne(message);
-      this.stream.resume();
+      this.stream.hold(false);
     });
   }
 
@@ -262,18 +249,22 @@ export class GrpcCall implements Responder, MessageTarget {
 
   private respond(): void {
     const { stream } = this;
-    if (stream.headersSent || stream.destroyed || stream.closed) return;
-    stream.on("wantTrailers", onWantTrailers);
-    const contentType = this.headers["content-type"];
-    const headers =
+    if (stream.headersSent) return;
+    const contentType = this.headers.get("content-type");
+    stream.respond(
       contentType === undefined || contentType === plainType
         ? plainHeaders
-        : { ...plainHeaders, "content-type": contentType };
-    stream.respond(headers, responseOptions);
+        : {
+            fields: [plainHeaders.fields[0]!, { name: "content-type", value: contentType }],
+            recurs: false,
+          },
+      false,
+    );
   }
 
   private count(code: GrpcCode): void {
     this.ended = true;
+    this.reader.drop();
     this.registered.counters.handled[code]!++;
     this.open?.delete(this);
     this.expiring?.delete(this);
@@ -300,54 +291,22 @@ function inflateFault(message: Uint8Array, error: NodeJS.ErrnoException): string
 
 /** Answers a stream with a status alone, and takes nothing more from it. */
 export function refuse(
-  stream: ServerHttp2Stream,
+  stream: Http2Stream,
   code: GrpcCode,
   message: string,
   httpStatus: number,
 ): void {
-  if (stream.destroyed || stream.closed) return;
-  stream.respond(
-    {
-      ":status": httpStatus,
-      "content-type": plainType,
-      "grpc-status": String(code),
-      "grpc-message": encodeStatusMessage(message),
-    },
-    trailersOnly,
-  );
-  if (stream.readableEnded) return;
-  abandonRequest(stream);
+  const fields = [
+    { name: ":status", value: String(httpStatus) },
+    { name: "content-type", value: plainType },
+    ...statusFields(code, message),
+  ];
+  stream.respond({ fields, recurs: false }, true);
 }
 
-/**
- * Throws away what the client still sends, and resets the stream once the answer is on its way. A
- * reset in the same turn would overtake the trailers.
- */
-function abandonRequest(stream: ServerHttp2Stream): void {
-  stream.resume();
-  setImmediate(closeStream, stream);
-}
-
-function closeStream(stream: ServerHttp2Stream): void {
-  stream.close(constants.NGHTTP2_NO_ERROR);
-}
-
-function onData(this: CallStream, chunk: Buffer): void {
-  this[callOf]?.received(chunk);
-}
-
-function onEnd(this: CallStream): void {
-  this[callOf]?.receivedEnd();
-}
-
-function onClose(this: CallStream): void {
-  this[callOf]?.closed();
-}
-
-function onDrain(this: CallStream): void {
-  this[callOf]?.drain();
-}
-
-function onWantTrailers(this: CallStream): void {
-  this[callOf]?.sendTrailers();
+function statusFields(code: GrpcCode, message: string): HeaderList["fields"] {
+  return [
+    { name: "grpc-status", value: String(code) },
+    { name: "grpc-message", value: encodeStatusMessage(message) },
+  ];
 }

@@ -4,11 +4,17 @@ import { seededRandom } from "#base/random.ts";
 import {
   encodeStatusMessage,
   type FramingFault,
-  frameMessage,
   MessageReader,
   parseTimeoutMs,
   UnfinishedBytes,
+  writePrefix,
 } from "./grpc-framing.ts";
+
+function frameMessage(message: Buffer): Buffer {
+  const prefix = Buffer.alloc(5);
+  writePrefix(prefix, message.length);
+  return Buffer.concat([prefix, message]);
+}
 
 function readAll(chunks: readonly Buffer[], maxBytes: number) {
   const messages: string[] = [];

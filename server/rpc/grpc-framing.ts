@@ -5,13 +5,10 @@ import { type GrpcCode, grpcCode } from "#proto/errors.ts";
 
 const prefixLength = 5;
 
-/** One message with its prefix, ready to send. */
-export function frameMessage(message: Uint8Array): Buffer {
-  const framed = Buffer.allocUnsafe(prefixLength + message.length);
-  framed[0] = 0;
-  framed.writeUInt32BE(message.length, 1);
-  framed.set(message, prefixLength);
-  return framed;
+/** Writes the prefix of an uncompressed message of `length` bytes into the five of `target`. */
+export function writePrefix(target: Buffer, length: number): void {
+  target[0] = 0;
+  target.writeUInt32BE(length, 1);
 }
 
 /** Why incoming frames cannot be read further; ends the call. */

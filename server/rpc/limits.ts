@@ -1,12 +1,24 @@
 // The bounds of client connections, and the shape of what serves plain HTTP on them.
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable, Writable } from "node:stream";
+
+/** A request of plain HTTP: node's own of HTTP/1.1, or ours of HTTP/2. */
+export interface HttpRequest extends Readable {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export interface HttpResponse extends Writable {
+  statusCode: number;
+  readonly headersSent: boolean;
+  setHeader(name: string, value: string | number): unknown;
+  writeHead(status: number, headers?: Readonly<Record<string, string | number>>): unknown;
+  flushHeaders(): void;
+}
 
 /** Serves one HTTP request that is not gRPC. Must answer, and must not throw. */
-export type HttpHandler = (
-  request: IncomingMessage | Http2ServerRequest,
-  response: ServerResponse | Http2ServerResponse,
-) => void;
+export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void;
 
 export interface ConnectionLimits {
   /** Largest gRPC request message, in bytes. */
@@ -14,8 +26,10 @@ export interface ConnectionLimits {
   readonly maxConcurrentStreams: number;
   /** All header fields of one request together. */
   readonly maxHeaderBytes: number;
-  /** What one HTTP/2 connection may hold in buffers, in MiB. */
-  readonly maxSessionMemoryMb: number;
+  /** With more than this waiting to be sent on an HTTP/2 connection, it gets no new requests. */
+  readonly maxQueuedBytes: number;
+  /** What a socket may hold unsent before data waits on its stream. */
+  readonly socketHighBytes: number;
   readonly maxConnections: number;
   /** A client that pings more often is cut off. */
   readonly keepaliveMinMs: number;
@@ -23,6 +37,8 @@ export interface ConnectionLimits {
   readonly keepaliveIntervalMs: number;
   /** A ping unanswered for this long ends the connection. */
   readonly keepaliveTimeoutMs: number;
+  /** How long a client may leave a frame or a header block unfinished, or take nothing it is sent. */
+  readonly stallMs: number;
   /** How long a connection may wait with its first bytes. */
   readonly firstBytesMs: number;
   /** How long an HTTP/1.1 connection may idle between requests. */
@@ -38,11 +54,13 @@ export function defaultLimits(maxRequestBytes: number): ConnectionLimits {
     maxReceiveBytes: maxRequestBytes + receiveOverheadBytes,
     maxConcurrentStreams: 2 ** 32 - 1,
     maxHeaderBytes: 64 * 1024,
-    maxSessionMemoryMb: 1024,
+    maxQueuedBytes: 256 * 1024 * 1024,
+    socketHighBytes: 1024 * 1024,
     maxConnections: 65_536,
     keepaliveMinMs: 5000,
     keepaliveIntervalMs: 2 * 3_600_000,
     keepaliveTimeoutMs: 20_000,
+    stallMs: 120_000,
     firstBytesMs: 60_000,
     httpIdleMs: 180_000,
   };

@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
-import { GrpcServer } from "./grpc-session.ts";
+import { GrpcServer } from "./grpc-server.ts";
 import type { ConnectionLimits, HttpHandler } from "./limits.ts";
 import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
 import { boundPipelining } from "./pipelining.ts";
@@ -151,6 +151,11 @@ class ConnectionDoor {
       },
       boundPipelining(options.http),
     );
+    // Not even HTTP: an answer in HTTP/1.1 would only mislead whoever meant another protocol.
+    this.http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === "HPE_INVALID_METHOD") socket.destroy();
+      else answerBadRequest(error, socket);
+    });
   }
 
   accept(socket: Socket, secure: boolean): void {
@@ -217,6 +222,21 @@ class ConnectionDoor {
     stream.once("end", onEnd);
     stream.once("close", onClose);
   }
+}
+
+/** As node does without a listener. */
+function answerBadRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? "408 Request Timeout"
+        : "400 Bad Request";
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
 }
 
 function ignoreSocketError(): void {

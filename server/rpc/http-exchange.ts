@@ -1,0 +1,132 @@
+// Plain HTTP over HTTP/2: a request and its response as node streams, shaped like those of node:http,
+// so that one handler serves both.
+import type { Buffer } from "node:buffer";
+import type { IncomingHttpHeaders } from "node:http";
+import { Readable, Writable } from "node:stream";
+import { errorCode } from "./http2/frame.ts";
+import type { HeaderField } from "./http2/header-table.ts";
+import type { RequestHeaders } from "./http2/request-headers.ts";
+import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
+import type { HttpRequest, HttpResponse } from "./limits.ts";
+
+const noPrefix = new Uint8Array(0);
+
+/** The body of a request; pulled from the stream as it is read. */
+export class Http2Request extends Readable implements HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  private readonly stream: Http2Stream;
+
+  constructor(stream: Http2Stream, headers: RequestHeaders) {
+    super();
+    this.stream = stream;
+    this.method = headers.method;
+    this.url = headers.path;
+    this.headers = headers.entries();
+    this.headers.host ??= headers.authority;
+  }
+
+  override _read(): void {
+    this.stream.hold(false);
+  }
+
+  /** @internal */
+  arrived(bytes: Buffer): void {
+    if (!this.push(bytes)) this.stream.hold(true);
+  }
+}
+
+/** The response; sends its fields with the first byte of the body, or at its end. */
+export class Http2Response extends Writable implements HttpResponse {
+  statusCode = 200;
+  private readonly stream: Http2Stream;
+  private readonly isHead: boolean;
+  private readonly fields = new Map<string, string>();
+  private whenRoom: (() => void) | undefined;
+
+  constructor(stream: Http2Stream, isHead: boolean) {
+    super();
+    this.stream = stream;
+    this.isHead = isHead;
+  }
+
+  get headersSent(): boolean {
+    return this.stream.headersSent;
+  }
+
+  setHeader(name: string, value: string | number): this {
+    this.fields.set(name.toLowerCase(), String(value));
+    return this;
+  }
+
+  writeHead(status: number, headers: Readonly<Record<string, string | number>> = {}): this {
+    this.statusCode = status;
+    for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
+    this.respond(false);
+    return this;
+  }
+
+  flushHeaders(): void {
+    this.respond(false);
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    this.respond(false);
+    if (this.isHead || this.stream.localEnded || this.stream.write(noPrefix, chunk)) done();
+    else this.whenRoom = done;
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    if (this.headersSent) this.stream.finish(undefined);
+    else this.respond(true);
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    // What was finished may still wait for the client's window; node destroys it all the same.
+    if (!this.writableFinished)
+      this.stream.reset(error === null ? errorCode.cancel : errorCode.internalError);
+    done(error);
+  }
+
+  /** @internal */
+  roomAgain(): void {
+    const { whenRoom } = this;
+    this.whenRoom = undefined;
+    whenRoom?.();
+  }
+
+  private respond(ends: boolean): void {
+    if (this.headersSent) return;
+    const fields: HeaderField[] = [{ name: ":status", value: String(this.statusCode) }];
+    for (const [name, value] of this.fields) fields.push({ name, value });
+    this.stream.respond({ fields, recurs: false }, ends);
+  }
+}
+
+/** Joins both to the stream. */
+export function httpExchange(
+  stream: Http2Stream,
+  headers: RequestHeaders,
+): StreamReceiver & { readonly request: Http2Request; readonly response: Http2Response } {
+  const request = new Http2Request(stream, headers);
+  const response = new Http2Response(stream, headers.method === "HEAD");
+  request.on("error", ignoreError);
+  response.on("error", ignoreError);
+  return {
+    request,
+    response,
+    onData: (bytes) => request.arrived(bytes),
+    onEnd: () => void request.push(null),
+    onWritable: () => response.roomAgain(),
+    onReset: () => {
+      request.destroy();
+      response.destroy();
+    },
+  };
+}
+
+function ignoreError(): void {
+  // Whoever writes on sees the close; there is nobody to tell.
+}

@@ -1,0 +1,194 @@
+// One stream: its windows, what waits to be sent on it, and its two ends. The connection owns it and
+// tells its receiver what arrives.
+import type { Buffer } from "node:buffer";
+import { assert } from "#base/assert.ts";
+import type { ErrorCode } from "./frame.ts";
+import type { HeaderList } from "./header-encoder.ts";
+
+/** Whoever serves a stream. Called in the turn in which the bytes arrive. */
+export interface StreamReceiver {
+  /** Bytes of the body; they alias what was received. */
+  onData(bytes: Buffer): void;
+  /** The client sends no more. */
+  onEnd(): void;
+  /** The stream is over before both ends were done: reset, or its connection is gone. */
+  onReset(): void;
+  /** There is room again after `write` answered false. */
+  onWritable(): void;
+}
+
+/** What a stream needs of its connection. */
+export interface StreamOwner {
+  sendHeaders(stream: Http2Stream, list: HeaderList, ends: boolean): void;
+  /** Sends what the windows allow of the stream's queue. */
+  sendQueued(stream: Http2Stream): void;
+  /** Sends at once if nothing is in the way; false: it must be queued. */
+  sendAtOnce(stream: Http2Stream, prefix: Uint8Array, body: Uint8Array): boolean;
+  sendReset(stream: Http2Stream, code: ErrorCode): void;
+  queued(bytes: number): void;
+  /** The receiver has taken bytes in: the client may send as many more. */
+  consumed(stream: Http2Stream, bytes: number): void;
+}
+
+/** Beyond this, `write` asks to hold back. */
+const queueHighBytes = 65_536;
+
+export class Http2Stream {
+  readonly id: number;
+  sendWindow: number;
+  /** What the client may still send. */
+  receiveWindow: number;
+  /** Taken in, but not yet given back to the client's window. */
+  uncredited = 0;
+  /** Announced length of the body less what has come; NaN if it was not announced. */
+  bodyLeft: number;
+  remoteEnded = false;
+  /** Our last frame is written. */
+  localEnded = false;
+  headersSent = false;
+  receiver: StreamReceiver | undefined;
+  private readonly owner: StreamOwner;
+  /** Payloads in order; the first may be cut. */
+  private queue: Uint8Array[] = [];
+  queuedBytes = 0;
+  /** What follows the queue: trailers, or undefined for an empty last frame. */
+  private ending: { readonly trailers: HeaderList | undefined } | undefined;
+  private askedToHold = false;
+  /** Arrived while requests are held. */
+  private held: Buffer[] | undefined;
+  private heldEnd = false;
+
+  constructor(owner: StreamOwner, id: number, sendWindow: number, receiveWindow: number) {
+    this.owner = owner;
+    this.id = id;
+    this.sendWindow = sendWindow;
+    this.receiveWindow = receiveWindow;
+    this.bodyLeft = Number.NaN;
+  }
+
+  /** Sends the response's fields; `ends` if they are all there is. */
+  respond(list: HeaderList, ends: boolean): void {
+    if (this.localEnded || this.headersSent) return;
+    this.headersSent = true;
+    this.owner.sendHeaders(this, list, ends);
+  }
+
+  /**
+   * Sends `prefix` (copied, may be reused) and `body` (the stream's from now on) as data. False: hold
+   * back until `onWritable`; what was given is sent all the same.
+   */
+  write(prefix: Uint8Array, body: Uint8Array): boolean {
+    assert(this.headersSent && this.ending === undefined, "data before headers or behind the end");
+    if (this.localEnded) return true;
+    if (this.queuedBytes > 0 || !this.owner.sendAtOnce(this, prefix, body)) {
+      if (prefix.length > 0) this.queue.push(Uint8Array.from(prefix));
+      if (body.length > 0) this.queue.push(body);
+      this.queuedBytes += prefix.length + body.length;
+      this.owner.queued(prefix.length + body.length);
+      this.owner.sendQueued(this);
+    }
+    if (this.queuedBytes <= queueHighBytes) return true;
+    this.askedToHold = true;
+    return false;
+  }
+
+  /** Ends the response behind what was written, with trailers if there are any. */
+  finish(trailers: HeaderList | undefined): void {
+    if (this.localEnded || this.ending !== undefined) return;
+    this.ending = { trailers };
+    this.owner.sendQueued(this);
+  }
+
+  /** Ends the stream at once, in both directions. */
+  reset(code: ErrorCode): void {
+    if (!this.localEnded || !this.remoteEnded) this.owner.sendReset(this, code);
+  }
+
+  /** Stops or restarts the handing on of data; the window bounds what waits. */
+  hold(hold: boolean): void {
+    if (hold) {
+      this.held ??= [];
+      return;
+    }
+    const { held } = this;
+    if (held === undefined) return;
+    this.held = undefined;
+    for (const [index, bytes] of held.entries()) {
+      if (this.held !== undefined) {
+        // Held again by what was just handed on.
+        this.held = held.slice(index);
+        return;
+      }
+      this.hand(bytes);
+    }
+    if (this.heldEnd && this.held === undefined) {
+      this.heldEnd = false;
+      this.receiver?.onEnd();
+    }
+  }
+
+  /** @internal The connection has bytes of the body. */
+  arrived(bytes: Buffer): void {
+    if (this.held !== undefined) this.held.push(bytes);
+    else this.hand(bytes);
+  }
+
+  /** @internal The client has ended its side, and everything before was handed on. */
+  arrivedEnd(): void {
+    if (this.held !== undefined) this.heldEnd = true;
+    else this.receiver?.onEnd();
+  }
+
+  /** @internal What the queue has at its head, at most `max` bytes, taken off it. */
+  shift(max: number): Uint8Array {
+    const first = this.queue[0]!;
+    if (first.length <= max) {
+      this.queue.shift();
+      this.took(first.length);
+      return first;
+    }
+    this.queue[0] = first.subarray(max);
+    this.took(max);
+    return first.subarray(0, max);
+  }
+
+  /** @internal True if the response ends behind the (empty) queue. */
+  get ends(): boolean {
+    return this.ending !== undefined;
+  }
+
+  /** @internal */
+  get trailers(): HeaderList | undefined {
+    return this.ending?.trailers;
+  }
+
+  /** @internal After sending: whoever was held back may go on. */
+  offerRoom(): void {
+    if (!this.askedToHold || this.queuedBytes > queueHighBytes / 2 || this.ending !== undefined)
+      return;
+    this.askedToHold = false;
+    this.receiver?.onWritable();
+  }
+
+  /** @internal The stream is over: nothing is kept. */
+  dropQueue(): void {
+    this.took(this.queuedBytes);
+    this.queue = [];
+    if (this.held !== undefined) {
+      let bytes = 0;
+      for (const chunk of this.held) bytes += chunk.length;
+      this.held = undefined;
+      this.owner.consumed(this, bytes);
+    }
+  }
+
+  private took(bytes: number): void {
+    this.queuedBytes -= bytes;
+    this.owner.queued(-bytes);
+  }
+
+  private hand(bytes: Buffer): void {
+    this.receiver?.onData(bytes);
+    this.owner.consumed(this, bytes.length);
+  }
+}

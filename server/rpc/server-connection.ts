@@ -1,0 +1,195 @@
+// One HTTP/2 connection on a socket: moves bytes between the two, once a turn of the event loop, and
+// watches over clients that stall. All its protocol is in http2/connection.ts.
+import type { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type ConnectionEvents, Http2Connection } from "./http2/connection.ts";
+import { errorCode } from "./http2/frame.ts";
+import type { BlockPool } from "./http2/output.ts";
+import type { RequestHeaders } from "./http2/request-headers.ts";
+import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
+import type { ConnectionLimits } from "./limits.ts";
+
+/** Who serves requests, and what the connection shares with all others of its server. */
+export interface ConnectionHost {
+  readonly limits: ConnectionLimits;
+  readonly pool: BlockPool;
+  nowMs(): number;
+  request(
+    connection: ServerConnection,
+    stream: Http2Stream,
+    headers: RequestHeaders,
+  ): StreamReceiver;
+  /** Will call `flush` at the end of this turn. */
+  flushLater(connection: ServerConnection): void;
+  /** The socket is gone. */
+  closed(connection: ServerConnection): void;
+  /** A connection was ended for a fault of the client. */
+  faulted(connection: ServerConnection, code: number, message: string): void;
+}
+
+/** Pings beyond these, each too early and with nothing sent between, end the connection. */
+const maxStrikes = 2;
+/** How long the last frames may take to leave. */
+const lastWordsMs = 1000;
+
+export class ServerConnection implements ConnectionEvents {
+  readonly http2: Http2Connection;
+  readonly socket: Duplex;
+  /** `address:port` of the client. */
+  readonly peer: string;
+  private readonly host: ConnectionHost;
+  private lastPingMs = Number.NEGATIVE_INFINITY;
+  private strikes = 0;
+  private heardMs: number;
+  /** When our ping went out that was not answered yet. */
+  private pingedMs: number | undefined;
+  /** Since when the client has left something unfinished, or takes nothing of what it is sent. */
+  private stalledMs: number | undefined;
+  private unsent = 0;
+  private ending = false;
+  private endsByMs = Number.POSITIVE_INFINITY;
+
+  constructor(socket: Duplex, host: ConnectionHost) {
+    this.socket = socket;
+    this.host = host;
+    const { remoteAddress = "", remotePort = 0 } = socket as Partial<Socket>;
+    this.peer = `${remoteAddress}:${remotePort}`;
+    this.heardMs = host.nowMs();
+    this.http2 = new Http2Connection(
+      {
+        maxConcurrentStreams: host.limits.maxConcurrentStreams,
+        maxHeaderBytes: host.limits.maxHeaderBytes,
+        maxQueuedBytes: host.limits.maxQueuedBytes,
+      },
+      this,
+      host.pool,
+      () => host.nowMs(),
+    );
+    socket.on("data", (chunk: Buffer) => this.received(chunk));
+    socket.on("drain", () => this.drained());
+    socket.on("end", () => this.socket.destroy());
+    socket.on("error", ignoreSocketError);
+    socket.on("close", () => this.gone());
+  }
+
+  request(stream: Http2Stream, headers: RequestHeaders): StreamReceiver {
+    return this.host.request(this, stream, headers);
+  }
+
+  wantsFlush(): void {
+    this.host.flushLater(this);
+  }
+
+  pinged(sentSince: boolean): void {
+    const now = this.host.nowMs();
+    if (sentSince) this.strikes = 0;
+    else if (now - this.lastPingMs < this.host.limits.keepaliveMinMs) this.strikes++;
+    this.lastPingMs = now;
+    if (this.strikes > maxStrikes) this.end(errorCode.enhanceYourCalm, "too_many_pings");
+  }
+
+  ponged(): void {
+    this.pingedMs = undefined;
+  }
+
+  /** Writes what the turn left. */
+  flush(): void {
+    const { socket, http2 } = this;
+    const { chunks, blocks } = http2.parcel();
+    if (socket.destroyed || chunks.length === 0) {
+      for (const block of blocks) this.host.pool.give(block);
+      return;
+    }
+    const taken = (): void => {
+      for (const block of blocks) this.host.pool.give(block);
+    };
+    let room = true;
+    if (chunks.length === 1) room = socket.write(chunks[0], taken);
+    else {
+      socket.cork();
+      for (const [index, chunk] of chunks.entries())
+        room = index === chunks.length - 1 ? socket.write(chunk, taken) : socket.write(chunk);
+      socket.uncork();
+    }
+    // A socket that is merely full for this turn says so too; what counts is what stays behind.
+    http2.congested = !room && socket.writableLength > this.host.limits.socketHighBytes;
+    if (!http2.congested) http2.resume();
+    if (this.ending && http2.streams.size === 0) socket.end();
+  }
+
+  /** Lets running streams finish, takes no new ones, and then closes. */
+  leave(): void {
+    if (this.ending) return;
+    this.ending = true;
+    this.http2.goaway(errorCode.noError, "");
+  }
+
+  /** Closes as soon as the last frames have left. */
+  end(code: (typeof errorCode)[keyof typeof errorCode], message: string): void {
+    if (this.http2.fault !== undefined) return;
+    this.http2.fail(code, message);
+    this.lastWords();
+  }
+
+  /** Looks after the connection; called about once a second. */
+  look(nowMs: number): void {
+    const { limits } = this.host;
+    if (nowMs >= this.endsByMs) {
+      this.socket.destroy();
+      return;
+    }
+    this.lookForStall(nowMs);
+    if (this.pingedMs !== undefined) {
+      if (nowMs - this.pingedMs >= limits.keepaliveTimeoutMs) this.socket.destroy();
+    } else if (nowMs - this.heardMs >= limits.keepaliveIntervalMs) {
+      this.pingedMs = nowMs;
+      this.http2.ping();
+    }
+  }
+
+  private lookForStall(nowMs: number): void {
+    const { socket, http2, host } = this;
+    const left = socket.writableLength;
+    const takesNothing = left > 0 && left >= this.unsent;
+    this.unsent = left;
+    if (!takesNothing && !http2.unfinished) {
+      this.stalledMs = undefined;
+    } else if (this.stalledMs === undefined) {
+      this.stalledMs = nowMs;
+    } else if (nowMs - this.stalledMs >= host.limits.stallMs) {
+      host.faulted(this, errorCode.enhanceYourCalm, "a stalled client");
+      socket.destroy();
+    }
+  }
+
+  private received(chunk: Buffer): void {
+    this.heardMs = this.host.nowMs();
+    this.pingedMs = undefined;
+    if (this.http2.receive(chunk) || this.ending) return;
+    const { fault } = this.http2;
+    if (fault !== undefined) this.host.faulted(this, fault.code, fault.message);
+    this.lastWords();
+  }
+
+  private lastWords(): void {
+    this.ending = true;
+    this.endsByMs = this.host.nowMs() + lastWordsMs;
+    this.host.flushLater(this);
+  }
+
+  private drained(): void {
+    this.http2.congested = false;
+    this.http2.resume();
+  }
+
+  private gone(): void {
+    this.http2.abandon();
+    this.http2.output.drop();
+    this.host.closed(this);
+  }
+}
+
+function ignoreSocketError(): void {
+  // The socket closes by itself, which is what counts.
+}
