@@ -60,9 +60,9 @@ export class ClusterNetwork {
     return undefined;
   }
 
-  /** True if it would find somebody of `ids` where it takes them to be. */
+  /** True if it goes on to call somebody of `ids`, and finds them where it takes them to be. */
   finds(from: SimMember, ids: readonly MemberId[]): boolean {
-    return ids.some((id) => this.dial(from, id) !== undefined);
+    return ids.some((id) => from.peers.has(id) && this.dial(from, id) !== undefined);
   }
 
   /** Whom messages reach: on a connection that either side has made. */
