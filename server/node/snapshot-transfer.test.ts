@@ -24,6 +24,8 @@ class Rig {
   data = "";
   exportFails = false;
   removeFails = false;
+  bodyFails = false;
+  sendFails = false;
   holdSends = false;
   shares = false;
   onExport = (): void => {};
@@ -48,7 +50,10 @@ class Rig {
             cluster: [[utf8("clusterVersion"), utf8("3.5.0")]],
           },
           bytes: 0,
-          body: async function* () {},
+          body: () => {
+            if (this.bodyFails) throw new Error("cannot be read");
+            return nothing();
+          },
           remove: async () => {
             if (this.removeFails) throw new Error("cannot be removed");
             this.steps.push("removed");
@@ -66,6 +71,7 @@ class Rig {
     sharesOwnRecords: () => this.shares,
     appliedIndex: () => this.applied,
     sendSnapshot: async (sent) => {
+      if (this.sendFails) throw new Error("cannot be written");
       this.data = text(sent.snapshot!.data);
       this.steps.push(`sent ${sent.snapshot?.metadata?.index}`);
       if (this.holdSends) await new Promise<void>((resolve) => (this.release = resolve));
@@ -102,6 +108,12 @@ test("raft hears of each send once, whatever fails", async () => {
   rig.exportFails = true;
   assert.deepEqual(await rig.send(), ["failed to 2"]);
   rig.exportFails = false;
+  rig.bodyFails = true;
+  assert.deepEqual(await rig.send(), ["removed", "failed to 2"]);
+  rig.bodyFails = false;
+  rig.sendFails = true;
+  assert.deepEqual(await rig.send(), ["removed", "failed to 2"], "it has not told raft");
+  rig.sendFails = false;
   rig.removeFails = true;
   assert.deepEqual(await rig.send(), ["sent 77"], "sendSnapshot has told raft");
   assert.equal(rig.transfer.isSending, false);

@@ -46,7 +46,7 @@ export interface SnapshotTransferPorts {
   appliedIndex(): number;
   /** True if every member understands bucket `shared`. */
   sharesOwnRecords(): boolean;
-  /** Sends and tells raft the outcome, once. */
+  /** Sends and tells raft the outcome, once; rejects only if raft was told nothing. */
   sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
   reportFailure(to: MemberId): void;
   /** The member's part of an install: nobody may use the old state while `replace` runs. */
@@ -101,14 +101,14 @@ export class SnapshotTransfer {
         log.info({ to, index: metadata.index }, "sending a state to a member that fell behind");
         const data = storeJson({ members, membersRemoved, cluster });
         const snapshot = { data, metadata };
-        told = true;
         await sendSnapshot({ ...message, snapshot }, state.body());
+        told = true;
       } finally {
         await state.remove();
       }
     } catch (error) {
       log.warn({ to, error: errorText(error) }, "could not send a state");
-      // Raft hears of each once: sendSnapshot has told it.
+      // Raft must hear of each once: it sends the follower nothing before.
       if (!told) reportFailure(message.to as MemberId);
     }
   }

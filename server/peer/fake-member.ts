@@ -33,7 +33,7 @@ export class FakeMember {
   constructor(
     id: MemberId,
     cluster = clusterId,
-    timeouts: Pick<PeerTransportPorts, "readTimeoutMs" | "writeTimeoutMs"> = {},
+    options: Pick<PeerTransportPorts, "readTimeoutMs" | "writeTimeoutMs" | "onSnapshot"> = {},
   ) {
     this.id = id;
     const member = this;
@@ -93,7 +93,7 @@ export class FakeMember {
       identity,
       handler,
       dialTimeoutMs: 2000,
-      ...timeouts,
+      ...options,
     });
     this.server = createServer(
       peerServerOptions,

@@ -194,6 +194,17 @@ test("a sender that is no member is answered through a pipeline", async (t) => {
   assert.equal(a.received[0]!.term, 7);
 });
 
+test("a send that fails before it has begun is told like any other", async () => {
+  const a = new FakeMember(1n as MemberId, undefined, {
+    onSnapshot: () => {
+      throw new Error("no such meter");
+    },
+  });
+  const message = Message.create({ type: MessageType.MsgSnap, from: 1n, to: 2n, term: 3 });
+  await a.transport.sendSnapshot(message, (async function* () {})());
+  assert.deepEqual(a.snapshots, [[2n, false]]);
+});
+
 test("a snapshot arrives with its database, and both ends learn how it went", async (t) => {
   const [a, b] = (await members(t, 1n, 2n)) as [FakeMember, FakeMember];
   await connect([a, b]);

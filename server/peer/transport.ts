@@ -140,12 +140,19 @@ export class PeerTransport {
    * connection failed; the outcome goes to `reportSnapshot`, once. Never rejects.
    */
   async sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
-    const peer = this.peers.get(message.to);
-    const admitted = this.ports.handler.admission?.admits(message.to as MemberId) !== false;
-    const ended = this.ports.onSnapshot?.(message.to as MemberId);
-    const ok = admitted && peer !== undefined && (await peer.pipeline.snapshot(message, body));
-    ended?.(ok);
-    this.ports.handler.reportSnapshot(message.to, ok);
+    const { handler, log, onSnapshot } = this.ports;
+    let ok = false;
+    try {
+      const peer = this.peers.get(message.to);
+      const admitted = handler.admission?.admits(message.to as MemberId) !== false;
+      const ended = onSnapshot?.(message.to as MemberId);
+      ok = admitted && peer !== undefined && (await peer.pipeline.snapshot(message, body));
+      ended?.(ok);
+    } catch (error) {
+      const fields = { "remote-peer-id": formatId(message.to), error: errorText(error) };
+      log.warn(fields, "a state could not be sent");
+    }
+    handler.reportSnapshot(message.to, ok);
   }
 
   /** A member of the cluster: streams both ways and a pipeline. Does nothing for a known one. */
