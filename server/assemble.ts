@@ -228,7 +228,7 @@ async function start(
   closers.push(async () => publication.stop());
 
   const registry = new ServiceRegistry();
-  const { gate } = registerV3Services(registry, api, config);
+  const { gate } = registerV3Services(registry, api, clock, config);
   const metrics = new Metrics({ member: api, registry, gate, serverVersion });
   const { warningApplyMs } = config;
   addMemberMetrics(metrics, { member, meters, peers: transport, transfer, warningApplyMs });

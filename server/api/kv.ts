@@ -1,6 +1,7 @@
 // etcdserverpb.KV: decode, validate, make linearizable, read or propose, encode. The member's
 // answers belong to this file from then on; their headers are replaced on the way out.
 
+import type { Clock } from "#base/clock.ts";
 import type { EtcdError } from "#proto/errors.ts";
 import {
   CompactionRequest,
@@ -33,6 +34,7 @@ const service = "/etcdserverpb.KV/";
 
 /** What the v3 services share. */
 export interface ServiceContext {
+  readonly clock: Clock;
   readonly member: ApiMember;
   readonly gate: MethodGate;
   readonly headers: HeaderEncoder;

@@ -27,7 +27,7 @@ const service = "/etcdserverpb.Maintenance/";
 
 /** The methods of the Maintenance service. */
 export function maintenanceMethods(context: ServiceContext): SingleRequestMethod[] {
-  const { member, gate, headers } = context;
+  const { clock, member, gate, headers } = context;
   return [
     singleRequest(gate, {
       path: `${service}Status`,
@@ -86,7 +86,7 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
       decode: (bytes) => SnapshotRequest.decode(bytes),
       learnerMay: () => true,
       async run(_, responder) {
-        await sendSnapshot(member, responder);
+        await sendSnapshot(member, responder, clock);
         return undefined;
       },
     }),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import type { Clock, Timer } from "#base/clock.ts";
 import { SnapshotResponse } from "#proto/gen/maintenance.ts";
 import { sendSnapshot } from "#server/api/snapshot-stream.ts";
 import type { Responder } from "#server/rpc/service-registry.ts";
@@ -21,8 +22,10 @@ class Line implements Responder {
   reply(): void {
     assert.fail("a stream");
   }
-  fail(): void {
-    assert.fail("no failure");
+  failure: readonly [number, string] | undefined;
+  fail(code: number, message: string): void {
+    this.failure = [code, message];
+    this.leave();
   }
   holdRequests(): void {}
   onEnded(run: () => void): void {
@@ -45,6 +48,25 @@ class Line implements Responder {
   }
 }
 
+/** Timers that fire when a test says so. */
+class Timers implements Clock {
+  readonly set = new Map<() => void, number>();
+
+  monotonicMs(): number {
+    return 0;
+  }
+  wallMs(): number {
+    return 0;
+  }
+  after(delayMs: number, run: () => void): Timer {
+    this.set.set(run, delayMs);
+    return { cancel: () => void this.set.delete(run) };
+  }
+  every(): Timer {
+    return assert.fail("nothing is done again and again");
+  }
+}
+
 const turns = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await new Promise(setImmediate);
 };
@@ -59,7 +81,7 @@ for (const bytes of [0, 1, 32_768, 32_769, 300_000]) {
   test(`a state of ${bytes} bytes leaves in blobs of 32 KiB, with its SHA-256 last`, async () => {
     const fake = member(bytes);
     const line = new Line();
-    await sendSnapshot(fake, line);
+    await sendSnapshot(fake, line, new Timers());
     const last = line.sent.pop()!;
     assert.deepEqual(Buffer.from(last.blob), createHash("sha256").update(fake.copy).digest());
     assert.equal(last.remainingBytes, 0);
@@ -73,6 +95,7 @@ for (const bytes of [0, 1, 32_768, 32_769, 300_000]) {
     }
     assert.deepEqual(Buffer.concat(line.sent.map(({ blob }) => blob)), Buffer.from(fake.copy));
     assert.equal(line.finished, true);
+    assert.equal(line.failure, undefined);
     assert.equal(fake.copiesRemoved, 1);
   });
 }
@@ -81,7 +104,7 @@ test("a client that reads slowly is sent what it takes and no more", async () =>
   const line = new Line();
   line.room = 3;
   const fake = member(300_000);
-  const sending = sendSnapshot(fake, line);
+  const sending = sendSnapshot(fake, line, new Timers());
   await turns();
   assert.equal(line.sent.length, 3);
   line.room = 2;
@@ -94,11 +117,35 @@ test("a client that reads slowly is sent what it takes and no more", async () =>
   assert.equal(line.sent.length, 11);
 });
 
+test("a client that takes nothing for a minute is told so and lets go of the copy", async () => {
+  const line = new Line();
+  const fake = member(300_000);
+  const clock = new Timers();
+  line.room = 2;
+  const sending = sendSnapshot(fake, line, clock);
+  await turns();
+  const [first] = clock.set.keys();
+  line.room = 3;
+  line.drain();
+  await turns();
+  assert.equal(line.sent.length, 5);
+  assert.equal(clock.set.has(first!), false, "each blob that leaves begins a new minute");
+  assert.deepEqual([...clock.set.values()], [60_000]);
+  for (const run of clock.set.keys()) run();
+  await sending;
+  assert.deepEqual(line.failure, [
+    10,
+    "etcdserver: snapshot given up: the client has read next to nothing for 60 seconds",
+  ]);
+  assert.deepEqual([fake.copiesRemoved, line.sent.length, line.finished], [1, 5, false]);
+});
+
 test("a client that goes away lets go of the copy", async () => {
   const line = new Line();
   line.room = 1;
   const fake = member(300_000);
-  const sending = sendSnapshot(fake, line);
+  const clock = new Timers();
+  const sending = sendSnapshot(fake, line, clock);
   await turns();
   assert.equal(fake.copiesRemoved, 0);
   line.leave();
@@ -106,4 +153,5 @@ test("a client that goes away lets go of the copy", async () => {
   assert.equal(line.sent.length, 1);
   assert.equal(fake.copiesRemoved, 1);
   assert.equal(line.finished, false);
+  assert.equal(clock.set.size, 0);
 });

@@ -1,4 +1,5 @@
 // All v3 services of a member, registered in one call.
+import type { Clock } from "#base/clock.ts";
 import type { ServiceRegistry } from "#server/rpc/service-registry.ts";
 import { clusterMethods } from "./cluster.ts";
 import { HeaderEncoder } from "./header-encoder.ts";
@@ -21,10 +22,12 @@ export interface V3Options {
 export function registerV3Services(
   registry: ServiceRegistry,
   member: ApiMember,
+  clock: Clock,
   options: V3Options,
 ): { readonly gate: MethodGate } {
   const gate = new MethodGate(member);
   const context: ServiceContext = {
+    clock,
     member,
     gate,
     headers: new HeaderEncoder(member),

@@ -24,7 +24,7 @@ export async function startApiServer(
 ): Promise<ApiServer> {
   const member = new FakeMember();
   const registry = new ServiceRegistry();
-  const { gate } = registerV3Services(registry, member, {
+  const { gate } = registerV3Services(registry, member, systemClock, {
     maxTxnOps: 128,
     maxRequestBytes: testMaxRequestBytes,
   });

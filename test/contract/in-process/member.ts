@@ -256,7 +256,7 @@ export class InProcessMember implements ContractMember {
     const { clientPort, config } = this.settings;
     const { closers, inlet, sockets, timers } = running;
     const registry = new InletRegistry(inlet);
-    const { gate } = registerV3Services(registry, api, config);
+    const { gate } = registerV3Services(registry, api, timers, config);
     const metrics = new Metrics({ member: api, registry, gate, serverVersion });
     addMemberMetrics(metrics, metered);
     // Only this tells of the sockets that the listeners accept; a kill has to cut them.
