@@ -15,7 +15,9 @@ import type { Member } from "#server/node/member.ts";
 const versionPeriodMs = 4000;
 /** `--downgrade-check-time` if it is not given. */
 const etcdDowngradeCheckMs = 5000;
-const retryMs = 100;
+/** Between two attempts to publish: doubled after each, up to the longest. */
+const firstRetryMs = 100;
+const longestRetryMs = 1000;
 
 export interface PublicationPorts {
   readonly member: Member;
@@ -34,6 +36,8 @@ export class Publication {
   private timers: Timer[] = [];
   private asking = false;
   private stopped = false;
+  /** Ends the pause before the next attempt to publish. */
+  private endPause = (): void => {};
 
   constructor(ports: PublicationPorts) {
     this.ports = ports;
@@ -46,7 +50,8 @@ export class Publication {
       memberID: member.parts.memberId as bigint,
       memberAttributes: { name, clientUrls: [...clientUrls] },
     };
-    while (!this.stopped) {
+    let logged = "";
+    for (let retryMs = firstRetryMs; !this.stopped; ) {
       try {
         await member.proposer.propose("clusterMemberAttrSet", request);
         log.info(
@@ -59,11 +64,19 @@ export class Publication {
         return;
       } catch (error) {
         if (this.stopped) return;
-        log.warn(
-          { error: errorText(error) },
-          "failed to publish local member to cluster through raft",
-        );
-        await new Promise<void>((resolve) => clock.after(retryMs, resolve));
+        const reason = errorText(error);
+        // One who joins a large cluster is told the same until it has caught up.
+        if (reason !== logged)
+          log.warn({ error: reason }, "failed to publish local member to cluster through raft");
+        logged = reason;
+        await new Promise<void>((resolve) => {
+          const pause = clock.after(retryMs, resolve);
+          this.endPause = () => {
+            pause.cancel();
+            resolve();
+          };
+        });
+        retryMs = Math.min(2 * retryMs, longestRetryMs);
       }
     }
   }
@@ -79,6 +92,7 @@ export class Publication {
 
   stop(): void {
     this.stopped = true;
+    this.endPause();
     for (const timer of this.timers) timer.cancel();
   }
 
