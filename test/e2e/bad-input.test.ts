@@ -139,7 +139,7 @@ const settings = Buffer.of(0, 0, 0, 4, 0, 0, 0, 0, 0);
 const garbage: readonly (readonly [string, RegExp])[] = [
   // What is not HTTP at all gets no answer in HTTP from the client port.
   ["\0".repeat(100), /^(HTTP\/1.1 400 |$)/],
-  ["GET\r\n\r\n", /^HTTP\/1.1 400 /],
+  ["GET\r\n\r\n", /^(HTTP\/1.1 400 |$)/],
   ["GET / HTTP/9.9\r\n\r\n", /^HTTP\/1.1 400 /],
   ["GET /health HTTP/1.1\r\n\r\n", /^HTTP\/1.1 400 /],
   ["GET /%zz%00?exclude=%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", /^HTTP\/1.1 404 /],
