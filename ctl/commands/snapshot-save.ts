@@ -57,6 +57,10 @@ function systemText(error: unknown, ofFolder: string): string {
       return "not a directory";
     case "EISDIR":
       return ofFolder;
+    case "ENOSPC":
+      return "no space left on device";
+    case "EROFS":
+      return "read-only file system";
     default:
       return errorText(error);
   }
@@ -94,7 +98,10 @@ async function receive(
       version ||= told;
       bytes += blob.length;
       progress.show(bytes, remainingBytes);
-      await file.writeFile(blob);
+      await file.writeFile(blob).catch((error: unknown) => {
+        const reason = systemText(error, "is a directory");
+        throw new Error(`could not write snapshot: write ${path}: ${reason}`, { cause: error });
+      });
       // The last 32 bytes are the hash of all before them, and only the end tells which they are.
       const held = Buffer.concat([tail, blob]);
       const cut = Math.max(0, held.length - sha256Bytes);
@@ -105,7 +112,10 @@ async function receive(
       throw new Error(`sha256 checksum not found [bytes: ${bytes}]`);
     }
     if (!hash.digest().equals(tail)) throw new Error("snapshot does not match its sha256 checksum");
-    await file.sync();
+    await file.sync().catch((error: unknown) => {
+      const reason = systemText(error, "is a directory");
+      throw new Error(`could not fsync snapshot: sync ${path}: ${reason}`, { cause: error });
+    });
   } finally {
     options.progress.clear();
     await file.close();

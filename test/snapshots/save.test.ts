@@ -1,7 +1,15 @@
 // etcdctl snapshot save, where it cannot do what it is asked: the same words, exit codes and leftovers
 // as the reference's, from a member of ours.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -17,6 +25,7 @@ const cases: Readonly<Record<string, readonly string[]>> = {
   "a folder": ["folder"],
   "a folder that is not there": ["no/such/file.db"],
   "a file for a folder": ["there.db/file.db"],
+  "a full disk": ["full.db"],
   "no file": [],
   "two files": ["a.db", "b.db"],
   "two endpoints": ["a.db", "--endpoints", `SERVER,${nowhere}`],
@@ -43,6 +52,7 @@ describe("snapshot save", { concurrency: 2 }, () => {
         const folder = mkdtempSync(join(root, "case-"));
         mkdirSync(join(folder, "folder"));
         writeFileSync(join(folder, "there.db"), "old");
+        if (name === "a full disk") symlinkSync("/dev/full", join(folder, "full.db.part"));
         const words = args.map((word) => word.replace("SERVER", server!));
         const at = words.includes("--endpoints") ? [] : ["--endpoints", server!];
         const output = await run(etcdctl, ["snapshot", "save", ...words, ...at], folder);
