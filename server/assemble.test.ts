@@ -1,6 +1,6 @@
 // Whole members on real folders: what only shows when everything is wired together.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -68,12 +68,16 @@ test("a member stopped before its cluster has a quorum ends, and serves nobody",
   assert.equal(started.lines.includes("ready to serve client requests"), false);
 });
 
-test("a member starts again on what it left", async () => {
+test("a member starts again on what it left, but for states on their way", async () => {
+  const transfer = join(folder, "single", "member", "transfer");
   for (let life = 0; life < 2; life++) {
     const started = await start("single", (url) => `single=${url}`);
     await started.member.ready;
     assert(started.lines.includes("ready to serve client requests"));
+    const found = readdirSync(transfer);
     await started.member.stop();
+    assert.deepEqual(found, []);
+    writeFileSync(join(transfer, "receive-1.part"), "half of a state");
   }
 });
 

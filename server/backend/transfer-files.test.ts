@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +47,24 @@ test("what is received is read through before it counts", async () => {
     const filled = new MemoryBackend();
     await files.fill(7, filled);
     assert.equal(filled.sizeBytes(), backend.sizeBytes());
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a start removes what a crash left, and makes the folder where it is missing", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "etcd-ts-transfer-"));
+  try {
+    await mkdir(join(folder, "member"));
+    const files = new TransferFiles(folder);
+    const transfer = join(folder, "member", "transfer");
+    await files.clean();
+    assert.deepEqual(readdirSync(transfer), []);
+    for (const name of ["receive-1.part", "send-1.db", "0000000000000007.db"]) {
+      writeFileSync(join(transfer, name), "half of something");
+    }
+    await files.clean();
+    assert.deepEqual(readdirSync(transfer), []);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
