@@ -2,7 +2,8 @@
 import type { MemberId } from "#base/ids.ts";
 import type { Metrics } from "#server/api/metrics.ts";
 import type { PeerSample, SnapshotDirection } from "#server/api/peer-metrics.ts";
-import type { Member, MemberMeters } from "#server/node/member.ts";
+import type { Member } from "#server/node/member.ts";
+import type { MemberMeters } from "#server/node/member-parts.ts";
 
 /** Meters that begin to count once the metrics exist. */
 export type DurationMeters = { -readonly [Name in keyof MemberMeters]: MemberMeters[Name] } & {

@@ -1,104 +1,25 @@
 // One member: raft, log, state and peers tied together. Inputs come from the API, from peers and
 // from the clock; the Ready loop does the work; answers leave through pending proposals and read
 // rounds. Adapters are passed in; this file knows none.
-import type { Clock, Timer } from "#base/clock.ts";
-import { type ClusterId, formatId, type MemberId } from "#base/ids.ts";
-import type { Log } from "#base/log.ts";
+import type { Timer } from "#base/clock.ts";
+import { formatId, type MemberId } from "#base/ids.ts";
 import { type EtcdError, etcdError } from "#proto/errors.ts";
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from "#proto/gen/maintenance.ts";
-import { type Message, MessageType, type Snapshot } from "#proto/gen/raft.ts";
-import type { Alarms } from "#server/apply/alarms.ts";
+import { type Message, MessageType } from "#proto/gen/raft.ts";
 import { Applier } from "#server/apply/applier.ts";
-import type { Lessor } from "#server/lease/lessor.ts";
-import type { Capabilities } from "#server/membership/capabilities.ts";
-import type { Members } from "#server/membership/members.ts";
-import type { Backend } from "#server/mvcc/backend.ts";
-import type { MvccStore } from "#server/mvcc/store.ts";
-import type { WatchHub } from "#server/mvcc/watch-hub.ts";
 import { ApplyTurn } from "#server/node/apply-turn.ts";
 import { Handover } from "#server/node/handover.ts";
 import { Leadership } from "#server/node/leadership.ts";
 import { LeaseExpiry } from "#server/node/lease-expiry.ts";
 import { LogDoubt } from "#server/node/log-doubt.ts";
+import type { MemberParts } from "#server/node/member-parts.ts";
 import { MembershipChanges } from "#server/node/membership-changes.ts";
 import { PendingProposals } from "#server/node/pending-proposals.ts";
 import { PromptReads } from "#server/node/prompt-reads.ts";
 import { Proposer } from "#server/node/proposer.ts";
 import { ReadRounds } from "#server/node/read-rounds.ts";
-import { type LogWriter, ReadyLoop } from "#server/node/ready-loop.ts";
-import type { RequestIds } from "#server/node/request-id.ts";
-import type { MemoryLog } from "#server/raft/memory-log.ts";
-import type { RawNode } from "#server/raft/raw-node.ts";
+import { ReadyLoop } from "#server/node/ready-loop.ts";
 import type { SoftState } from "#server/raft/ready.ts";
-import type { V2Store } from "#server/v2store/v2-store.ts";
-
-/** The connections to peers; server/peer's transport is one. */
-export interface Peers {
-  send(messages: readonly Message[]): void;
-  addPeer(id: MemberId, urls: readonly string[]): void;
-  updatePeer(id: MemberId, urls: readonly string[]): void;
-  removePeer(id: MemberId): void;
-  activeSince(id: MemberId): number | undefined;
-}
-
-/** Sends and installs whole states; server/node/snapshots is one. */
-export interface Snapshots {
-  /** Takes a MsgSnap of raft: adds the state and sends both. */
-  send(message: Message): void;
-  install(snapshot: Snapshot): Promise<void>;
-  /** Called after entries were applied: time to truncate the log? */
-  applied(index: number): void;
-  /** Entries up to the next call of `applied` shall be sent to nobody any more. */
-  forgetLog(): void;
-}
-
-/** Counted for metrics; all optional work. */
-export interface MemberMeters {
-  logSynced(durationMs: number): void;
-  applied(durationMs: number, entries: number): void;
-  /** A copy of the state was made for a client and read to its end. */
-  stateCopied(durationMs: number): void;
-  /** A hash of all keys, or of the whole state, was computed for somebody who asked. */
-  hashed?(what: "keys" | "state", durationMs: number): void;
-}
-
-export interface MemberTimings {
-  readonly heartbeatMs: number;
-  readonly electionTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-}
-
-export interface MemberParts {
-  readonly clusterId: ClusterId;
-  readonly memberId: MemberId;
-  readonly timings: MemberTimings;
-  readonly maxRequestBytes: number;
-  /** Infinite for none. */
-  readonly quotaBytes: number;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly requestIds: RequestIds;
-  readonly raft: RawNode;
-  readonly memoryLog: MemoryLog;
-  readonly wal: LogWriter;
-  backend(): Backend;
-  readonly store: MvccStore;
-  readonly hub: WatchHub;
-  readonly lessor: Lessor;
-  readonly alarms: Alarms;
-  readonly members: Members;
-  readonly capabilities: Capabilities;
-  readonly v2: V2Store;
-  readonly peers: Peers;
-  snapshots(): Snapshots;
-  readonly appliedIndex: number;
-  readonly appliedTerm: number;
-  readonly meters: MemberMeters;
-  schedule(run: () => void): void;
-  fatal(error: unknown): void;
-  /** This member was removed from the cluster and has applied it. */
-  onRemoved(): void;
-}
 
 const leaseRoundMs = 500;
 const doubtText = "a heartbeat counts on entries that this log does not hold; ignored for now";
