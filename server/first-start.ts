@@ -183,11 +183,8 @@ async function bootstrap(
   const running = await Promise.all(
     others.map((url) => client.members(url, bootstrappedTimeoutMs).catch(() => undefined)),
   );
-  if (running.some((one) => one !== undefined && wasBootstrapped(self, one.members))) {
-    throw new OperatingError(
-      "ALREADY_BOOTSTRAPPED",
-      `member ${formatId(self.id)} has already been bootstrapped: its folder ${config.dataDir} is gone or empty; remove the member and add it again with --initial-cluster-state=existing`,
-    );
+  for (const one of running) {
+    if (one !== undefined) refuseToForget(self, one.members, config.dataDir);
   }
   return { clusterId, memberId: self.id, members, bootstraps: true };
 }
@@ -214,14 +211,27 @@ async function join(
       `error validating peerURLs: ${adopted.reason}; --initial-cluster must name the members that the cluster has now`,
     );
   }
-  await checkVersions(others, client);
   const self = adopted.members.find((one) => one.name === config.name)!;
+  refuseToForget(self, remote.members, config.dataDir);
+  await checkVersions(others, client);
   return {
     clusterId: remote.clusterId,
     memberId: self.id,
     members: adopted.members,
     bootstraps: false,
   };
+}
+
+/**
+ * A member that the cluster has seen at work may have voted and acknowledged entries: without its log
+ * it must not come back under its old ID, or what it acknowledged could be lost.
+ */
+function refuseToForget(self: Member, known: readonly Member[], dataDir: string): void {
+  if (!wasBootstrapped(self, known)) return;
+  throw new OperatingError(
+    "ALREADY_BOOTSTRAPPED",
+    `member ${formatId(self.id)} has already been bootstrapped: its folder ${dataDir} is gone or empty; remove the member and add it again, then start it with --initial-cluster-state=existing`,
+  );
 }
 
 async function firstAnswer(urls: readonly string[], client: PeerClient): Promise<RemoteCluster> {

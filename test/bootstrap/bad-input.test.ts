@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { formatId } from "#base/ids.ts";
 import { memberIdOf } from "#server/membership/bootstrap-ids.ts";
 import { sha1 } from "#server/sha1.ts";
-import type { Cluster } from "#test/cluster/cluster.ts";
+import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { launcherOf, type MemberKind } from "#test/cluster/launchers.ts";
 import { MemberProcess } from "#test/cluster/member-process.ts";
 import { releasePorts, reservePorts } from "#test/cluster/ports.ts";
@@ -198,4 +198,18 @@ test("SRV records that name nobody, or not this member", async (t) => {
       assert.ok(output.includes(says), `${kind}, ${flags.join(" ")}: ${output}`);
     }
   }
+});
+
+test("a member that comes back without its data does not join under its old ID", async () => {
+  // Its log was what it had promised: votes, and entries that count as written. etcd lets it in.
+  await using cluster = await startCluster({ runner: "ours", size: 2 });
+  const [other, self] = cluster.members;
+  const says = await refusalOfOurs({
+    flags: [
+      `--initial-cluster=m1=${self!.peerUrl},other=${other!.peerUrl}`,
+      "--initial-cluster-state=existing",
+    ],
+    peerUrl: self!.peerUrl,
+  });
+  assert.match(says, /has already been bootstrapped: .* remove the member and add it again/);
 });
