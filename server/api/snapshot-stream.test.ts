@@ -18,6 +18,7 @@ class Line implements Responder {
   over: (() => void)[] = [];
 
   metadata(): undefined {}
+  addMetadata(): void {}
   reply(): void {
     assert.fail("a stream");
   }

@@ -1,16 +1,19 @@
 // One gRPC call on one HTTP/2 stream: reads messages, answers, and ends exactly once.
 import { Buffer } from "node:buffer";
 import { gunzip } from "node:zlib";
+import { assert } from "#base/assert.ts";
 import { type GrpcCode, grpcCode } from "#proto/errors.ts";
 import {
   encodeStatusMessage,
   type FramingFault,
   MessageReader,
   type MessageTarget,
+  metadataField,
   type UnfinishedBytes,
   writePrefix,
 } from "./grpc-framing.ts";
 import type { HeaderList } from "./http2/header-encoder.ts";
+import type { HeaderField } from "./http2/header-table.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
 import type {
@@ -60,6 +63,8 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   private readonly maxReceiveBytes: number;
   private sink: RequestSink | undefined;
   private handled = false;
+  private initialFields: HeaderField[] | undefined;
+  private trailingFields: HeaderField[] | undefined;
   private whenEnded: (() => void)[] | undefined;
   private drained: (() => void) | undefined;
   private open: Set<GrpcCall> | undefined;
@@ -123,6 +128,14 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     return this.headers.get(name);
   }
 
+  addMetadata(part: "initial" | "trailing", name: string, value: string | Uint8Array): void {
+    const field = metadataField(name, value);
+    const isLate = part === "initial" && this.stream.headersSent;
+    assert(!isLate || this.ended, "initial metadata behind the first message");
+    if (part === "trailing") this.trailingFields = [...(this.trailingFields ?? []), field];
+    else this.initialFields = [...(this.initialFields ?? []), field];
+  }
+
   onEnded(run: () => void): void {
     if (this.ended) run();
     else if (this.whenEnded === undefined) this.whenEnded = [run];
@@ -144,7 +157,7 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     this.respond();
     writePrefix(prefix, message.length);
     this.stream.write(prefix, message);
-    this.stream.finish(okTrailers);
+    this.stream.finish(this.trailingFields === undefined ? okTrailers : this.trailers(okTrailers));
   }
 
   write(message: Uint8Array): boolean {
@@ -159,15 +172,20 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     if (this.ended) return;
     this.count(grpcCode.ok);
     this.respond();
-    this.stream.finish(okTrailers);
+    this.stream.finish(this.trailingFields === undefined ? okTrailers : this.trailers(okTrailers));
   }
 
   fail(code: GrpcCode, message: string): void {
     if (this.ended) return;
     this.count(code);
-    if (this.stream.headersSent)
-      this.stream.finish({ fields: statusFields(code, message), recurs: false });
-    else refuse(this.stream, code, message, 200);
+    if (this.initialFields !== undefined) this.respond();
+    const status = this.trailers({ fields: statusFields(code, message), recurs: false });
+    if (this.stream.headersSent) this.stream.finish(status);
+    else
+      this.stream.respond(
+        { fields: [...plainHeaders.fields, ...status.fields], recurs: false },
+        true,
+      );
   }
 
   onMessage(message: Uint8Array, compressed: boolean): void {
@@ -250,16 +268,17 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   private respond(): void {
     const { stream } = this;
     if (stream.headersSent) return;
-    const contentType = this.headers.get("content-type");
-    stream.respond(
-      contentType === undefined || contentType === plainType
-        ? plainHeaders
-        : {
-            fields: [plainHeaders.fields[0]!, { name: "content-type", value: contentType }],
-            recurs: false,
-          },
-      false,
-    );
+    const { initialFields } = this;
+    const contentType = this.headers.get("content-type") ?? plainType;
+    const isPlain = contentType === plainType && initialFields === undefined;
+    stream.respond(isPlain ? plainHeaders : answerHeaders(contentType, initialFields), false);
+  }
+
+  /** The status with the metadata that goes with it. */
+  private trailers(status: HeaderList): HeaderList {
+    const { trailingFields } = this;
+    if (trailingFields === undefined) return status;
+    return { fields: [...status.fields, ...trailingFields], recurs: false };
   }
 
   private count(code: GrpcCode): void {
@@ -278,6 +297,11 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     this.registered.counters.sent++;
     this.registry.sentBytes += bytes;
   }
+}
+
+function answerHeaders(contentType: string, metadata: readonly HeaderField[] = []): HeaderList {
+  const fields = [plainHeaders.fields[0]!, { name: "content-type", value: contentType }];
+  return { fields: [...fields, ...metadata], recurs: false };
 }
 
 /** What is wrong with a compressed message, as gRPC's Go library words it. */

@@ -1,7 +1,9 @@
 // gRPC's framing of messages and its small header formats: five bytes before each message
 // (compressed flag, length), the timeout header, the percent-encoded status message.
 import { Buffer } from "node:buffer";
+import { assert } from "#base/assert.ts";
 import { type GrpcCode, grpcCode } from "#proto/errors.ts";
+import type { HeaderField } from "./http2/header-table.ts";
 
 const prefixLength = 5;
 
@@ -172,4 +174,14 @@ export function encodeStatusMessage(message: string): string {
         : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return out;
+}
+
+/** A metadata entry of an answer as a header field; a wrong name or value is a broken invariant. */
+export function metadataField(name: string, value: string | Uint8Array): HeaderField {
+  assert(/^(?!grpc-)[0-9a-z_.-]+$/.test(name), `${name} is no name for metadata`);
+  assert(name.endsWith("-bin") === (typeof value !== "string"), `${name}: bytes go with -bin`);
+  if (typeof value !== "string")
+    return { name, value: Buffer.from(value).toString("base64").replace(/=+$/, "") };
+  assert(/^(?:[!-~](?:[ -~]*[!-~])?)?$/.test(value), `${name}: not printable ASCII`);
+  return { name, value };
 }
