@@ -7,6 +7,7 @@ import { errorTable, grpcCode } from "#proto/errors.ts";
 import { GrpcCall, refuse } from "./grpc-call.ts";
 import { parseTimeoutMs, UnfinishedBytes } from "./grpc-framing.ts";
 import { httpExchange } from "./http-exchange.ts";
+import { QueuedBytes, type RefusalReason } from "./http2/connection.ts";
 import { BlockPool } from "./http2/output.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
@@ -18,6 +19,8 @@ const deadlineSweepMs = 20;
 const lookMs = 1000;
 /** Streams are not limited in number, so what they hold before it can be handed on is. */
 const unfinishedLimitBytes = 256 * 1024 * 1024;
+/** Beyond this many bytes that wait for clients to read, those who hold them get no new requests in. */
+const queuedLimitBytes = 512 * 1024 * 1024;
 /** How long the last statuses may take to leave, once the server closes. */
 const lastWordsMs = 500;
 
@@ -37,6 +40,7 @@ const refused: StreamReceiver = { onData() {}, onEnd() {}, onReset() {}, onWrita
 export class GrpcServer implements ConnectionHost {
   readonly limits: ConnectionLimits;
   readonly pool = new BlockPool();
+  readonly queued = new QueuedBytes(queuedLimitBytes);
   private readonly options: GrpcServerOptions;
   private readonly connections = new Set<ServerConnection>();
   private readonly calls = new Set<GrpcCall>();
@@ -98,9 +102,13 @@ export class GrpcServer implements ConnectionHost {
     if (this.connections.size === 0) this.whenEmpty?.();
   }
 
-  faulted(connection: ServerConnection, code: number, message: string): void {
-    this.options.log.debug({ code, fault: message }, "an HTTP/2 connection was ended");
-    void connection;
+  faulted(reason: string, message: string): void {
+    count(this.options.registry.endedConnections, reason);
+    this.options.log.debug({ reason, fault: message }, "an HTTP/2 connection was ended");
+  }
+
+  refused(reason: RefusalReason): void {
+    count(this.options.registry.refusedStreams, reason);
   }
 
   request(
@@ -167,6 +175,10 @@ export class GrpcServer implements ConnectionHost {
     const nowMs = this.nowMs();
     for (const call of this.withDeadline) if (call.deadlineMs <= nowMs) call.deadlinePassed();
   }
+}
+
+function count(counts: Map<string, number>, reason: string): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + 1);
 }
 
 function stopped(call: GrpcCall): void {

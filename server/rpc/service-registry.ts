@@ -89,6 +89,9 @@ export class ServiceRegistry {
   /** Bytes of messages, without framing. */
   receivedBytes = 0;
   sentBytes = 0;
+  /** Connections that were ended for what their client did, and requests refused unseen, by reason. */
+  readonly endedConnections = new Map<string, number>();
+  readonly refusedStreams = new Map<string, number>();
 
   /** Registers one method; a path can be registered once. */
   add(method: Method): void {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { seededRandom } from "#base/random.ts";
-import { type ConnectionEvents, Http2Connection } from "./connection.ts";
+import { type ConnectionEvents, Http2Connection, QueuedBytes } from "./connection.ts";
 import { errorCode, frameFlag, frameType, maxFrameBytes, preface } from "./frame.ts";
 import type { HeaderList } from "./header-encoder.ts";
 import { BlockPool } from "./output.ts";
@@ -55,6 +55,7 @@ interface Sent {
 class Rig implements ConnectionEvents {
   readonly http2: Http2Connection;
   readonly log: string[] = [];
+  readonly total = new QueuedBytes(1 << 30);
   readonly streams: Http2Stream[] = [];
   readonly headers: RequestHeaders[] = [];
   nowMs = 0;
@@ -65,6 +66,7 @@ class Rig implements ConnectionEvents {
       { maxConcurrentStreams: 100, maxHeaderBytes: 4096, maxQueuedBytes: 1 << 20, ...limits },
       this,
       new BlockPool(),
+      this.total,
       () => this.nowMs,
     );
     this.receive(preface);
@@ -91,6 +93,9 @@ class Rig implements ConnectionEvents {
   }
   ponged(): void {
     this.log.push("pong");
+  }
+  refused(reason: string): void {
+    this.log.push(`refused ${reason}`);
   }
 
   receive(bytes: Buffer): boolean {

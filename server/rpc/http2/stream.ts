@@ -1,6 +1,6 @@
 // One stream: its windows, what waits to be sent on it, and its two ends. The connection owns it and
 // tells its receiver what arrives.
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { assert } from "#base/assert.ts";
 import type { ErrorCode } from "./frame.ts";
 import type { HeaderList } from "./header-encoder.ts";
@@ -32,6 +32,8 @@ export interface StreamOwner {
 
 /** Beyond this, `write` asks to hold back. */
 const queueHighBytes = 65_536;
+const copyBelow = 4096;
+const maxHeldPieces = 512;
 
 export class Http2Stream {
   readonly id: number;
@@ -107,7 +109,7 @@ export class Http2Stream {
   /** Stops or restarts the handing on of data; the window bounds what waits. */
   hold(hold: boolean): void {
     if (hold) {
-      this.held ??= [];
+      if (!this.over) this.held ??= [];
       return;
     }
     const { held } = this;
@@ -119,9 +121,11 @@ export class Http2Stream {
         this.held = held.slice(index);
         return;
       }
-      this.hand(bytes);
+      // What was just handed on may have ended the stream: then nobody takes the rest.
+      if (this.over) this.owner.consumed(this, bytes.length);
+      else this.hand(bytes);
     }
-    if (this.heldEnd && this.held === undefined) {
+    if (this.heldEnd && this.held === undefined && !this.over) {
       this.heldEnd = false;
       this.receiver?.onEnd();
     }
@@ -129,8 +133,14 @@ export class Http2Stream {
 
   /** @internal The connection has bytes of the body. */
   arrived(bytes: Buffer): void {
-    if (this.held !== undefined) this.held.push(bytes);
-    else this.hand(bytes);
+    const { held } = this;
+    if (held === undefined) {
+      this.hand(bytes);
+      return;
+    }
+    // A small piece must not keep the large chunk that it came in, nor many of them an object each.
+    held.push(bytes.length < copyBelow ? Buffer.from(bytes) : bytes);
+    if (held.length >= maxHeldPieces) this.held = [Buffer.concat(held)];
   }
 
   /** @internal The client has ended its side, and everything before was handed on. */
@@ -182,7 +192,12 @@ export class Http2Stream {
     }
   }
 
+  private get over(): boolean {
+    return this.localEnded && this.remoteEnded;
+  }
+
   private took(bytes: number): void {
+    if (bytes === 0) return;
     this.queuedBytes -= bytes;
     this.owner.queued(-bytes);
   }
