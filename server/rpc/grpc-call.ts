@@ -71,6 +71,8 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   private expiring: Set<GrpcCall> | undefined;
   /** Compressed messages are inflated one after the other; what arrives meanwhile waits here. */
   private inflating: Promise<void> | undefined;
+  private toInflate = 0;
+  private asksToHold = false;
 
   constructor(
     stream: Http2Stream,
@@ -147,7 +149,8 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   }
 
   holdRequests(hold: boolean): void {
-    this.stream.hold(hold);
+    this.asksToHold = hold;
+    if (hold || this.toInflate === 0) this.stream.hold(hold);
   }
 
   reply(message: Uint8Array): void {
@@ -242,11 +245,13 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
       this.fail(grpcCode.internal, "grpc: compressed flag set with identity or empty encoding");
       return;
     }
+    this.toInflate++;
     this.stream.hold(true);
     this.inflating = (this.inflating ?? Promise.resolve()).then(async () => {
       if (!compressed) this.deliver(message);
-      else await this.inflateOne(message);
-      this.stream.hold(false);
+      else if (!this.ended) await this.inflateOne(message);
+      // What comes next stays on the stream until all before it is done: there it is bounded.
+      if (--this.toInflate === 0 && !this.asksToHold) this.stream.hold(false);
     });
   }
 

@@ -48,6 +48,31 @@ test("messages come out whole however the bytes are cut", () => {
   }
 });
 
+test("a call that ends with its message keeps nothing of what stands behind it", () => {
+  const unfinished = new UnfinishedBytes(1 << 20);
+  const target = { onMessage: () => reader.drop(), onFault: () => assert.fail("a fault") };
+  const reader: MessageReader = new MessageReader(target, 1000, unfinished);
+  reader.push(Buffer.concat([frameMessage(Buffer.from("a")), Buffer.of(0, 0, 0, 0, 9, 1)]));
+  assert.equal(unfinished.held, 0);
+});
+
+test("a message that comes byte by byte costs no more than twice its bytes", () => {
+  const unfinished = new UnfinishedBytes(1 << 20);
+  const got: number[] = [];
+  const target = {
+    onMessage: (message: Uint8Array) => void got.push(message.length),
+    onFault: () => assert.fail("a fault"),
+  };
+  const reader = new MessageReader(target, 20_000, unfinished);
+  const bytes = frameMessage(Buffer.alloc(20_000));
+  for (let at = 0; at < bytes.length; at++) {
+    reader.push(bytes.subarray(at, at + 1));
+    assert.ok(unfinished.held <= 2 * (at + 1));
+  }
+  assert.deepEqual(got, [20_000]);
+  assert.equal(unfinished.held, 0);
+});
+
 test("a length beyond the limit faults before its bytes arrive, once", () => {
   const prefix = Buffer.of(0, 0, 0, 1, 1);
   const got = readAll([frameMessage(Buffer.from("ok")), prefix, Buffer.alloc(300)], 256);
@@ -107,7 +132,7 @@ test("what all readers hold together is bounded, and given back", () => {
   readers[0]!.push(message.subarray(300));
   readers[1]!.drop();
   readers[2]!.push(message.subarray(300, 301));
-  assert.deepEqual([messages, unfinished.held], [1, 301]);
+  assert.deepEqual([messages, unfinished.held], [1, 405], "grown to what it wants");
   readers[2]!.drop();
   assert.equal(unfinished.held, 0);
 });

@@ -3,6 +3,7 @@
 // moved to another thread. What a client may make it keep is bounded: by windows (bytes received), by
 // the queue limit (bytes to send), by the header limit and by the flood guard.
 import { Buffer } from "node:buffer";
+import { assert } from "#base/assert.ts";
 import { FloodGuard } from "./floods.ts";
 import {
   ConnectionFault,
@@ -200,6 +201,29 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     this.output.uint32(0);
     this.output.uint32(0);
     this.wantFlush();
+  }
+
+  /**
+   * Throws AssertionError if windows or counts do not add up: bytes received are in a window, on their
+   * way back to it, or held; bytes queued are those of the streams. For tests.
+   */
+  checkAccounts(): void {
+    let held = 0;
+    let queued = 0;
+    for (const stream of this.streams.values()) {
+      held += stream.heldBytes;
+      queued += stream.queuedBytes;
+      const sum = stream.receiveWindow + stream.uncredited + stream.heldBytes;
+      assert(
+        stream.remoteEnded || sum === streamWindow,
+        `stream ${stream.id} has a window of ${sum}`,
+      );
+    }
+    assert(queued === this.queuedBytes, `${this.queuedBytes} bytes are queued, not ${queued}`);
+    const sum = this.receiveWindow + this.uncredited + held;
+    assert(sum === connectionWindow, `the connection has a window of ${sum}`);
+    for (const stream of this.waiting)
+      assert(this.streams.has(stream.id), `stream ${stream.id} waits, but is over`);
   }
 
   /** What is to be sent now. */

@@ -185,11 +185,17 @@ export class Http2Stream {
     this.took(this.queuedBytes);
     this.queue = [];
     if (this.held !== undefined) {
-      let bytes = 0;
-      for (const chunk of this.held) bytes += chunk.length;
+      const bytes = this.heldBytes;
       this.held = undefined;
       this.owner.consumed(this, bytes);
     }
+  }
+
+  /** @internal Bytes of the body that arrived and were not handed on. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const chunk of this.held ?? []) bytes += chunk.length;
+    return bytes;
   }
 
   private get over(): boolean {
