@@ -554,10 +554,11 @@ export class Http2Connection implements FrameTarget, StreamOwner {
       else if (value > largestWindow) throw windowFault();
       else window = value;
     }
-    // The last one counts: a frame of many must not touch all streams many times.
-    if (window !== this.peerInitialWindow) this.onInitialWindow(window);
+    // Ahead of the data that a larger window lets go.
     this.output.header(0, frameType.settings, frameFlag.ack, 0);
     this.wantFlush();
+    // The last one counts: a frame of many must not touch all streams many times.
+    if (window !== this.peerInitialWindow) this.onInitialWindow(window);
   }
 
   private onSetting(id: number, value: number): void {
