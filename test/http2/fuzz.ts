@@ -147,6 +147,7 @@ class FuzzedConnection {
     return {
       onData: () => {
         alive("data");
+        assert.ok(!stream.localEnded, "data behind the answer");
         if (random.chance(0.1)) stream.hold(true);
         if (random.chance(0.1)) this.answer(stream);
       },
