@@ -1,4 +1,5 @@
 // grpc.testing.TestService, the server side of gRPC's interoperability cases, and a server of it.
+import { EventEmitter, once } from "node:events";
 import type { Clock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
 import { systemClock } from "#base/system-clock.ts";
@@ -83,7 +84,8 @@ class AnswerLine {
   }
 }
 
-export function testService(clock: Clock): ServiceRegistry {
+/** `onEnded` runs after each call, its outcome being counted already. */
+export function testService(clock: Clock, onEnded: () => void): ServiceRegistry {
   const registry = new ServiceRegistry();
   registry.add({
     path: `${service}/EmptyCall`,
@@ -96,6 +98,7 @@ export function testService(clock: Clock): ServiceRegistry {
     requestStream: false,
     responseStream: false,
     handle(bytes, responder) {
+      responder.onEnded(onEnded);
       const request = readRequest(bytes, "unary");
       echoMetadata(responder);
       if (!failed(request, responder)) responder.reply(writePayloadAnswer(request.responseBytes));
@@ -106,6 +109,7 @@ export function testService(clock: Clock): ServiceRegistry {
     requestStream: true,
     responseStream: false,
     open(responder): RequestSink {
+      responder.onEnded(onEnded);
       let sum = 0;
       return {
         message(request) {
@@ -130,6 +134,7 @@ export function testService(clock: Clock): ServiceRegistry {
     requestStream: true,
     responseStream: true,
     open(responder): RequestSink {
+      responder.onEnded(onEnded);
       echoMetadata(responder);
       const line = new AnswerLine(responder, clock);
       return {
@@ -146,14 +151,14 @@ export function testService(clock: Clock): ServiceRegistry {
 
 export interface TestServer extends AsyncDisposable {
   readonly port: number;
-  readonly registry: ServiceRegistry;
-  /** Calls of a method that ended with a code. */
-  ended(method: string, code: GrpcCode): number;
+  /** Resolves once a call of UnaryCall, StreamingInputCall or FullDuplexCall has ended so. */
+  ended(method: string, code: GrpcCode): Promise<void>;
 }
 
 /** Serves the service, and a page for all that is not gRPC, on a free port of 127.0.0.1. */
 export async function startTestServer(security?: ConnectionSecurity): Promise<TestServer> {
-  const registry = testService(systemClock);
+  const ends = new EventEmitter();
+  const registry = testService(systemClock, () => ends.emit("end"));
   const listeners = await startClientListeners({
     urls: [`${security === undefined ? "http" : "https"}://127.0.0.1:0`],
     registry,
@@ -169,9 +174,10 @@ export async function startTestServer(security?: ConnectionSecurity): Promise<Te
   });
   return {
     port: Number(listeners.addresses[0]!.split(":").at(-1)),
-    registry,
-    ended: (method, code) =>
-      registry.find(`${service}/${method}`)!.counters.handled[code] ?? Number.NaN,
+    async ended(method, code) {
+      const { handled } = registry.find(`${service}/${method}`)!.counters;
+      while (handled[code] === 0) await once(ends, "end");
+    },
     [Symbol.asyncDispose]: () => listeners.close(0),
   };
 }
