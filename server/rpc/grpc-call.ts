@@ -67,7 +67,6 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   private trailingFields: HeaderField[] | undefined;
   private whenEnded: (() => void)[] | undefined;
   private drained: (() => void) | undefined;
-  private open: Set<GrpcCall> | undefined;
   private expiring: Set<GrpcCall> | undefined;
   /** Compressed messages are inflated one after the other; what arrives meanwhile waits here. */
   private inflating: Promise<void> | undefined;
@@ -108,11 +107,8 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     if (method.requestStream) this.sink = method.open(this);
   }
 
-  /** Puts the call into `open`, and into `expiring` if it has a deadline, until it ends. */
-  joinUntilEnded(open: Set<GrpcCall>, expiring: Set<GrpcCall>): void {
-    this.open = open;
-    open.add(this);
-    if (this.timeoutMs === undefined) return;
+  /** Puts the call into `expiring` until it ends. */
+  joinUntilEnded(expiring: Set<GrpcCall>): void {
     this.expiring = expiring;
     expiring.add(this);
   }
@@ -290,7 +286,6 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     this.ended = true;
     this.reader.drop();
     this.registered.counters.handled[code]!++;
-    this.open?.delete(this);
     this.expiring?.delete(this);
     const { whenEnded } = this;
     if (whenEnded === undefined) return;

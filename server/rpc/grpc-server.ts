@@ -43,7 +43,6 @@ export class GrpcServer implements ConnectionHost {
   readonly queued = new QueuedBytes(queuedLimitBytes);
   private readonly options: GrpcServerOptions;
   private readonly connections = new Set<ServerConnection>();
-  private readonly calls = new Set<GrpcCall>();
   private readonly withDeadline = new Set<GrpcCall>();
   private readonly unfinished = new UnfinishedBytes(unfinishedLimitBytes);
   private readonly timers: { cancel(): void }[];
@@ -74,10 +73,10 @@ export class GrpcServer implements ConnectionHost {
     const empty = new Promise<void>((resolve) => {
       this.whenEmpty = resolve;
     });
-    for (const call of this.calls) if (call.isStream) stopped(call);
+    for (const call of this.calls()) if (call.isStream) stopped(call);
     for (const connection of this.connections) connection.leave();
     const late = clock.after(graceMs, () => {
-      for (const call of this.calls) stopped(call);
+      for (const call of this.calls()) stopped(call);
     });
     const tooLate = clock.after(graceMs + lastWordsMs, () => {
       for (const connection of this.connections) connection.socket.destroy();
@@ -147,10 +146,17 @@ export class GrpcServer implements ConnectionHost {
       timeoutMs,
       deadlineMs: timeoutMs === undefined ? 0 : this.nowMs() + timeoutMs,
     });
-    call.joinUntilEnded(this.calls, this.withDeadline);
+    if (timeoutMs !== undefined) call.joinUntilEnded(this.withDeadline);
     call.start();
     if (timeoutMs !== undefined && timeoutMs < 1) call.deadlinePassed();
     return call;
+  }
+
+  /** Those that run; taken from their streams, so that a request costs no entry in a set of its own. */
+  private *calls(): Iterable<GrpcCall> {
+    for (const { http2 } of this.connections)
+      for (const { receiver } of http2.streams.values())
+        if (receiver instanceof GrpcCall) yield receiver;
   }
 
   private serveHttp(stream: Http2Stream, headers: RequestHeaders): StreamReceiver {

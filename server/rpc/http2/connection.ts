@@ -327,11 +327,14 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     }
     // Padding is consumed at once, the rest by whoever takes it.
     if (to - from < length) this.consumed(stream, length - (to - from));
-    stream.bodyLeft -= to - from;
-    if (stream.bodyLeft < 0 || (ends && stream.bodyLeft > 0)) {
-      this.credit(to - from);
-      this.faultOne(stream, errorCode.protocolError);
-      return;
+    if (stream.bodyLeft >= 0) {
+      const left = stream.bodyLeft - (to - from);
+      if (left < 0 || (ends && left > 0)) {
+        this.credit(to - from);
+        this.faultOne(stream, errorCode.protocolError);
+        return;
+      }
+      stream.bodyLeft = left;
     }
     // Known before the last bytes are handed on: who answers at once need not end the request.
     if (ends) stream.remoteEnded = true;
@@ -420,7 +423,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
       return;
     }
     const stream = new Http2Stream(this, streamId, this.peerInitialWindow, streamWindow);
-    if (headers.contentLength >= 0) stream.bodyLeft = headers.contentLength;
+    stream.bodyLeft = headers.contentLength;
     this.streams.set(streamId, stream);
     stream.remoteEnded = ends;
     stream.receiver = this.events.request(stream, headers);
