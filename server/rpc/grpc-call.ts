@@ -41,17 +41,15 @@ const okTrailers: HeaderList = {
 /** Copied before the next use. */
 const prefix = Buffer.alloc(5);
 
+/** What all calls of a server share. */
 export interface CallLimits {
   readonly maxReceiveBytes: number;
-  /** Shared by all calls of a server. */
   readonly unfinished: UnfinishedBytes;
-  readonly timeoutMs: number | undefined;
-  /** On the monotonic clock; meaningless without timeoutMs. */
-  readonly deadlineMs: number;
 }
 
 export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   readonly timeoutMs: number | undefined;
+  /** On the monotonic clock; meaningless without timeoutMs. */
   readonly deadlineMs: number;
   ended = false;
   readonly peer: string;
@@ -80,14 +78,16 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     registered: RegisteredMethod,
     registry: ServiceRegistry,
     limits: CallLimits,
+    timeoutMs: number | undefined,
+    deadlineMs: number,
   ) {
     this.stream = stream;
     this.headers = headers;
     this.peer = peer;
     this.registered = registered;
     this.registry = registry;
-    this.timeoutMs = limits.timeoutMs;
-    this.deadlineMs = limits.deadlineMs;
+    this.timeoutMs = timeoutMs;
+    this.deadlineMs = deadlineMs;
     this.maxReceiveBytes = limits.maxReceiveBytes;
     this.reader = new MessageReader(this, limits.maxReceiveBytes, limits.unfinished);
   }

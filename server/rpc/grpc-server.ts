@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { errorTable, grpcCode } from "#proto/errors.ts";
-import { GrpcCall, refuse } from "./grpc-call.ts";
+import { type CallLimits, GrpcCall, refuse } from "./grpc-call.ts";
 import { parseTimeoutMs, UnfinishedBytes } from "./grpc-framing.ts";
 import { httpExchange } from "./http-exchange.ts";
 import { QueuedBytes, type RefusalReason } from "./http2/connection.ts";
@@ -44,7 +44,7 @@ export class GrpcServer implements ConnectionHost {
   private readonly options: GrpcServerOptions;
   private readonly connections = new Set<ServerConnection>();
   private readonly withDeadline = new Set<GrpcCall>();
-  private readonly unfinished = new UnfinishedBytes(unfinishedLimitBytes);
+  private readonly callLimits: CallLimits;
   private readonly timers: { cancel(): void }[];
   private dirty: ServerConnection[] = [];
   private whenEmpty: (() => void) | undefined;
@@ -52,6 +52,10 @@ export class GrpcServer implements ConnectionHost {
   constructor(options: GrpcServerOptions) {
     this.options = options;
     this.limits = options.limits;
+    this.callLimits = {
+      maxReceiveBytes: options.limits.maxReceiveBytes,
+      unfinished: new UnfinishedBytes(unfinishedLimitBytes),
+    };
     const { clock } = options;
     this.timers = [
       clock.every(deadlineSweepMs, () => this.endLateCalls()),
@@ -115,7 +119,7 @@ export class GrpcServer implements ConnectionHost {
     stream: Http2Stream,
     headers: RequestHeaders,
   ): StreamReceiver {
-    const { registry, limits } = this.options;
+    const { registry } = this.options;
     const contentType = headers.get("content-type") ?? "";
     const { method, path } = headers;
     const registered = registry.find(path);
@@ -140,12 +144,16 @@ export class GrpcServer implements ConnectionHost {
       refuse(stream, grpcCode.unimplemented, registry.unknownText(path), 200);
       return refused;
     }
-    const call = new GrpcCall(stream, headers, connection.peer, registered, registry, {
-      maxReceiveBytes: limits.maxReceiveBytes,
-      unfinished: this.unfinished,
+    const call = new GrpcCall(
+      stream,
+      headers,
+      connection.peer,
+      registered,
+      registry,
+      this.callLimits,
       timeoutMs,
-      deadlineMs: timeoutMs === undefined ? 0 : this.nowMs() + timeoutMs,
-    });
+      timeoutMs === undefined ? 0 : this.nowMs() + timeoutMs,
+    );
     if (timeoutMs !== undefined) call.joinUntilEnded(this.withDeadline);
     call.start();
     if (timeoutMs !== undefined && timeoutMs < 1) call.deadlinePassed();
