@@ -1,5 +1,5 @@
-// Builds what tests need from other languages: the reference etcd, the client programs, what tests HTTP/2. Minutes
-// when cold, seconds when cached: `npm run test:toolchains`.
+// Builds what tests need from other languages: the reference etcd, the client programs, what tests
+// HTTP/2 from outside. Minutes when cold, seconds when cached: `npm run test:toolchains`.
 import { referenceReleases } from "#test/cluster/launchers.ts";
 import { locateOutsidePrograms } from "#test/http2/outside.ts";
 import { locateReference } from "#test/reference/reference.ts";
