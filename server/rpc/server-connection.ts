@@ -46,6 +46,7 @@ const lastWordsMs = 1000;
  * what comes behind gathers in few blocks instead.
  */
 const maxParcels = 4;
+const noBlocks: readonly Buffer[] = [];
 
 export class ServerConnection implements ConnectionEvents {
   readonly http2: Http2Connection;
@@ -64,8 +65,10 @@ export class ServerConnection implements ConnectionEvents {
   private seenTaken = 0;
   private seenProgress = 0;
   private written = 0;
-  /** Blocks of the parcels that the socket has not taken yet, oldest first. */
-  private readonly parcels: (readonly Buffer[])[] = [];
+  /** Blocks of the parcels that the socket has not taken yet: a ring, and its oldest. */
+  private readonly parcels: (readonly Buffer[])[] = [noBlocks, noBlocks, noBlocks, noBlocks];
+  private oldestParcel = 0;
+  private parcelCount = 0;
   /** There is more to send once the socket has taken a parcel. */
   private flushDue = false;
   private reading = true;
@@ -125,7 +128,7 @@ export class ServerConnection implements ConnectionEvents {
   /** Writes what the turn left. */
   flush(): void {
     const { socket, http2, parcels } = this;
-    if (parcels.length >= maxParcels && !socket.destroyed) {
+    if (this.parcelCount >= maxParcels && !socket.destroyed) {
       this.flushDue = true;
       return;
     }
@@ -135,7 +138,7 @@ export class ServerConnection implements ConnectionEvents {
       if (this.ending && http2.streams.size === 0) socket.end();
       return;
     }
-    parcels.push(blocks);
+    parcels[(this.oldestParcel + this.parcelCount++) % maxParcels] = blocks;
     const last = chunks.length - 1;
     let room = true;
     if (last > 0) socket.cork();
@@ -231,7 +234,11 @@ export class ServerConnection implements ConnectionEvents {
   }
 
   private readonly parcelTaken = (): void => {
-    this.giveBack(this.parcels.shift()!);
+    const at = this.oldestParcel;
+    this.giveBack(this.parcels[at]!);
+    this.parcels[at] = noBlocks;
+    this.oldestParcel = (at + 1) % maxParcels;
+    this.parcelCount--;
     if (!this.flushDue) return;
     this.flushDue = false;
     this.host.flushLater(this);
