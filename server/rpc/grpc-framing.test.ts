@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { InvariantError } from "#base/assert.ts";
 import { seededRandom } from "#base/random.ts";
 import {
   encodeStatusMessage,
   type FramingFault,
   MessageReader,
+  metadataField,
   parseTimeoutMs,
   UnfinishedBytes,
   writePrefix,
@@ -135,4 +137,28 @@ test("what all readers hold together is bounded, and given back", () => {
   assert.deepEqual([messages, unfinished.held], [1, 405], "grown to what it wants");
   readers[2]!.drop();
   assert.equal(unfinished.held, 0);
+});
+
+test("metadata of answers", () => {
+  const good: readonly (readonly [name: string, value: string | Uint8Array, sent: string])[] = [
+    ["a-key", "some text", "some text"],
+    ["empty", "", ""],
+    ["a-bin", Uint8Array.of(0, 255, 1, 2), "AP8BAg"],
+    ["empty-bin", new Uint8Array(0), ""],
+  ];
+  for (const [name, value, sent] of good)
+    assert.deepEqual(metadataField(name, value), { name, value: sent });
+  const bad: readonly (readonly [name: string, value: string | Uint8Array])[] = [
+    ["", "x"],
+    [":status", "200"],
+    ["Upper", "x"],
+    ["grpc-status", "0"],
+    ["a-bin", "text"],
+    ["text", Uint8Array.of(1)],
+    ["a", "two\r\nlines"],
+    ["a", " led by space"],
+    ["a", "\u00fc"],
+  ];
+  for (const [name, value] of bad)
+    assert.throws(() => metadataField(name, value), InvariantError, `${name}: ${value}`);
 });
