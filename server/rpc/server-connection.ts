@@ -172,6 +172,7 @@ export class ServerConnection implements ConnectionEvents {
 
   /** Looks after the connection; called about once a second. */
   look(nowMs: number): void {
+    if (this.socket.destroyed) return;
     const { limits } = this.host;
     if (nowMs >= this.endsByMs) {
       this.socket.destroy();
