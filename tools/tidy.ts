@@ -23,7 +23,14 @@ const maxLines = 800;
 const pureServer = ["raft", "mvcc", "lease", "auth", "membership", "v2store"].map(
   (name) => `server/${name}`,
 );
-const pureFolders = ["base", "proto", "server/config", "server/apply", ...pureServer];
+const pureFolders = [
+  "base",
+  "proto",
+  "server/config",
+  "server/apply",
+  "server/rpc/http2",
+  ...pureServer,
+];
 const adapters = ["server/wal", "server/backend", "server/peer", "server/rpc"];
 
 /**
@@ -66,6 +73,19 @@ const alsoMayImport: readonly {
     file: /^server\/api\/cluster\.ts$/,
     folders: ["server/config"],
     why: "the peer URLs in a request are judged as those of a flag",
+  },
+];
+
+/** Packages that a folder must not import, and why; tests may. */
+const bannedPackages: readonly {
+  readonly folder: string;
+  readonly names: readonly string[];
+  readonly why: string;
+}[] = [
+  {
+    folder: "server",
+    names: ["@grpc/grpc-js", "node:http2"],
+    why: "the server's HTTP/2 is its own (docs/adr/0020-own-http2.md)",
   },
 ];
 
@@ -223,7 +243,13 @@ function checkImports(path: string, source: SourceText, files: Files, add: Add):
   const free = folder === undefined || isTestSupport(path) || /(?:^|\/)main\.ts$/.test(path);
   for (const { from, line } of source.imports) {
     const to = target(path, from);
-    if (to === undefined) continue;
+    if (to === undefined) {
+      for (const { folder: where, names, why } of bannedPackages) {
+        if (isTestSupport(path) || !within(path, where) || !names.includes(from)) continue;
+        add(path, line, `${where} must not import ${from}: ${why}`);
+      }
+      continue;
+    }
     if (!files.has(to)) {
       add(path, line, `imports ${from}, which is not there`);
       continue;

@@ -36,6 +36,7 @@ type LabelName =
   | "cluster_version"
   | "alarm_type"
   | "Reason"
+  | "reason"
   | "type"
   | "client_api_version"
   | "grpc_type"
@@ -68,6 +69,7 @@ export class Metrics {
       this.durations.set(name, new Histogram({ name, help, buckets, registers }));
     }
     this.addLabelled();
+    this.addTransport();
     this.addSource(() => this.ofMember());
     this.addSource(() => fileDescriptors());
     collectDefaultMetrics({ register: this.prometheus });
@@ -183,6 +185,26 @@ export class Metrics {
       }
     });
     this.addGrpc();
+  }
+
+  private addTransport(): void {
+    const { registry } = this.options;
+    const ended = this.counter(
+      "etcd_network_client_http2_connections_ended_total",
+      "Connections of clients that broke HTTP/2 or a bound of the server, by reason.",
+      ["reason"],
+    );
+    const refused = this.counter(
+      "etcd_network_client_http2_streams_refused_total",
+      "Requests that were refused before any service saw them, by reason.",
+      ["reason"],
+    );
+    this.labelled.push(() => {
+      ended.reset();
+      for (const [reason, count] of registry.endedConnections) ended.inc({ reason }, count);
+      refused.reset();
+      for (const [reason, count] of registry.refusedStreams) refused.inc({ reason }, count);
+    });
   }
 
   private addGrpc(): void {

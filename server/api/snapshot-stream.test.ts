@@ -19,6 +19,7 @@ class Line implements Responder {
   over: (() => void)[] = [];
 
   metadata(): undefined {}
+  addMetadata(): void {}
   reply(): void {
     assert.fail("a stream");
   }

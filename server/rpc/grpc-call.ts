@@ -1,16 +1,19 @@
 // One gRPC call on one HTTP/2 stream: reads messages, answers, and ends exactly once.
 import { Buffer } from "node:buffer";
 import { gunzip } from "node:zlib";
+import { assert } from "#base/assert.ts";
 import { type GrpcCode, grpcCode } from "#proto/errors.ts";
 import {
   encodeStatusMessage,
   type FramingFault,
   MessageReader,
   type MessageTarget,
+  metadataField,
   type UnfinishedBytes,
   writePrefix,
 } from "./grpc-framing.ts";
 import type { HeaderList } from "./http2/header-encoder.ts";
+import type { HeaderField } from "./http2/header-table.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
 import type {
@@ -38,17 +41,15 @@ const okTrailers: HeaderList = {
 /** Copied before the next use. */
 const prefix = Buffer.alloc(5);
 
+/** What all calls of a server share. */
 export interface CallLimits {
   readonly maxReceiveBytes: number;
-  /** Shared by all calls of a server. */
   readonly unfinished: UnfinishedBytes;
-  readonly timeoutMs: number | undefined;
-  /** On the monotonic clock; meaningless without timeoutMs. */
-  readonly deadlineMs: number;
 }
 
 export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   readonly timeoutMs: number | undefined;
+  /** On the monotonic clock; meaningless without timeoutMs. */
   readonly deadlineMs: number;
   ended = false;
   readonly peer: string;
@@ -60,12 +61,15 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   private readonly maxReceiveBytes: number;
   private sink: RequestSink | undefined;
   private handled = false;
+  private initialFields: HeaderField[] | undefined;
+  private trailingFields: HeaderField[] | undefined;
   private whenEnded: (() => void)[] | undefined;
   private drained: (() => void) | undefined;
-  private open: Set<GrpcCall> | undefined;
   private expiring: Set<GrpcCall> | undefined;
   /** Compressed messages are inflated one after the other; what arrives meanwhile waits here. */
   private inflating: Promise<void> | undefined;
+  private toInflate = 0;
+  private asksToHold = false;
 
   constructor(
     stream: Http2Stream,
@@ -74,14 +78,16 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     registered: RegisteredMethod,
     registry: ServiceRegistry,
     limits: CallLimits,
+    timeoutMs: number | undefined,
+    deadlineMs: number,
   ) {
     this.stream = stream;
     this.headers = headers;
     this.peer = peer;
     this.registered = registered;
     this.registry = registry;
-    this.timeoutMs = limits.timeoutMs;
-    this.deadlineMs = limits.deadlineMs;
+    this.timeoutMs = timeoutMs;
+    this.deadlineMs = deadlineMs;
     this.maxReceiveBytes = limits.maxReceiveBytes;
     this.reader = new MessageReader(this, limits.maxReceiveBytes, limits.unfinished);
   }
@@ -101,11 +107,8 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     if (method.requestStream) this.sink = method.open(this);
   }
 
-  /** Puts the call into `open`, and into `expiring` if it has a deadline, until it ends. */
-  joinUntilEnded(open: Set<GrpcCall>, expiring: Set<GrpcCall>): void {
-    this.open = open;
-    open.add(this);
-    if (this.timeoutMs === undefined) return;
+  /** Puts the call into `expiring` until it ends. */
+  joinUntilEnded(expiring: Set<GrpcCall>): void {
     this.expiring = expiring;
     expiring.add(this);
   }
@@ -123,6 +126,14 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     return this.headers.get(name);
   }
 
+  addMetadata(part: "initial" | "trailing", name: string, value: string | Uint8Array): void {
+    const field = metadataField(name, value);
+    const isLate = part === "initial" && this.stream.headersSent;
+    assert(!isLate || this.ended, "initial metadata behind the first message");
+    if (part === "trailing") this.trailingFields = [...(this.trailingFields ?? []), field];
+    else this.initialFields = [...(this.initialFields ?? []), field];
+  }
+
   onEnded(run: () => void): void {
     if (this.ended) run();
     else if (this.whenEnded === undefined) this.whenEnded = [run];
@@ -134,7 +145,8 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   }
 
   holdRequests(hold: boolean): void {
-    this.stream.hold(hold);
+    this.asksToHold = hold;
+    if (hold || this.toInflate === 0) this.stream.hold(hold);
   }
 
   reply(message: Uint8Array): void {
@@ -144,7 +156,7 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     this.respond();
     writePrefix(prefix, message.length);
     this.stream.write(prefix, message);
-    this.stream.finish(okTrailers);
+    this.stream.finish(this.trailingFields === undefined ? okTrailers : this.trailers(okTrailers));
   }
 
   write(message: Uint8Array): boolean {
@@ -159,15 +171,20 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     if (this.ended) return;
     this.count(grpcCode.ok);
     this.respond();
-    this.stream.finish(okTrailers);
+    this.stream.finish(this.trailingFields === undefined ? okTrailers : this.trailers(okTrailers));
   }
 
   fail(code: GrpcCode, message: string): void {
     if (this.ended) return;
     this.count(code);
-    if (this.stream.headersSent)
-      this.stream.finish({ fields: statusFields(code, message), recurs: false });
-    else refuse(this.stream, code, message, 200);
+    if (this.initialFields !== undefined) this.respond();
+    const status = this.trailers({ fields: statusFields(code, message), recurs: false });
+    if (this.stream.headersSent) this.stream.finish(status);
+    else
+      this.stream.respond(
+        { fields: [...plainHeaders.fields, ...status.fields], recurs: false },
+        true,
+      );
   }
 
   onMessage(message: Uint8Array, compressed: boolean): void {
@@ -224,11 +241,13 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
       this.fail(grpcCode.internal, "grpc: compressed flag set with identity or empty encoding");
       return;
     }
+    this.toInflate++;
     this.stream.hold(true);
     this.inflating = (this.inflating ?? Promise.resolve()).then(async () => {
       if (!compressed) this.deliver(message);
-      else await this.inflateOne(message);
-      this.stream.hold(false);
+      else if (!this.ended) await this.inflateOne(message);
+      // What comes next stays on the stream until all before it is done: there it is bounded.
+      if (--this.toInflate === 0 && !this.asksToHold) this.stream.hold(false);
     });
   }
 
@@ -250,23 +269,23 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   private respond(): void {
     const { stream } = this;
     if (stream.headersSent) return;
-    const contentType = this.headers.get("content-type");
-    stream.respond(
-      contentType === undefined || contentType === plainType
-        ? plainHeaders
-        : {
-            fields: [plainHeaders.fields[0]!, { name: "content-type", value: contentType }],
-            recurs: false,
-          },
-      false,
-    );
+    const { initialFields } = this;
+    const contentType = this.headers.get("content-type") ?? plainType;
+    const isPlain = contentType === plainType && initialFields === undefined;
+    stream.respond(isPlain ? plainHeaders : answerHeaders(contentType, initialFields), false);
+  }
+
+  /** The status with the metadata that goes with it. */
+  private trailers(status: HeaderList): HeaderList {
+    const { trailingFields } = this;
+    if (trailingFields === undefined) return status;
+    return { fields: [...status.fields, ...trailingFields], recurs: false };
   }
 
   private count(code: GrpcCode): void {
     this.ended = true;
     this.reader.drop();
     this.registered.counters.handled[code]!++;
-    this.open?.delete(this);
     this.expiring?.delete(this);
     const { whenEnded } = this;
     if (whenEnded === undefined) return;
@@ -278,6 +297,11 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     this.registered.counters.sent++;
     this.registry.sentBytes += bytes;
   }
+}
+
+function answerHeaders(contentType: string, metadata: readonly HeaderField[] = []): HeaderList {
+  const fields = [plainHeaders.fields[0]!, { name: "content-type", value: contentType }];
+  return { fields: [...fields, ...metadata], recurs: false };
 }
 
 /** What is wrong with a compressed message, as gRPC's Go library words it. */

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { InvariantError } from "#base/assert.ts";
 import { seededRandom } from "#base/random.ts";
 import {
   encodeStatusMessage,
   type FramingFault,
   MessageReader,
+  metadataField,
   parseTimeoutMs,
   UnfinishedBytes,
   writePrefix,
@@ -46,6 +48,31 @@ test("messages come out whole however the bytes are cut", () => {
     const got = readAll(chunks, 1000);
     assert.deepEqual(got, { messages, faults: [], partial: false }, replay);
   }
+});
+
+test("a call that ends with its message keeps nothing of what stands behind it", () => {
+  const unfinished = new UnfinishedBytes(1 << 20);
+  const target = { onMessage: () => reader.drop(), onFault: () => assert.fail("a fault") };
+  const reader: MessageReader = new MessageReader(target, 1000, unfinished);
+  reader.push(Buffer.concat([frameMessage(Buffer.from("a")), Buffer.of(0, 0, 0, 0, 9, 1)]));
+  assert.equal(unfinished.held, 0);
+});
+
+test("a message that comes byte by byte costs no more than twice its bytes", () => {
+  const unfinished = new UnfinishedBytes(1 << 20);
+  const got: number[] = [];
+  const target = {
+    onMessage: (message: Uint8Array) => void got.push(message.length),
+    onFault: () => assert.fail("a fault"),
+  };
+  const reader = new MessageReader(target, 20_000, unfinished);
+  const bytes = frameMessage(Buffer.alloc(20_000));
+  for (let at = 0; at < bytes.length; at++) {
+    reader.push(bytes.subarray(at, at + 1));
+    assert.ok(unfinished.held <= 2 * (at + 1));
+  }
+  assert.deepEqual(got, [20_000]);
+  assert.equal(unfinished.held, 0);
 });
 
 test("a length beyond the limit faults before its bytes arrive, once", () => {
@@ -107,7 +134,31 @@ test("what all readers hold together is bounded, and given back", () => {
   readers[0]!.push(message.subarray(300));
   readers[1]!.drop();
   readers[2]!.push(message.subarray(300, 301));
-  assert.deepEqual([messages, unfinished.held], [1, 301]);
+  assert.deepEqual([messages, unfinished.held], [1, 405], "grown to what it wants");
   readers[2]!.drop();
   assert.equal(unfinished.held, 0);
+});
+
+test("metadata of answers", () => {
+  const good: readonly (readonly [name: string, value: string | Uint8Array, sent: string])[] = [
+    ["a-key", "some text", "some text"],
+    ["empty", "", ""],
+    ["a-bin", Uint8Array.of(0, 255, 1, 2), "AP8BAg"],
+    ["empty-bin", new Uint8Array(0), ""],
+  ];
+  for (const [name, value, sent] of good)
+    assert.deepEqual(metadataField(name, value), { name, value: sent });
+  const bad: readonly (readonly [name: string, value: string | Uint8Array])[] = [
+    ["", "x"],
+    [":status", "200"],
+    ["Upper", "x"],
+    ["grpc-status", "0"],
+    ["a-bin", "text"],
+    ["text", Uint8Array.of(1)],
+    ["a", "two\r\nlines"],
+    ["a", " led by space"],
+    ["a", "\u00fc"],
+  ];
+  for (const [name, value] of bad)
+    assert.throws(() => metadataField(name, value), InvariantError, `${name}: ${value}`);
 });

@@ -1,9 +1,12 @@
 // gRPC's framing of messages and its small header formats: five bytes before each message
 // (compressed flag, length), the timeout header, the percent-encoded status message.
 import { Buffer } from "node:buffer";
+import { assert } from "#base/assert.ts";
 import { type GrpcCode, grpcCode } from "#proto/errors.ts";
+import type { HeaderField } from "./http2/header-table.ts";
 
 const prefixLength = 5;
+const noBytes = Buffer.alloc(0);
 
 /** Writes the prefix of an uncompressed message of `length` bytes into the five of `target`. */
 export function writePrefix(target: Buffer, length: number): void {
@@ -42,7 +45,11 @@ export class MessageReader {
   private readonly target: MessageTarget;
   private readonly maxBytes: number;
   private readonly unfinished: UnfinishedBytes;
-  private parts: Buffer[] = [];
+  /**
+   * The unfinished message as far as it came: grown in powers of two, as a list of the pieces would
+   * cost an object for each byte that a client sends alone.
+   */
+  private part: Buffer | undefined;
   private have = 0;
   /** Total bytes wanted before anything can be handed on. */
   private want = prefixLength;
@@ -56,9 +63,7 @@ export class MessageReader {
 
   /** Forgets what it holds; to be called when the call is over. */
   drop(): void {
-    this.unfinished.held -= this.have;
-    this.parts = [];
-    this.have = 0;
+    this.take();
     this.faulted = true;
   }
 
@@ -76,10 +81,7 @@ export class MessageReader {
         this.checkUnfinished();
         return;
       }
-      rest = Buffer.concat(this.parts);
-      this.unfinished.held -= this.have;
-      this.parts = [];
-      this.have = 0;
+      rest = this.take();
     }
     let pos = 0;
     while (rest.length - pos >= prefixLength) {
@@ -97,21 +99,41 @@ export class MessageReader {
         return;
       }
       this.target.onMessage(rest.subarray(pos + prefixLength, end), flag === 1);
+      // The message may have ended the call: nothing is kept then.
+      if (this.faulted) return;
       pos = end;
     }
     if (pos < rest.length) this.keep(rest, pos, prefixLength);
   }
 
   private keep(rest: Buffer, pos: number, want: number): void {
-    this.hold(pos === 0 ? rest : rest.subarray(pos));
     this.want = want;
+    this.hold(pos === 0 ? rest : rest.subarray(pos));
     this.checkUnfinished();
   }
 
   private hold(bytes: Buffer): void {
-    this.parts.push(bytes);
-    this.have += bytes.length;
-    this.unfinished.held += bytes.length;
+    const have = this.have + bytes.length;
+    const { part } = this;
+    if (part === undefined || part.length < have) {
+      // Doubled and not taken at once: an announced length alone must not take memory.
+      const room = part === undefined ? have : Math.max(have, Math.min(this.want, 2 * have));
+      const grown = Buffer.allocUnsafeSlow(room);
+      part?.copy(grown, 0, 0, this.have);
+      this.unfinished.held += room - (part?.length ?? 0);
+      this.part = grown;
+    }
+    bytes.copy(this.part!, this.have);
+    this.have = have;
+  }
+
+  private take(): Buffer {
+    const { part, have } = this;
+    this.part = undefined;
+    this.have = 0;
+    if (part === undefined) return noBytes;
+    this.unfinished.held -= part.length;
+    return part.subarray(0, have);
   }
 
   private checkUnfinished(): void {
@@ -172,4 +194,14 @@ export function encodeStatusMessage(message: string): string {
         : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return out;
+}
+
+/** A metadata entry of an answer as a header field; a wrong name or value is a broken invariant. */
+export function metadataField(name: string, value: string | Uint8Array): HeaderField {
+  assert(/^(?!grpc-)[0-9a-z_.-]+$/.test(name), `${name} is no name for metadata`);
+  assert(name.endsWith("-bin") === (typeof value !== "string"), `${name}: bytes go with -bin`);
+  if (typeof value !== "string")
+    return { name, value: Buffer.from(value).toString("base64").replace(/=+$/, "") };
+  assert(/^(?:[!-~](?:[ -~]*[!-~])?)?$/.test(value), `${name}: not printable ASCII`);
+  return { name, value };
 }

@@ -4,9 +4,10 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { errorTable, grpcCode } from "#proto/errors.ts";
-import { GrpcCall, refuse } from "./grpc-call.ts";
+import { type CallLimits, GrpcCall, refuse } from "./grpc-call.ts";
 import { parseTimeoutMs, UnfinishedBytes } from "./grpc-framing.ts";
 import { httpExchange } from "./http-exchange.ts";
+import { QueuedBytes, type RefusalReason } from "./http2/connection.ts";
 import { BlockPool } from "./http2/output.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
@@ -18,6 +19,8 @@ const deadlineSweepMs = 20;
 const lookMs = 1000;
 /** Streams are not limited in number, so what they hold before it can be handed on is. */
 const unfinishedLimitBytes = 256 * 1024 * 1024;
+/** Beyond this many bytes that wait for clients to read, those who hold them get no new requests in. */
+const queuedLimitBytes = 512 * 1024 * 1024;
 /** How long the last statuses may take to leave, once the server closes. */
 const lastWordsMs = 500;
 
@@ -37,11 +40,11 @@ const refused: StreamReceiver = { onData() {}, onEnd() {}, onReset() {}, onWrita
 export class GrpcServer implements ConnectionHost {
   readonly limits: ConnectionLimits;
   readonly pool = new BlockPool();
+  readonly queued = new QueuedBytes(queuedLimitBytes);
   private readonly options: GrpcServerOptions;
   private readonly connections = new Set<ServerConnection>();
-  private readonly calls = new Set<GrpcCall>();
   private readonly withDeadline = new Set<GrpcCall>();
-  private readonly unfinished = new UnfinishedBytes(unfinishedLimitBytes);
+  private readonly callLimits: CallLimits;
   private readonly timers: { cancel(): void }[];
   private dirty: ServerConnection[] = [];
   private whenEmpty: (() => void) | undefined;
@@ -49,6 +52,10 @@ export class GrpcServer implements ConnectionHost {
   constructor(options: GrpcServerOptions) {
     this.options = options;
     this.limits = options.limits;
+    this.callLimits = {
+      maxReceiveBytes: options.limits.maxReceiveBytes,
+      unfinished: new UnfinishedBytes(unfinishedLimitBytes),
+    };
     const { clock } = options;
     this.timers = [
       clock.every(deadlineSweepMs, () => this.endLateCalls()),
@@ -70,10 +77,10 @@ export class GrpcServer implements ConnectionHost {
     const empty = new Promise<void>((resolve) => {
       this.whenEmpty = resolve;
     });
-    for (const call of this.calls) if (call.isStream) stopped(call);
+    for (const call of this.calls()) if (call.isStream) stopped(call);
     for (const connection of this.connections) connection.leave();
     const late = clock.after(graceMs, () => {
-      for (const call of this.calls) stopped(call);
+      for (const call of this.calls()) stopped(call);
     });
     const tooLate = clock.after(graceMs + lastWordsMs, () => {
       for (const connection of this.connections) connection.socket.destroy();
@@ -98,9 +105,13 @@ export class GrpcServer implements ConnectionHost {
     if (this.connections.size === 0) this.whenEmpty?.();
   }
 
-  faulted(connection: ServerConnection, code: number, message: string): void {
-    this.options.log.debug({ code, fault: message }, "an HTTP/2 connection was ended");
-    void connection;
+  faulted(reason: string, message: string): void {
+    count(this.options.registry.endedConnections, reason);
+    this.options.log.debug({ reason, fault: message }, "an HTTP/2 connection was ended");
+  }
+
+  refused(reason: RefusalReason): void {
+    count(this.options.registry.refusedStreams, reason);
   }
 
   request(
@@ -108,7 +119,7 @@ export class GrpcServer implements ConnectionHost {
     stream: Http2Stream,
     headers: RequestHeaders,
   ): StreamReceiver {
-    const { registry, limits } = this.options;
+    const { registry } = this.options;
     const contentType = headers.get("content-type") ?? "";
     const { method, path } = headers;
     const registered = registry.find(path);
@@ -133,16 +144,27 @@ export class GrpcServer implements ConnectionHost {
       refuse(stream, grpcCode.unimplemented, registry.unknownText(path), 200);
       return refused;
     }
-    const call = new GrpcCall(stream, headers, connection.peer, registered, registry, {
-      maxReceiveBytes: limits.maxReceiveBytes,
-      unfinished: this.unfinished,
+    const call = new GrpcCall(
+      stream,
+      headers,
+      connection.peer,
+      registered,
+      registry,
+      this.callLimits,
       timeoutMs,
-      deadlineMs: timeoutMs === undefined ? 0 : this.nowMs() + timeoutMs,
-    });
-    call.joinUntilEnded(this.calls, this.withDeadline);
+      timeoutMs === undefined ? 0 : this.nowMs() + timeoutMs,
+    );
+    if (timeoutMs !== undefined) call.joinUntilEnded(this.withDeadline);
     call.start();
     if (timeoutMs !== undefined && timeoutMs < 1) call.deadlinePassed();
     return call;
+  }
+
+  /** Those that run; taken from their streams, so that a request costs no entry in a set of its own. */
+  private *calls(): Iterable<GrpcCall> {
+    for (const { http2 } of this.connections)
+      for (const { receiver } of http2.streams.values())
+        if (receiver instanceof GrpcCall) yield receiver;
   }
 
   private serveHttp(stream: Http2Stream, headers: RequestHeaders): StreamReceiver {
@@ -167,6 +189,10 @@ export class GrpcServer implements ConnectionHost {
     const nowMs = this.nowMs();
     for (const call of this.withDeadline) if (call.deadlineMs <= nowMs) call.deadlinePassed();
   }
+}
+
+function count(counts: Map<string, number>, reason: string): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + 1);
 }
 
 function stopped(call: GrpcCall): void {

@@ -1,8 +1,9 @@
 // The listeners of client URLs: one port serves HTTP/1.1 and gRPC, told apart by the first bytes of
 // a connection (by ALPN on secure ones).
 import { Buffer } from "node:buffer";
+import { lstat, rm } from "node:fs/promises";
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import { createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
@@ -13,10 +14,17 @@ import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
 import { boundPipelining } from "./pipelining.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
 
+/** A connection behind its handshake. */
+export interface SecuredConnection {
+  readonly stream: Duplex;
+  /** The protocol that ALPN chose; undefined if the client offered none. */
+  readonly alpn: string | undefined;
+}
+
 /** Turns accepted connections of https and unixs URLs into secure ones. */
 export interface ConnectionSecurity {
-  /** Calls `ready` after the handshake with the protocol that ALPN chose, or destroys the socket. */
-  secure(socket: Socket, ready: (stream: Duplex, alpn: string | undefined) => void): void;
+  /** Takes accepted sockets, and hands each to `ready` after its handshake or destroys it. */
+  acceptor(ready: (connection: SecuredConnection) => void): (socket: Socket) => void;
 }
 
 export interface ListenerOptions {
@@ -61,7 +69,10 @@ export async function startClientListeners(options: ListenerOptions): Promise<Cl
   const door = new ConnectionDoor(options);
   const servers: Server[] = [];
   try {
-    for (const address of addresses) servers.push(await listen(address, door, options));
+    for (const address of addresses) {
+      if (address.path !== undefined) await removeAbandoned(address.path);
+      servers.push(await listen(address, door, options));
+    }
   } catch (error) {
     for (const server of servers) server.close();
     await door.close(0);
@@ -86,6 +97,21 @@ function addressText(server: Server): string {
   if (typeof address === "string") return address;
   const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return `${host}:${address.port}`;
+}
+
+/** A process that was killed leaves its socket behind; one that somebody serves stays. */
+async function removeAbandoned(path: string): Promise<void> {
+  // A connection to a file that is no socket is refused as well.
+  if (!(await lstat(path).catch(() => undefined))?.isSocket()) return;
+  const isAbandoned = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "ECONNREFUSED"));
+  });
+  if (isAbandoned) await rm(path, { force: true });
 }
 
 function listen(
@@ -132,6 +158,7 @@ class ConnectionDoor {
   private readonly options: ListenerOptions;
   private readonly grpc: GrpcServer;
   private readonly http: HttpServer;
+  private readonly secure: ((socket: Socket) => void) | undefined;
   private readonly sockets = new Set<Socket>();
   /** Undefined once the door is open. */
   private held: { readonly socket: Socket; readonly secure: boolean }[] | undefined;
@@ -140,6 +167,7 @@ class ConnectionDoor {
     this.options = options;
     this.held = options.held === true ? [] : undefined;
     this.grpc = new GrpcServer(options);
+    this.secure = options.security?.acceptor((connection) => this.serveSecured(connection));
     const { limits } = options;
     this.http = createHttpServer(
       {
@@ -176,13 +204,15 @@ class ConnectionDoor {
   }
 
   private serve(socket: Socket, secure: boolean): void {
-    if (!secure) this.sniff(socket);
-    else
-      this.options.security!.secure(socket, (stream, alpn) => {
-        if (alpn === "h2") this.grpc.serve(stream);
-        else if (alpn === "http/1.1") this.http.emit("connection", stream);
-        else this.sniff(stream);
-      });
+    if (secure) this.secure!(socket);
+    else this.sniff(socket);
+  }
+
+  private serveSecured({ stream, alpn }: SecuredConnection): void {
+    stream.on("error", ignoreSocketError);
+    if (alpn === "h2") this.grpc.serve(stream);
+    else if (alpn === "http/1.1") this.http.emit("connection", stream);
+    else this.sniff(stream);
   }
 
   async close(graceMs: number): Promise<void> {

@@ -3,7 +3,13 @@
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type ConnectionEvents, Http2Connection } from "./http2/connection.ts";
+import {
+  type ConnectionEvents,
+  Http2Connection,
+  type QueuedBytes,
+  type RefusalReason,
+  unreadBytes,
+} from "./http2/connection.ts";
 import { errorCode } from "./http2/frame.ts";
 import type { BlockPool } from "./http2/output.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
@@ -14,6 +20,7 @@ import type { ConnectionLimits } from "./limits.ts";
 export interface ConnectionHost {
   readonly limits: ConnectionLimits;
   readonly pool: BlockPool;
+  readonly queued: QueuedBytes;
   nowMs(): number;
   request(
     connection: ServerConnection,
@@ -24,14 +31,22 @@ export interface ConnectionHost {
   flushLater(connection: ServerConnection): void;
   /** The socket is gone. */
   closed(connection: ServerConnection): void;
-  /** A connection was ended for a fault of the client. */
-  faulted(connection: ServerConnection, code: number, message: string): void;
+  /** A connection was ended for a fault of the client; `reason` is one word for metrics. */
+  faulted(reason: string, message: string): void;
+  /** A request was refused before anyone saw it. */
+  refused(reason: RefusalReason): void;
 }
 
 /** Pings beyond these, each too early and with nothing sent between, end the connection. */
 const maxStrikes = 2;
 /** How long the last frames may take to leave. */
 const lastWordsMs = 1000;
+/**
+ * Parcels that may wait in the socket. More of them would keep a block each, however little is in it;
+ * what comes behind gathers in few blocks instead.
+ */
+const maxParcels = 4;
+const noBlocks: readonly Buffer[] = [];
 
 export class ServerConnection implements ConnectionEvents {
   readonly http2: Http2Connection;
@@ -46,7 +61,17 @@ export class ServerConnection implements ConnectionEvents {
   private pingedMs: number | undefined;
   /** Since when the client has left something unfinished, or takes nothing of what it is sent. */
   private stalledMs: number | undefined;
-  private unsent = 0;
+  /** What the socket had taken and what had come whole at the last look. */
+  private seenTaken = 0;
+  private seenProgress = 0;
+  private written = 0;
+  /** Blocks of the parcels that the socket has not taken yet: a ring, and its oldest. */
+  private readonly parcels: (readonly Buffer[])[] = [noBlocks, noBlocks, noBlocks, noBlocks];
+  private oldestParcel = 0;
+  private parcelCount = 0;
+  /** There is more to send once the socket has taken a parcel. */
+  private flushDue = false;
+  private reading = true;
   private ending = false;
   private endsByMs = Number.POSITIVE_INFINITY;
 
@@ -64,13 +89,19 @@ export class ServerConnection implements ConnectionEvents {
       },
       this,
       host.pool,
+      host.queued,
       () => host.nowMs(),
     );
     socket.on("data", (chunk: Buffer) => this.received(chunk));
     socket.on("drain", () => this.drained());
+    // A client that ends its side is gone, as for gRPC's Go server: running calls are cancelled.
     socket.on("end", () => this.socket.destroy());
     socket.on("error", ignoreSocketError);
     socket.on("close", () => this.gone());
+  }
+
+  refused(reason: RefusalReason): void {
+    this.host.refused(reason);
   }
 
   request(stream: Http2Stream, headers: RequestHeaders): StreamReceiver {
@@ -86,7 +117,8 @@ export class ServerConnection implements ConnectionEvents {
     if (sentSince) this.strikes = 0;
     else if (now - this.lastPingMs < this.host.limits.keepaliveMinMs) this.strikes++;
     this.lastPingMs = now;
-    if (this.strikes > maxStrikes) this.end(errorCode.enhanceYourCalm, "too_many_pings");
+    if (this.strikes > maxStrikes)
+      this.end(errorCode.enhanceYourCalm, "too_many_pings", "too_many_pings");
   }
 
   ponged(): void {
@@ -95,26 +127,31 @@ export class ServerConnection implements ConnectionEvents {
 
   /** Writes what the turn left. */
   flush(): void {
-    const { socket, http2 } = this;
-    const { chunks, blocks } = http2.parcel();
-    if (socket.destroyed || chunks.length === 0) {
-      for (const block of blocks) this.host.pool.give(block);
+    const { socket, http2, parcels } = this;
+    if (this.parcelCount >= maxParcels && !socket.destroyed) {
+      this.flushDue = true;
       return;
     }
-    const taken = (): void => {
-      for (const block of blocks) this.host.pool.give(block);
-    };
-    let room = true;
-    if (chunks.length === 1) room = socket.write(chunks[0], taken);
-    else {
-      socket.cork();
-      for (const [index, chunk] of chunks.entries())
-        room = index === chunks.length - 1 ? socket.write(chunk, taken) : socket.write(chunk);
-      socket.uncork();
+    const { chunks, blocks } = http2.parcel();
+    if (socket.destroyed || socket.writableEnded || chunks.length === 0) {
+      this.giveBack(blocks);
+      if (this.ending && http2.streams.size === 0) socket.end();
+      return;
     }
+    parcels[(this.oldestParcel + this.parcelCount++) % maxParcels] = blocks;
+    const last = chunks.length - 1;
+    let room = true;
+    if (last > 0) socket.cork();
+    for (let at = 0; at <= last; at++) {
+      const chunk = chunks[at]!;
+      this.written += chunk.length;
+      room = at < last ? socket.write(chunk) : socket.write(chunk, this.parcelTaken);
+    }
+    if (last > 0) socket.uncork();
     // A socket that is merely full for this turn says so too; what counts is what stays behind.
     http2.congested = !room && socket.writableLength > this.host.limits.socketHighBytes;
     if (!http2.congested) http2.resume();
+    this.readOn();
     if (this.ending && http2.streams.size === 0) socket.end();
   }
 
@@ -126,14 +163,16 @@ export class ServerConnection implements ConnectionEvents {
   }
 
   /** Closes as soon as the last frames have left. */
-  end(code: (typeof errorCode)[keyof typeof errorCode], message: string): void {
+  end(code: (typeof errorCode)[keyof typeof errorCode], message: string, reason: string): void {
     if (this.http2.fault !== undefined) return;
-    this.http2.fail(code, message);
+    this.http2.fail(code, message, reason);
+    this.host.faulted(reason, message);
     this.lastWords();
   }
 
   /** Looks after the connection; called about once a second. */
   look(nowMs: number): void {
+    if (this.socket.destroyed) return;
     const { limits } = this.host;
     if (nowMs >= this.endsByMs) {
       this.socket.destroy();
@@ -141,7 +180,9 @@ export class ServerConnection implements ConnectionEvents {
     }
     this.lookForStall(nowMs);
     if (this.pingedMs !== undefined) {
-      if (nowMs - this.pingedMs >= limits.keepaliveTimeoutMs) this.socket.destroy();
+      if (nowMs - this.pingedMs < limits.keepaliveTimeoutMs) return;
+      this.host.faulted("keepalive_timeout", "a ping was not answered");
+      this.socket.destroy();
     } else if (nowMs - this.heardMs >= limits.keepaliveIntervalMs) {
       this.pingedMs = nowMs;
       this.http2.ping();
@@ -151,14 +192,18 @@ export class ServerConnection implements ConnectionEvents {
   private lookForStall(nowMs: number): void {
     const { socket, http2, host } = this;
     const left = socket.writableLength;
-    const takesNothing = left > 0 && left >= this.unsent;
-    this.unsent = left;
-    if (!takesNothing && !http2.unfinished) {
+    const taken = this.written - left;
+    const stalled =
+      (left > 0 && taken === this.seenTaken) ||
+      (http2.unfinished && http2.progress === this.seenProgress);
+    this.seenTaken = taken;
+    this.seenProgress = http2.progress;
+    if (!stalled) {
       this.stalledMs = undefined;
     } else if (this.stalledMs === undefined) {
       this.stalledMs = nowMs;
     } else if (nowMs - this.stalledMs >= host.limits.stallMs) {
-      host.faulted(this, errorCode.enhanceYourCalm, "a stalled client");
+      host.faulted("stalled", "a client that stopped in the middle");
       socket.destroy();
     }
   }
@@ -166,10 +211,42 @@ export class ServerConnection implements ConnectionEvents {
   private received(chunk: Buffer): void {
     this.heardMs = this.host.nowMs();
     this.pingedMs = undefined;
-    if (this.http2.receive(chunk) || this.ending) return;
-    const { fault } = this.http2;
-    if (fault !== undefined) this.host.faulted(this, fault.code, fault.message);
+    const { http2 } = this;
+    if (http2.receive(chunk)) {
+      if (http2.output.bytes > unreadBytes && this.reading) {
+        // Answers that nobody reads: no more requests until some have left.
+        this.reading = false;
+        this.socket.pause();
+      }
+      // The last stream may have ended without a word of ours.
+      if (this.ending && http2.streams.size === 0) this.host.flushLater(this);
+      return;
+    }
+    const { fault } = http2;
+    if (fault === undefined || this.endsByMs !== Number.POSITIVE_INFINITY) return;
+    this.host.faulted(fault.reason, fault.message);
     this.lastWords();
+  }
+
+  private readOn(): void {
+    if (this.reading) return;
+    this.reading = true;
+    this.socket.resume();
+  }
+
+  private readonly parcelTaken = (): void => {
+    const at = this.oldestParcel;
+    this.giveBack(this.parcels[at]!);
+    this.parcels[at] = noBlocks;
+    this.oldestParcel = (at + 1) % maxParcels;
+    this.parcelCount--;
+    if (!this.flushDue) return;
+    this.flushDue = false;
+    this.host.flushLater(this);
+  };
+
+  private giveBack(blocks: readonly Buffer[]): void {
+    for (const block of blocks) this.host.pool.give(block);
   }
 
   private lastWords(): void {

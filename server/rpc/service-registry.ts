@@ -14,8 +14,14 @@ export interface Responder {
   readonly timeoutMs: number | undefined;
   /** True once the client went away, the deadline passed or an answer was given. */
   readonly ended: boolean;
-  /** The first value of a metadata key (lower case), or undefined. */
+  /** The first value of a metadata key (lower case), or undefined. A `-bin` key's is base64. */
   metadata(name: string): string | undefined;
+  /**
+   * Metadata of the answer: `initial` leaves before the first message, `trailing` with the status.
+   * To be called before what it goes with. Bytes belong to a name that ends in `-bin`, and only to
+   * such; text is printable ASCII; names are lower case and do not begin with `grpc-`.
+   */
+  addMetadata(part: "initial" | "trailing", name: string, value: string | Uint8Array): void;
   /** Calls `run` once when the call is over, however it ended: here resources are freed. */
   onEnded(run: () => void): void;
   /** Unary: the one message, and success. */
@@ -83,6 +89,9 @@ export class ServiceRegistry {
   /** Bytes of messages, without framing. */
   receivedBytes = 0;
   sentBytes = 0;
+  /** Connections that were ended for what their client did, and requests refused unseen, by reason. */
+  readonly endedConnections = new Map<string, number>();
+  readonly refusedStreams = new Map<string, number>();
 
   /** Registers one method; a path can be registered once. */
   add(method: Method): void {

@@ -1,6 +1,7 @@
-// Builds what tests need from other languages: the reference etcd and the client programs. Minutes
-// when cold, seconds when cached: `npm run test:toolchains`.
+// Builds what tests need from other languages: the reference etcd, the client programs, what tests
+// HTTP/2 from outside. Minutes when cold, seconds when cached: `npm run test:toolchains`.
 import { referenceReleases } from "#test/cluster/launchers.ts";
+import { locateOutsidePrograms } from "#test/http2/outside.ts";
 import { locateReference } from "#test/reference/reference.ts";
 import { build, missingTools, programs } from "./programs.ts";
 
@@ -20,6 +21,15 @@ for (const release of [undefined, ...Object.values(referenceReleases)]) {
   } else {
     console.log(`ok ${name} (${seconds(begun)})`);
   }
+}
+{
+  const begun = Date.now();
+  const outside = await locateOutsidePrograms();
+  const name = "http2: h2spec, gRPC for Go's interoperability client";
+  if (typeof outside === "string") failures++;
+  console.log(
+    typeof outside === "string" ? `FAIL ${name}: ${outside}` : `ok ${name} (${seconds(begun)})`,
+  );
 }
 for (const program of programs) {
   const begun = Date.now();

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { seededRandom } from "#base/random.ts";
-import { type ConnectionEvents, Http2Connection } from "./connection.ts";
+import { frame, literal, postBlock, request, settings, uint32 } from "#test/http2/frames.ts";
+import { type ConnectionEvents, Http2Connection, QueuedBytes } from "./connection.ts";
 import { errorCode, frameFlag, frameType, maxFrameBytes, preface } from "./frame.ts";
 import type { HeaderList } from "./header-encoder.ts";
 import { BlockPool } from "./output.ts";
@@ -12,37 +13,8 @@ import type { Http2Stream } from "./stream.ts";
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const replay = `SEED=${seed} node --test server/rpc/http2/connection.test.ts`;
 
-/** `:method POST, :scheme http, :path /a, :authority b`, without a table. */
-const postBlock = Buffer.from("838604022f61010162", "hex");
 const okList: HeaderList = { fields: [{ name: ":status", value: "200" }], recurs: true };
 const noPrefix = new Uint8Array(0);
-
-function frame(type: number, flags: number, streamId: number, payload: Buffer = Buffer.alloc(0)) {
-  const header = Buffer.alloc(9);
-  header.writeUIntBE(payload.length, 0, 3);
-  header[3] = type;
-  header[4] = flags;
-  header.writeUInt32BE(streamId, 5);
-  return Buffer.concat([header, payload]);
-}
-
-function uint32(value: number): Buffer {
-  const out = Buffer.alloc(4);
-  out.writeUInt32BE(value);
-  return out;
-}
-
-function settings(...pairs: readonly (readonly [number, number])[]): Buffer {
-  const payload = Buffer.concat(
-    pairs.map(([id, value]) => Buffer.concat([Buffer.from([0, id]), uint32(value)])),
-  );
-  return frame(frameType.settings, 0, 0, payload);
-}
-
-function request(streamId: number, ends = true): Buffer {
-  const flags = frameFlag.endHeaders | (ends ? frameFlag.endStream : 0);
-  return frame(frameType.headers, flags, streamId, postBlock);
-}
 
 interface Sent {
   readonly type: number;
@@ -55,16 +27,19 @@ interface Sent {
 class Rig implements ConnectionEvents {
   readonly http2: Http2Connection;
   readonly log: string[] = [];
+  readonly total = new QueuedBytes(1 << 30);
   readonly streams: Http2Stream[] = [];
   readonly headers: RequestHeaders[] = [];
   nowMs = 0;
   onRequest: (stream: Http2Stream) => void = () => {};
+  onData: (stream: Http2Stream) => void = () => {};
 
   constructor(limits: Partial<{ maxConcurrentStreams: number; maxQueuedBytes: number }> = {}) {
     this.http2 = new Http2Connection(
       { maxConcurrentStreams: 100, maxHeaderBytes: 4096, maxQueuedBytes: 1 << 20, ...limits },
       this,
       new BlockPool(),
+      this.total,
       () => this.nowMs,
     );
     this.receive(preface);
@@ -78,7 +53,10 @@ class Rig implements ConnectionEvents {
     this.onRequest(stream);
     const note = (what: string): void => void this.log.push(`${stream.id} ${what}`);
     return {
-      onData: (bytes: Buffer) => note(`data ${bytes.length}`),
+      onData: (bytes: Buffer) => {
+        note(`data ${bytes.length}`);
+        this.onData(stream);
+      },
       onEnd: () => note("end"),
       onReset: () => note("reset"),
       onWritable: () => note("writable"),
@@ -91,6 +69,9 @@ class Rig implements ConnectionEvents {
   }
   ponged(): void {
     this.log.push("pong");
+  }
+  refused(reason: string): void {
+    this.log.push(`refused ${reason}`);
   }
 
   receive(bytes: Buffer): boolean {
@@ -370,6 +351,137 @@ test("a connection that is lost tells every stream once", () => {
   rig.http2.abandon();
   rig.http2.abandon();
   assert.deepEqual(rig.log, ["1 end", "1 reset", "3 reset"]);
+});
+
+test("a request held when its answer ends gives its window back", () => {
+  const rig = new Rig();
+  rig.receive(request(1, false));
+  const stream = rig.streams[0]!;
+  stream.hold(true);
+  for (let i = 0; i < 20; i++) rig.receive(frame(frameType.data, 0, 1, Buffer.alloc(1000)));
+  rig.receive(frame(frameType.data, frameFlag.endStream, 1, Buffer.alloc(1000)));
+  stream.respond(okList, true);
+  rig.http2.checkAccounts();
+  stream.hold(false);
+  assert.deepEqual(rig.log, [], "nothing is handed on behind the end");
+  rig.http2.checkAccounts();
+});
+
+test("a receiver that ends its stream gets nothing more of what was held", () => {
+  const rig = new Rig();
+  rig.onData = (stream) => stream.reset(errorCode.cancel);
+  rig.receive(request(1, false));
+  rig.streams[0]!.hold(true);
+  rig.receive(frame(frameType.data, 0, 1, Buffer.alloc(10)));
+  rig.receive(frame(frameType.data, frameFlag.endStream, 1, Buffer.alloc(20)));
+  rig.streams[0]!.hold(false);
+  assert.deepEqual(rig.log, ["1 data 10", "1 reset"]);
+  rig.http2.checkAccounts();
+});
+
+test("trailers that cross our reset are no fault, HEADERS on what the client closed are", () => {
+  const rig = new Rig({ maxConcurrentStreams: 2 });
+  rig.receive(Buffer.concat([request(1, false), request(3, false), request(5, false)]));
+  rig.streams[0]!.respond(okList, true);
+  rig.streams[1]!.reset(errorCode.cancel);
+  rig.sent();
+  // Answered, reset and refused ones: data and trailers were on their way.
+  for (const id of [1, 3, 5]) {
+    assert.ok(rig.receive(frame(frameType.data, 0, id, Buffer.alloc(10))));
+    assert.ok(
+      rig.receive(request(id, true, literal("a", "b", true))),
+      `${rig.http2.fault?.message}`,
+    );
+  }
+  assert.deepEqual(rig.sent(), []);
+  rig.receive(request(7, true));
+  rig.streams[2]!.respond(okList, true);
+  assert.ok(!rig.receive(request(7, true)));
+  assert.equal(rig.fault(), errorCode.streamClosed);
+});
+
+test("no GOAWAY names a later stream than the one before", () => {
+  const rig = new Rig();
+  rig.receive(request(1));
+  rig.http2.goaway(errorCode.noError, "");
+  rig.receive(request(3, false));
+  assert.ok(rig.receive(request(3, true, literal("a", "b"))), "trailers of what is ignored");
+  rig.receive(frame(frameType.ping, 0, 1));
+  const ids = rig
+    .sent()
+    .filter(({ type }) => type === frameType.goaway)
+    .map(({ payload }) => payload.readUInt32BE());
+  assert.deepEqual(ids, [1, 1]);
+});
+
+test("streams that a client makes us reset are a flood like its own resets", () => {
+  const rig = new Rig();
+  let id = 1;
+  let count = 0;
+  for (; count < 20_000; count++, id += 2) {
+    rig.receive(request(id, false));
+    if (!rig.receive(frame(frameType.windowUpdate, 0, id, uint32(0)))) break;
+  }
+  assert.equal(rig.http2.fault?.reason, "flood");
+});
+
+test("answers that nobody takes bound what is asked for", () => {
+  const rig = new Rig();
+  const long = { fields: [{ name: "grpc-message", value: "v".repeat(4000) }], recurs: false };
+  rig.onRequest = (stream) => stream.respond(long, true);
+  for (let id = 1; id < 8000; id += 2) rig.receive(request(id));
+  assert.ok(rig.http2.output.bytes < 5 << 20, `${rig.http2.output.bytes}`);
+  assert.ok(rig.log.includes("refused unread_answers"));
+  rig.sent();
+  rig.receive(request(9001));
+  assert.equal(rig.streams.at(-1)?.id, 9001);
+});
+
+test("while all connections hold too much, those that hold most get no requests", () => {
+  const rig = new Rig({ maxQueuedBytes: 1 << 24 });
+  rig.receive(settings([4, 0]));
+  rig.receive(request(1));
+  rig.streams[0]!.respond(okList, false);
+  rig.streams[0]!.write(noPrefix, Buffer.alloc(2 << 20));
+  rig.total.held += 1 << 30;
+  rig.receive(request(3));
+  assert.equal(rig.streams.length, 1);
+  rig.receive(frame(frameType.rstStream, 0, 1, uint32(8)));
+  rig.receive(request(5));
+  assert.equal(rig.streams.length, 2, "it holds nothing now");
+  assert.equal(rig.total.held, 1 << 30);
+});
+
+test("one SETTINGS frame of many windows moves streams once", () => {
+  const rig = new Rig();
+  rig.receive(request(1));
+  rig.streams[0]!.respond(okList, false);
+  rig.streams[0]!.write(noPrefix, Buffer.alloc(100_000));
+  rig.sent();
+  rig.receive(frame(frameType.windowUpdate, 0, 0, uint32(1 << 20)));
+  rig.receive(settings([4, 1 << 20], [4, 65_535]));
+  assert.equal(rig.dataBytes(), 0);
+  rig.receive(settings([4, 1 << 20], [4, 65_536]));
+  assert.equal(rig.dataBytes(), 1);
+});
+
+test("progress is told from standing still in the middle of a frame", () => {
+  const rig = new Rig();
+  const before = rig.http2.progress;
+  const data = frame(frameType.data, 0, 1, Buffer.alloc(100));
+  rig.receive(request(1, false));
+  rig.receive(data.subarray(0, 50));
+  assert.ok(rig.http2.unfinished && rig.http2.progress > before);
+  const { progress } = rig.http2;
+  rig.receive(data.subarray(50, 60));
+  assert.equal(rig.http2.progress, progress);
+  rig.receive(Buffer.concat([data.subarray(60), data.subarray(0, 1)]));
+  assert.ok(rig.http2.unfinished && rig.http2.progress > progress);
+  rig.receive(data.subarray(1));
+  const { progress: quiet } = rig.http2;
+  rig.receive(frame(frameType.headers, 0, 3, postBlock));
+  rig.receive(frame(frameType.continuation, 0, 3));
+  assert.equal(rig.http2.progress, quiet, "a block without end is none");
 });
 
 test("whatever frames come, the connection goes on or ends with a GOAWAY", () => {

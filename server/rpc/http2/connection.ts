@@ -3,6 +3,7 @@
 // moved to another thread. What a client may make it keep is bounded: by windows (bytes received), by
 // the queue limit (bytes to send), by the header limit and by the flood guard.
 import { Buffer } from "node:buffer";
+import { assert } from "#base/assert.ts";
 import { FloodGuard } from "./floods.ts";
 import {
   ConnectionFault,
@@ -28,6 +29,19 @@ export interface ConnectionSettings {
   readonly maxQueuedBytes: number;
 }
 
+/** Why a request was refused before anyone saw it. */
+export type RefusalReason = "malformed" | "header_size" | "concurrent_streams" | "unread_answers";
+
+/** What waits to be sent on all connections of a server together. */
+export class QueuedBytes {
+  readonly max: number;
+  held = 0;
+
+  constructor(max: number) {
+    this.max = max;
+  }
+}
+
 /** Whoever serves the connection. */
 export interface ConnectionEvents {
   /** A new request; its body and end follow. What it answers receives them. */
@@ -38,6 +52,8 @@ export interface ConnectionEvents {
   pinged(sentSince: boolean): void;
   /** The answer to our ping. */
   ponged(): void;
+  /** A request was refused; to be counted. */
+  refused(reason: RefusalReason): void;
 }
 
 const largestWindow = 2 ** 31 - 1;
@@ -46,9 +62,20 @@ const streamWindow = 1 << 20;
 const connectionWindow = 1 << 24;
 /** Unsent bytes of one turn beyond which data waits for the socket. */
 const turnBytes = 1 << 20;
+/**
+ * Unsent bytes beyond which requests are refused: data stops at a turn's, so all this is answers to
+ * requests that nobody reads.
+ */
+export const unreadBytes = 4 * turnBytes;
+/** While all connections together hold too much, those that hold more than this get no requests. */
+const fairShareBytes = 1 << 20;
+/** Streams that a change of all windows may touch for the price of one frame. */
+const streamsAFrame = 64;
 /** Frames of one header block; each may be empty. */
 const maxContinuations = 64;
 const recentStreams = 64;
+/** Larger header blocks are not kept to be recognized. */
+const keptBlockBytes = 1024;
 const noBytes = new Uint8Array(0);
 
 export class Http2Connection implements FrameTarget, StreamOwner {
@@ -61,16 +88,24 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   lastStreamId = 0;
   /** Set once a GOAWAY went out: streams beyond it are ignored. */
   leaving = false;
+  /** Whole frames that came, a header block counting as one: grows while a client goes on. */
+  progress = 0;
+  /** The last stream that was served, as every GOAWAY says it. */
+  private lastServedId = 0;
   private readonly settings: ConnectionSettings;
   private readonly events: ConnectionEvents;
   private readonly reader: FrameReader;
   private readonly decoder: HeaderDecoder;
   private readonly encoder = new HeaderEncoder();
   private readonly floods: FloodGuard;
+  private readonly total: QueuedBytes;
   /** Streams with data that the connection's window or the socket holds up. */
   private readonly waiting = new Set<Http2Stream>();
-  /** By stream number: the last streams that were opened, to tell closed from never used. */
-  private readonly recent = new Uint32Array(recentStreams);
+  /**
+   * By stream number: the last streams that were opened, to tell closed from never used. One that we
+   * ended ourselves stands there as its number plus one.
+   */
+  private recent: Uint32Array | undefined;
   private sendWindow = initialWindow;
   private receiveWindow = connectionWindow;
   private uncredited = 0;
@@ -93,9 +128,11 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     settings: ConnectionSettings,
     events: ConnectionEvents,
     pool: BlockPool,
+    total: QueuedBytes,
     nowMs: () => number,
   ) {
     this.settings = settings;
+    this.total = total;
     this.events = events;
     this.output = new Output(pool);
     this.reader = new FrameReader(this);
@@ -115,13 +152,15 @@ export class Http2Connection implements FrameTarget, StreamOwner {
       return true;
     } catch (error) {
       if (!(error instanceof ConnectionFault)) throw error;
-      this.fail(error.code, error.message);
+      this.fail(error.code, error.message, error.reason);
       return false;
     }
   }
 
   /** Why the connection ended, if by a fault. */
-  fault: { readonly code: ErrorCode; readonly message: string } | undefined;
+  fault:
+    | { readonly code: ErrorCode; readonly message: string; readonly reason: string }
+    | undefined;
 
   /** The client began a frame or a header block and has not gone on: a slow writer, if for long. */
   get unfinished(): boolean {
@@ -129,9 +168,9 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   }
 
   /** Ends the connection with a GOAWAY; streams are told. */
-  fail(code: ErrorCode, message: string): void {
+  fail(code: ErrorCode, message: string, reason: string): void {
     if (this.ended) return;
-    this.fault = { code, message };
+    this.fault = { code, message, reason };
     this.goaway(code, message);
     this.abandon();
   }
@@ -146,10 +185,11 @@ export class Http2Connection implements FrameTarget, StreamOwner {
 
   /** Tells the client to open no more streams here; those begun go on. */
   goaway(code: ErrorCode, message: string): void {
+    if (!this.leaving) this.lastServedId = this.lastStreamId;
     this.leaving = true;
     const debug = Buffer.from(message.slice(0, 128), "latin1");
     this.output.header(8 + debug.length, frameType.goaway, 0, 0);
-    this.output.uint32(this.lastStreamId);
+    this.output.uint32(this.lastServedId);
     this.output.uint32(code);
     this.output.append(debug);
     this.wantFlush();
@@ -161,6 +201,29 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     this.output.uint32(0);
     this.output.uint32(0);
     this.wantFlush();
+  }
+
+  /**
+   * Throws AssertionError if windows or counts do not add up: bytes received are in a window, on their
+   * way back to it, or held; bytes queued are those of the streams. For tests.
+   */
+  checkAccounts(): void {
+    let held = 0;
+    let queued = 0;
+    for (const stream of this.streams.values()) {
+      held += stream.heldBytes;
+      queued += stream.queuedBytes;
+      const sum = stream.receiveWindow + stream.uncredited + stream.heldBytes;
+      assert(
+        stream.remoteEnded || sum === streamWindow,
+        `stream ${stream.id} has a window of ${sum}`,
+      );
+    }
+    assert(queued === this.queuedBytes, `${this.queuedBytes} bytes are queued, not ${queued}`);
+    const sum = this.receiveWindow + this.uncredited + held;
+    assert(sum === connectionWindow, `the connection has a window of ${sum}`);
+    for (const stream of this.waiting)
+      assert(this.streams.has(stream.id), `stream ${stream.id} waits, but is over`);
   }
 
   /** What is to be sent now. */
@@ -231,6 +294,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
       default:
         this.floods.count("unknown frames");
     }
+    if (this.block === undefined) this.progress++;
   }
 
   private onData(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
@@ -251,23 +315,26 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     const stream = this.streams.get(streamId);
     if (stream === undefined || stream.remoteEnded) {
       this.credit(length);
-      if (stream !== undefined) this.resetOne(stream, errorCode.streamClosed);
+      if (stream !== undefined) this.faultOne(stream, errorCode.streamClosed);
       else this.onClosedStream(streamId, "DATA");
       return;
     }
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) {
       this.credit(length);
-      this.resetOne(stream, errorCode.flowControlError);
+      this.faultOne(stream, errorCode.flowControlError);
       return;
     }
     // Padding is consumed at once, the rest by whoever takes it.
     if (to - from < length) this.consumed(stream, length - (to - from));
-    stream.bodyLeft -= to - from;
-    if (stream.bodyLeft < 0 || (ends && stream.bodyLeft > 0)) {
-      this.credit(to - from);
-      this.resetOne(stream, errorCode.protocolError);
-      return;
+    if (stream.bodyLeft >= 0) {
+      const left = stream.bodyLeft - (to - from);
+      if (left < 0 || (ends && left > 0)) {
+        this.credit(to - from);
+        this.faultOne(stream, errorCode.protocolError);
+        return;
+      }
+      stream.bodyLeft = left;
     }
     // Known before the last bytes are handed on: who answers at once need not end the request.
     if (ends) stream.remoteEnded = true;
@@ -311,7 +378,11 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     block.parts.push(bytes.subarray(start, end));
     block.bytes += end - start;
     if (block.bytes > this.settings.maxHeaderBytes || block.parts.length > maxContinuations)
-      throw new ConnectionFault(errorCode.enhanceYourCalm, "a header block without end");
+      throw new ConnectionFault(
+        errorCode.enhanceYourCalm,
+        "a header block without end",
+        "header_block",
+      );
     if ((flags & frameFlag.endHeaders) === 0) return;
     this.block = undefined;
     const whole = Buffer.concat(block.parts);
@@ -332,38 +403,61 @@ export class Http2Connection implements FrameTarget, StreamOwner {
       return;
     }
     if (streamId <= this.lastStreamId) {
-      if (this.recent[(streamId >> 1) % recentStreams] === streamId)
-        throw new ConnectionFault(errorCode.streamClosed, "HEADERS on a closed stream");
-      throw protocolFault("a stream number that goes back");
+      this.onLateBlock(streamId, bytes, start, end);
+      return;
     }
     const headers = this.decode(bytes, start, end);
     this.lastStreamId = streamId;
-    this.recent[(streamId >> 1) % recentStreams] = streamId;
+    this.remember(streamId);
     // Those behind our GOAWAY were never begun: the client may ask again elsewhere.
-    if (this.leaving) return;
-    const refusal = this.refusal(headers, dependsOnItself);
+    if (this.leaving) {
+      this.forget(streamId);
+      return;
+    }
+    const refusal = this.refusal(headers, dependsOnItself, ends);
     if (refusal !== undefined) {
+      this.writeReset(streamId, refusal[0]);
+      this.forget(streamId);
+      this.events.refused(refusal[1]);
       this.floods.count("refused requests");
-      this.writeReset(streamId, refusal);
       return;
     }
     const stream = new Http2Stream(this, streamId, this.peerInitialWindow, streamWindow);
-    if (headers.contentLength >= 0) stream.bodyLeft = headers.contentLength;
-    if (ends && stream.bodyLeft > 0) {
-      this.writeReset(streamId, errorCode.protocolError);
-      return;
-    }
+    stream.bodyLeft = headers.contentLength;
     this.streams.set(streamId, stream);
     stream.remoteEnded = ends;
     stream.receiver = this.events.request(stream, headers);
     if (ends) stream.arrivedEnd();
   }
 
-  private refusal(headers: RequestHeaders, dependsOnItself: boolean): ErrorCode | undefined {
-    if (headers.fault !== undefined || dependsOnItself) return errorCode.protocolError;
-    if (!headers.whole) return errorCode.enhanceYourCalm;
-    if (this.streams.size >= this.settings.maxConcurrentStreams) return errorCode.refusedStream;
-    if (this.queuedBytes > this.settings.maxQueuedBytes) return errorCode.enhanceYourCalm;
+  /** A header block of a stream that is over: trailers that crossed our reset, or a fault. */
+  private onLateBlock(streamId: number, bytes: Buffer, start: number, end: number): void {
+    const seen = this.recent?.[slot(streamId)] ?? 0;
+    if (seen === streamId)
+      throw new ConnectionFault(errorCode.streamClosed, "HEADERS on a closed stream");
+    // Of streams long gone nobody knows any more.
+    if (seen < streamId) throw protocolFault("a stream number that goes back");
+    this.floods.count("frames of closed streams");
+    this.decodeInto(bytes, start, end, new TrailerCheck());
+  }
+
+  private refusal(
+    headers: RequestHeaders,
+    dependsOnItself: boolean,
+    ends: boolean,
+  ): readonly [ErrorCode, RefusalReason] | undefined {
+    const { maxConcurrentStreams, maxQueuedBytes } = this.settings;
+    if (headers.fault !== undefined || dependsOnItself || (ends && headers.contentLength > 0))
+      return [errorCode.protocolError, "malformed"];
+    if (!headers.whole) return [errorCode.enhanceYourCalm, "header_size"];
+    if (this.streams.size >= maxConcurrentStreams)
+      return [errorCode.refusedStream, "concurrent_streams"];
+    if (
+      this.queuedBytes > maxQueuedBytes ||
+      this.output.bytes > unreadBytes ||
+      (this.total.held > this.total.max && this.queuedBytes > fairShareBytes)
+    )
+      return [errorCode.enhanceYourCalm, "unread_answers"];
     return undefined;
   }
 
@@ -376,9 +470,9 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   ): void {
     const check = new TrailerCheck();
     this.decodeInto(bytes, start, end, check);
-    if (stream.remoteEnded) this.resetOne(stream, errorCode.streamClosed);
+    if (stream.remoteEnded) this.faultOne(stream, errorCode.streamClosed);
     else if (!ends || check.fault !== undefined || stream.bodyLeft > 0)
-      this.resetOne(stream, errorCode.protocolError);
+      this.faultOne(stream, errorCode.protocolError);
     else {
       stream.remoteEnded = true;
       stream.arrivedEnd();
@@ -398,7 +492,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     const headers = new RequestHeaders();
     headers.whole = this.decodeInto(bytes, start, end, headers);
     headers.complete();
-    if (decoder.version === before) {
+    if (decoder.version === before && end - start <= keptBlockBytes) {
       this.lastBlock = Buffer.from(bytes.subarray(start, end));
       this.lastHeaders = headers;
       this.lastVersion = before;
@@ -455,10 +549,19 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     if ((end - start) % 6 !== 0) throw sizeFault("SETTINGS");
     if (this.settingsSeen) this.floods.count("SETTINGS frames");
     this.settingsSeen = true;
-    for (let at = start; at < end; at += 6)
-      this.onSetting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
+    let window = this.peerInitialWindow;
+    for (let at = start; at < end; at += 6) {
+      const id = bytes.readUInt16BE(at);
+      const value = bytes.readUInt32BE(at + 2);
+      if (id !== setting.initialWindowSize) this.onSetting(id, value);
+      else if (value > largestWindow) throw windowFault();
+      else window = value;
+    }
+    // Ahead of the data that a larger window lets go.
     this.output.header(0, frameType.settings, frameFlag.ack, 0);
     this.wantFlush();
+    // The last one counts: a frame of many must not touch all streams many times.
+    if (window !== this.peerInitialWindow) this.onInitialWindow(window);
   }
 
   private onSetting(id: number, value: number): void {
@@ -468,10 +571,6 @@ export class Http2Connection implements FrameTarget, StreamOwner {
         break;
       case setting.enablePush:
         if (value > 1) throw protocolFault("ENABLE_PUSH is neither 0 nor 1");
-        break;
-      case setting.initialWindowSize:
-        if (value > largestWindow) throw windowFault();
-        this.onInitialWindow(value);
         break;
       case setting.maxFrameSize:
         if (value < maxFrameBytes || value >= 1 << 24)
@@ -485,6 +584,8 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private onInitialWindow(value: number): void {
     const more = value - this.peerInitialWindow;
     this.peerInitialWindow = value;
+    for (let at = streamsAFrame; at <= this.streams.size; at += streamsAFrame)
+      this.floods.count("SETTINGS frames");
     for (const stream of this.streams.values()) {
       stream.sendWindow += more;
       if (stream.sendWindow > largestWindow) throw windowFault();
@@ -525,15 +626,15 @@ export class Http2Connection implements FrameTarget, StreamOwner {
       return;
     }
     stream.sendWindow += more;
-    if (more === 0) this.resetOne(stream, errorCode.protocolError);
-    else if (stream.sendWindow > largestWindow) this.resetOne(stream, errorCode.flowControlError);
+    if (more === 0) this.faultOne(stream, errorCode.protocolError);
+    else if (stream.sendWindow > largestWindow) this.faultOne(stream, errorCode.flowControlError);
     else if (stream.queuedBytes > 0) this.sendQueued(stream);
   }
 
   private onClosedStream(streamId: number, what: string): void {
     this.checkUsed(streamId, what);
     this.floods.count("frames of closed streams");
-    if (this.recent[(streamId >> 1) % recentStreams] === streamId)
+    if (this.recent?.[slot(streamId)] === streamId)
       this.writeReset(streamId, errorCode.streamClosed);
   }
 
@@ -570,6 +671,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
 
   queued(bytes: number): void {
     this.queuedBytes += bytes;
+    this.total.held += bytes;
   }
 
   sendReset(stream: Http2Stream, code: ErrorCode): void {
@@ -702,9 +804,16 @@ export class Http2Connection implements FrameTarget, StreamOwner {
       this.writeReset(stream.id, errorCode.noError);
       this.forget(stream.id);
       stream.remoteEnded = true;
-      stream.dropQueue();
     }
+    // What is held of the request, nobody reads any more: the connection's window gets it back.
+    stream.dropQueue();
     this.remove(stream);
+  }
+
+  /** Resets a stream by a fault of the client: as costly to us as if it had reset the stream itself. */
+  private faultOne(stream: Http2Stream, code: ErrorCode): void {
+    this.resetOne(stream, code);
+    this.floods.count("stream errors");
   }
 
   /** Resets a stream by a fault of the client or at the wish of its receiver. */
@@ -722,10 +831,15 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     else this.writeReset(streamId, code);
   }
 
+  private remember(streamId: number): void {
+    this.recent ??= new Uint32Array(recentStreams);
+    this.recent[slot(streamId)] = streamId;
+  }
+
   /** What still comes for a stream that we ended ourselves is on its way for good reason. */
   private forget(streamId: number): void {
-    const at = (streamId >> 1) % recentStreams;
-    if (this.recent[at] === streamId) this.recent[at] = 0;
+    const at = slot(streamId);
+    if (this.recent?.[at] === streamId) this.recent[at] = streamId + 1;
   }
 
   private remove(stream: Http2Stream): void {
@@ -740,6 +854,10 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     stream.dropQueue();
     if (!wasOver) stream.receiver?.onReset();
   }
+}
+
+function slot(streamId: number): number {
+  return (streamId >> 1) % recentStreams;
 }
 
 /** Data without a prefix. */

@@ -25,7 +25,8 @@ export class FloodGuard {
     const now = this.nowMs();
     this.left = Math.min(burst, (now - this.atMs) * perMs);
     this.atMs = now;
-    if (this.left < 1) throw new ConnectionFault(errorCode.enhanceYourCalm, `a flood of ${what}`);
+    if (this.left < 1)
+      throw new ConnectionFault(errorCode.enhanceYourCalm, `a flood of ${what}`, "flood");
     this.left--;
   }
 }

@@ -51,13 +51,30 @@ export const setting = {
   maxHeaderListSize: 6,
 } as const;
 
+const reasons: Readonly<Record<ErrorCode, string>> = {
+  0: "no_error",
+  1: "protocol_error",
+  2: "internal_error",
+  3: "flow_control_error",
+  4: "settings_timeout",
+  5: "stream_closed",
+  6: "frame_size_error",
+  7: "refused_stream",
+  8: "cancel",
+  9: "compression_error",
+  11: "enhance_your_calm",
+};
+
 /** What ends a connection: the code of its GOAWAY, and why. */
 export class ConnectionFault extends Error {
   readonly code: ErrorCode;
+  /** One word for metrics: which bound it was, or the code's name. */
+  readonly reason: string;
 
-  constructor(code: ErrorCode, message: string) {
+  constructor(code: ErrorCode, message: string, reason: string = reasons[code]) {
     super(message);
     this.code = code;
+    this.reason = reason;
   }
 }
 

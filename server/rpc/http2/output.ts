@@ -7,9 +7,18 @@ import { Buffer } from "node:buffer";
 import { frameHeaderBytes } from "./frame.ts";
 
 const blockBytes = 16_384;
-const maxSpare = 64;
+const maxSpare = 256;
 /** Payloads below this are copied: one write of a few copies is cheaper than a list of buffers. */
 const copyBelow = 4096;
+
+/** Stands for every empty list; never written to. */
+const none: Buffer[] = [];
+
+function added(list: Buffer[], buffer: Buffer): Buffer[] {
+  if (list.length === 0) return [buffer];
+  list.push(buffer);
+  return list;
+}
 
 /** Blocks for the outputs of all connections of a server. */
 export class BlockPool {
@@ -35,8 +44,9 @@ export class Output {
   /** Bytes not yet taken by `parcel`. */
   bytes = 0;
   private readonly pool: BlockPool;
-  private chunks: Buffer[] = [];
-  private blocks: Buffer[] = [];
+  /** Most turns have one of each: begun as lists of one, for an empty one that grows takes room for 17. */
+  private chunks: Buffer[] = none;
+  private blocks: Buffer[] = none;
   private block: Buffer | undefined;
   /** Where in the block the chunk that is being written began, and where it has come to. */
   private from = 0;
@@ -78,7 +88,7 @@ export class Output {
       return;
     }
     this.seal();
-    this.chunks.push(Buffer.from(bytes.buffer, bytes.byteOffset, length));
+    this.chunks = added(this.chunks, Buffer.from(bytes.buffer, bytes.byteOffset, length));
     this.bytes += length;
   }
 
@@ -86,8 +96,8 @@ export class Output {
   parcel(): Parcel {
     this.seal();
     const parcel = { chunks: this.chunks, blocks: this.blocks };
-    this.chunks = [];
-    this.blocks = [];
+    this.chunks = none;
+    this.blocks = none;
     this.block = undefined;
     this.bytes = 0;
     return parcel;
@@ -102,7 +112,7 @@ export class Output {
     if (this.block === undefined || this.at + length > this.block.length) {
       this.seal();
       this.block = this.pool.take();
-      this.blocks.push(this.block);
+      this.blocks = added(this.blocks, this.block);
       this.from = 0;
       this.at = 0;
     }
@@ -114,7 +124,7 @@ export class Output {
 
   private seal(): void {
     if (this.block === undefined || this.at === this.from) return;
-    this.chunks.push(this.block.subarray(this.from, this.at));
+    this.chunks = added(this.chunks, this.block.subarray(this.from, this.at));
     this.from = this.at;
   }
 }

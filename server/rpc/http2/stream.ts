@@ -1,6 +1,6 @@
 // One stream: its windows, what waits to be sent on it, and its two ends. The connection owns it and
 // tells its receiver what arrives.
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { assert } from "#base/assert.ts";
 import type { ErrorCode } from "./frame.ts";
 import type { HeaderList } from "./header-encoder.ts";
@@ -32,6 +32,8 @@ export interface StreamOwner {
 
 /** Beyond this, `write` asks to hold back. */
 const queueHighBytes = 65_536;
+const copyBelow = 4096;
+const maxHeldPieces = 512;
 
 export class Http2Stream {
   readonly id: number;
@@ -40,7 +42,7 @@ export class Http2Stream {
   receiveWindow: number;
   /** Taken in, but not yet given back to the client's window. */
   uncredited = 0;
-  /** Announced length of the body less what has come; NaN if it was not announced. */
+  /** Announced length of the body less what has come; -1 if it was not announced. */
   bodyLeft: number;
   remoteEnded = false;
   /** Our last frame is written. */
@@ -49,10 +51,12 @@ export class Http2Stream {
   receiver: StreamReceiver | undefined;
   private readonly owner: StreamOwner;
   /** Payloads in order; the first may be cut. */
-  private queue: Uint8Array[] = [];
+  private queue: Uint8Array[] | undefined;
   queuedBytes = 0;
-  /** What follows the queue: trailers, or undefined for an empty last frame. */
-  private ending: { readonly trailers: HeaderList | undefined } | undefined;
+  /** What follows the queue once it `ends`; undefined for an empty last frame. */
+  trailers: HeaderList | undefined;
+  /** The response ends behind the queue. */
+  ends = false;
   private askedToHold = false;
   /** Arrived while requests are held. */
   private held: Buffer[] | undefined;
@@ -63,7 +67,7 @@ export class Http2Stream {
     this.id = id;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
-    this.bodyLeft = Number.NaN;
+    this.bodyLeft = -1;
   }
 
   /** Sends the response's fields; `ends` if they are all there is. */
@@ -78,9 +82,10 @@ export class Http2Stream {
    * back until `onWritable`; what was given is sent all the same.
    */
   write(prefix: Uint8Array, body: Uint8Array): boolean {
-    assert(this.headersSent && this.ending === undefined, "data before headers or behind the end");
+    assert(this.headersSent && !this.ends, "data before headers or behind the end");
     if (this.localEnded) return true;
     if (this.queuedBytes > 0 || !this.owner.sendAtOnce(this, prefix, body)) {
+      this.queue ??= [];
       if (prefix.length > 0) this.queue.push(Uint8Array.from(prefix));
       if (body.length > 0) this.queue.push(body);
       this.queuedBytes += prefix.length + body.length;
@@ -94,8 +99,9 @@ export class Http2Stream {
 
   /** Ends the response behind what was written, with trailers if there are any. */
   finish(trailers: HeaderList | undefined): void {
-    if (this.localEnded || this.ending !== undefined) return;
-    this.ending = { trailers };
+    if (this.localEnded || this.ends) return;
+    this.ends = true;
+    this.trailers = trailers;
     this.owner.sendQueued(this);
   }
 
@@ -107,7 +113,7 @@ export class Http2Stream {
   /** Stops or restarts the handing on of data; the window bounds what waits. */
   hold(hold: boolean): void {
     if (hold) {
-      this.held ??= [];
+      if (!this.over) this.held ??= [];
       return;
     }
     const { held } = this;
@@ -119,9 +125,11 @@ export class Http2Stream {
         this.held = held.slice(index);
         return;
       }
-      this.hand(bytes);
+      // What was just handed on may have ended the stream: then nobody takes the rest.
+      if (this.over) this.owner.consumed(this, bytes.length);
+      else this.hand(bytes);
     }
-    if (this.heldEnd && this.held === undefined) {
+    if (this.heldEnd && this.held === undefined && !this.over) {
       this.heldEnd = false;
       this.receiver?.onEnd();
     }
@@ -129,8 +137,14 @@ export class Http2Stream {
 
   /** @internal The connection has bytes of the body. */
   arrived(bytes: Buffer): void {
-    if (this.held !== undefined) this.held.push(bytes);
-    else this.hand(bytes);
+    const { held } = this;
+    if (held === undefined) {
+      this.hand(bytes);
+      return;
+    }
+    // A small piece must not keep the large chunk that it came in, nor many of them an object each.
+    held.push(bytes.length < copyBelow ? Buffer.from(bytes) : bytes);
+    if (held.length >= maxHeldPieces) this.held = [Buffer.concat(held)];
   }
 
   /** @internal The client has ended its side, and everything before was handed on. */
@@ -141,31 +155,21 @@ export class Http2Stream {
 
   /** @internal What the queue has at its head, at most `max` bytes, taken off it. */
   shift(max: number): Uint8Array {
-    const first = this.queue[0]!;
+    const queue = this.queue!;
+    const first = queue[0]!;
     if (first.length <= max) {
-      this.queue.shift();
+      queue.shift();
       this.took(first.length);
       return first;
     }
-    this.queue[0] = first.subarray(max);
+    queue[0] = first.subarray(max);
     this.took(max);
     return first.subarray(0, max);
   }
 
-  /** @internal True if the response ends behind the (empty) queue. */
-  get ends(): boolean {
-    return this.ending !== undefined;
-  }
-
-  /** @internal */
-  get trailers(): HeaderList | undefined {
-    return this.ending?.trailers;
-  }
-
   /** @internal After sending: whoever was held back may go on. */
   offerRoom(): void {
-    if (!this.askedToHold || this.queuedBytes > queueHighBytes / 2 || this.ending !== undefined)
-      return;
+    if (!this.askedToHold || this.queuedBytes > queueHighBytes / 2 || this.ends) return;
     this.askedToHold = false;
     this.receiver?.onWritable();
   }
@@ -173,16 +177,27 @@ export class Http2Stream {
   /** @internal The stream is over: nothing is kept. */
   dropQueue(): void {
     this.took(this.queuedBytes);
-    this.queue = [];
+    this.queue = undefined;
     if (this.held !== undefined) {
-      let bytes = 0;
-      for (const chunk of this.held) bytes += chunk.length;
+      const bytes = this.heldBytes;
       this.held = undefined;
       this.owner.consumed(this, bytes);
     }
   }
 
+  /** @internal Bytes of the body that arrived and were not handed on. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const chunk of this.held ?? []) bytes += chunk.length;
+    return bytes;
+  }
+
+  private get over(): boolean {
+    return this.localEnded && this.remoteEnded;
+  }
+
   private took(bytes: number): void {
+    if (bytes === 0) return;
     this.queuedBytes -= bytes;
     this.owner.queued(-bytes);
   }

@@ -1,0 +1,93 @@
+// Certificates for tests, made when they are needed: a root, and what it signs.
+import "reflect-metadata"; // the library's injection needs it to be there first
+import { webcrypto } from "node:crypto";
+import {
+  BasicConstraintsExtension,
+  cryptoProvider,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  type X509Certificate,
+  X509CertificateGenerator,
+} from "@peculiar/x509";
+
+/** A certificate and its key, PEM. */
+export interface CertifiedKey {
+  readonly cert: string;
+  readonly key: string;
+}
+
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const dayMs = 86_400_000;
+cryptoProvider.set(webcrypto);
+
+function newKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(algorithm, true, [
+    "sign",
+    "verify",
+  ]) as Promise<webcrypto.CryptoKeyPair>;
+}
+
+async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", key)).toString("base64");
+  const lines = der.match(/.{1,64}/g) ?? [];
+  return `-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\n`;
+}
+
+/** Signs certificates for 127.0.0.1 and localhost. */
+export class TestAuthority {
+  readonly cert: string;
+  private readonly root: X509Certificate;
+  private readonly keys: webcrypto.CryptoKeyPair;
+  private serial = 1;
+
+  private constructor(root: X509Certificate, keys: webcrypto.CryptoKeyPair) {
+    this.root = root;
+    this.keys = keys;
+    this.cert = root.toString("pem");
+  }
+
+  static async create(name: string): Promise<TestAuthority> {
+    const keys = await newKeys();
+    const root = await X509CertificateGenerator.createSelfSigned({
+      serialNumber: "01",
+      name: `CN=${name}`,
+      notBefore: new Date(Date.now() - dayMs),
+      notAfter: new Date(Date.now() + dayMs),
+      signingAlgorithm: algorithm,
+      keys,
+      extensions: [
+        new BasicConstraintsExtension(true, 1, true),
+        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      ],
+    });
+    return new TestAuthority(root, keys);
+  }
+
+  /** A certificate for servers and clients alike; `expired` makes one of yesterday. */
+  async issue(commonName: string, options: { expired?: boolean } = {}): Promise<CertifiedKey> {
+    const keys = await newKeys();
+    this.serial++;
+    const cert = await X509CertificateGenerator.create({
+      serialNumber: this.serial.toString(16).padStart(4, "0"),
+      subject: `CN=${commonName}`,
+      issuer: this.root.subject,
+      notBefore: new Date(Date.now() - dayMs),
+      notAfter: new Date(Date.now() + (options.expired === true ? -dayMs / 2 : dayMs)),
+      signingAlgorithm: algorithm,
+      publicKey: keys.publicKey,
+      signingKey: this.keys.privateKey,
+      extensions: [
+        new BasicConstraintsExtension(false, undefined, true),
+        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+        new SubjectAlternativeNameExtension([
+          { type: "dns", value: "localhost" },
+          { type: "ip", value: "127.0.0.1" },
+        ]),
+      ],
+    });
+    return { cert: cert.toString("pem"), key: await pemOf(keys.privateKey) };
+  }
+}
