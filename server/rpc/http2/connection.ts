@@ -16,10 +16,10 @@ import {
   maxFrameBytes,
   setting,
 } from "./frame.ts";
-import { CompressionFault, HeaderDecoder } from "./header-decoder.ts";
 import { HeaderEncoder, type HeaderList } from "./header-encoder.ts";
 import { type BlockPool, Output } from "./output.ts";
-import { RequestHeaders, TrailerCheck } from "./request-headers.ts";
+import { RequestDecoder } from "./request-decoder.ts";
+import type { RequestHeaders } from "./request-headers.ts";
 import { Http2Stream, type StreamOwner, type StreamReceiver } from "./stream.ts";
 
 export interface ConnectionSettings {
@@ -74,8 +74,6 @@ const streamsAFrame = 64;
 /** Frames of one header block; each may be empty. */
 const maxContinuations = 64;
 const recentStreams = 64;
-/** Larger header blocks are not kept to be recognized. */
-const keptBlockBytes = 1024;
 const noBytes = new Uint8Array(0);
 
 export class Http2Connection implements FrameTarget, StreamOwner {
@@ -95,7 +93,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private readonly settings: ConnectionSettings;
   private readonly events: ConnectionEvents;
   private readonly reader: FrameReader;
-  private readonly decoder: HeaderDecoder;
+  private readonly decoder: RequestDecoder;
   private readonly encoder = new HeaderEncoder();
   private readonly floods: FloodGuard;
   private readonly total: QueuedBytes;
@@ -119,10 +117,6 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private block:
     | { readonly streamId: number; readonly ends: boolean; parts: Buffer[]; bytes: number }
     | undefined;
-  /** The last block that changed no table, and what it said. */
-  private lastBlock: Buffer | undefined;
-  private lastHeaders: RequestHeaders | undefined;
-  private lastVersion = -1;
 
   constructor(
     settings: ConnectionSettings,
@@ -136,7 +130,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     this.events = events;
     this.output = new Output(pool);
     this.reader = new FrameReader(this);
-    this.decoder = new HeaderDecoder(settings.maxHeaderBytes);
+    this.decoder = new RequestDecoder(settings.maxHeaderBytes);
     this.floods = new FloodGuard(nowMs);
     this.sendSettings();
   }
@@ -406,7 +400,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
       this.onLateBlock(streamId, bytes, start, end);
       return;
     }
-    const headers = this.decode(bytes, start, end);
+    const headers = this.decoder.request(bytes, start, end);
     this.lastStreamId = streamId;
     this.remember(streamId);
     // Those behind our GOAWAY were never begun: the client may ask again elsewhere.
@@ -438,7 +432,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     // Of streams long gone nobody knows any more.
     if (seen < streamId) throw protocolFault("a stream number that goes back");
     this.floods.count("frames of closed streams");
-    this.decodeInto(bytes, start, end, new TrailerCheck());
+    this.decoder.trailers(bytes, start, end);
   }
 
   private refusal(
@@ -468,50 +462,13 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     start: number,
     end: number,
   ): void {
-    const check = new TrailerCheck();
-    this.decodeInto(bytes, start, end, check);
+    const check = this.decoder.trailers(bytes, start, end);
     if (stream.remoteEnded) this.faultOne(stream, errorCode.streamClosed);
     else if (!ends || check.fault !== undefined || stream.bodyLeft > 0)
       this.faultOne(stream, errorCode.protocolError);
     else {
       stream.remoteEnded = true;
       stream.arrivedEnd();
-    }
-  }
-
-  private decode(bytes: Buffer, start: number, end: number): RequestHeaders {
-    const { decoder, lastBlock } = this;
-    const before = decoder.version;
-    if (
-      lastBlock !== undefined &&
-      this.lastVersion === before &&
-      lastBlock.length === end - start &&
-      lastBlock.compare(bytes, start, end) === 0
-    )
-      return this.lastHeaders!;
-    const headers = new RequestHeaders();
-    headers.whole = this.decodeInto(bytes, start, end, headers);
-    headers.complete();
-    if (decoder.version === before && end - start <= keptBlockBytes) {
-      this.lastBlock = Buffer.from(bytes.subarray(start, end));
-      this.lastHeaders = headers;
-      this.lastVersion = before;
-    }
-    return headers;
-  }
-
-  private decodeInto(
-    bytes: Buffer,
-    start: number,
-    end: number,
-    target: RequestHeaders | TrailerCheck,
-  ): boolean {
-    try {
-      return this.decoder.decode(bytes, start, end, target);
-    } catch (error) {
-      if (error instanceof CompressionFault)
-        throw new ConnectionFault(errorCode.compressionError, error.message);
-      throw error;
     }
   }
 
