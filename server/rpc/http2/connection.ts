@@ -14,10 +14,14 @@ import {
   frameFlag,
   frameType,
   maxFrameBytes,
+  protocolFault,
   setting,
+  sizeFault,
+  windowFault,
 } from "./frame.ts";
 import { HeaderEncoder, type HeaderList } from "./header-encoder.ts";
-import { type BlockPool, Output } from "./output.ts";
+import { type BlockPool, Output, type QueuedBytes } from "./output.ts";
+import { RecentStreams } from "./recent-streams.ts";
 import { RequestDecoder } from "./request-decoder.ts";
 import type { RequestHeaders } from "./request-headers.ts";
 import { Http2Stream, type StreamOwner, type StreamReceiver } from "./stream.ts";
@@ -31,16 +35,6 @@ export interface ConnectionSettings {
 
 /** Why a request was refused before anyone saw it. */
 export type RefusalReason = "malformed" | "header_size" | "concurrent_streams" | "unread_answers";
-
-/** What waits to be sent on all connections of a server together. */
-export class QueuedBytes {
-  readonly max: number;
-  held = 0;
-
-  constructor(max: number) {
-    this.max = max;
-  }
-}
 
 /** Whoever serves the connection. */
 export interface ConnectionEvents {
@@ -73,7 +67,6 @@ const fairShareBytes = 1 << 20;
 const streamsAFrame = 64;
 /** Frames of one header block; each may be empty. */
 const maxContinuations = 64;
-const recentStreams = 64;
 const noBytes = new Uint8Array(0);
 
 export class Http2Connection implements FrameTarget, StreamOwner {
@@ -99,11 +92,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private readonly total: QueuedBytes;
   /** Streams with data that the connection's window or the socket holds up. */
   private readonly waiting = new Set<Http2Stream>();
-  /**
-   * By stream number: the last streams that were opened, to tell closed from never used. One that we
-   * ended ourselves stands there as its number plus one.
-   */
-  private recent: Uint32Array | undefined;
+  private readonly recent = new RecentStreams();
   private sendWindow = initialWindow;
   private receiveWindow = connectionWindow;
   private uncredited = 0;
@@ -402,16 +391,16 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     }
     const headers = this.decoder.request(bytes, start, end);
     this.lastStreamId = streamId;
-    this.remember(streamId);
+    this.recent.opened(streamId);
     // Those behind our GOAWAY were never begun: the client may ask again elsewhere.
     if (this.leaving) {
-      this.forget(streamId);
+      this.recent.endedByUs(streamId);
       return;
     }
     const refusal = this.refusal(headers, dependsOnItself, ends);
     if (refusal !== undefined) {
       this.writeReset(streamId, refusal[0]);
-      this.forget(streamId);
+      this.recent.endedByUs(streamId);
       this.events.refused(refusal[1]);
       this.floods.count("refused requests");
       return;
@@ -426,11 +415,9 @@ export class Http2Connection implements FrameTarget, StreamOwner {
 
   /** A header block of a stream that is over: trailers that crossed our reset, or a fault. */
   private onLateBlock(streamId: number, bytes: Buffer, start: number, end: number): void {
-    const seen = this.recent?.[slot(streamId)] ?? 0;
-    if (seen === streamId)
+    if (this.recent.endedByClient(streamId))
       throw new ConnectionFault(errorCode.streamClosed, "HEADERS on a closed stream");
-    // Of streams long gone nobody knows any more.
-    if (seen < streamId) throw protocolFault("a stream number that goes back");
+    if (this.recent.neverUsed(streamId)) throw protocolFault("a stream number that goes back");
     this.floods.count("frames of closed streams");
     this.decoder.trailers(bytes, start, end);
   }
@@ -591,8 +578,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private onClosedStream(streamId: number, what: string): void {
     this.checkUsed(streamId, what);
     this.floods.count("frames of closed streams");
-    if (this.recent?.[slot(streamId)] === streamId)
-      this.writeReset(streamId, errorCode.streamClosed);
+    if (this.recent.endedByClient(streamId)) this.writeReset(streamId, errorCode.streamClosed);
   }
 
   private checkUsed(streamId: number, what: string): void {
@@ -759,7 +745,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     if (!stream.remoteEnded) {
       // The client may go on to send; NO_ERROR tells it to stop, behind an answer that is complete.
       this.writeReset(stream.id, errorCode.noError);
-      this.forget(stream.id);
+      this.recent.endedByUs(stream.id);
       stream.remoteEnded = true;
     }
     // What is held of the request, nobody reads any more: the connection's window gets it back.
@@ -777,7 +763,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private resetOne(stream: Http2Stream, code: ErrorCode): void {
     if (!this.streams.has(stream.id)) return;
     this.writeReset(stream.id, code);
-    if (code !== errorCode.streamClosed) this.forget(stream.id);
+    if (code !== errorCode.streamClosed) this.recent.endedByUs(stream.id);
     this.remove(stream);
     this.over(stream);
   }
@@ -786,17 +772,6 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     const stream = this.streams.get(streamId);
     if (stream !== undefined) this.resetOne(stream, code);
     else this.writeReset(streamId, code);
-  }
-
-  private remember(streamId: number): void {
-    this.recent ??= new Uint32Array(recentStreams);
-    this.recent[slot(streamId)] = streamId;
-  }
-
-  /** What still comes for a stream that we ended ourselves is on its way for good reason. */
-  private forget(streamId: number): void {
-    const at = slot(streamId);
-    if (this.recent?.[at] === streamId) this.recent[at] = streamId + 1;
   }
 
   private remove(stream: Http2Stream): void {
@@ -813,21 +788,5 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   }
 }
 
-function slot(streamId: number): number {
-  return (streamId >> 1) % recentStreams;
-}
-
 /** Data without a prefix. */
 export const noPrefix: Uint8Array = noBytes;
-
-function protocolFault(message: string): ConnectionFault {
-  return new ConnectionFault(errorCode.protocolError, message);
-}
-
-function sizeFault(what: string): ConnectionFault {
-  return new ConnectionFault(errorCode.frameSizeError, `${what} of a wrong length`);
-}
-
-function windowFault(): ConnectionFault {
-  return new ConnectionFault(errorCode.flowControlError, "a window beyond 2^31-1");
-}
