@@ -10,6 +10,8 @@ import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
 import type { HttpRequest, HttpResponse } from "./limits.ts";
 
 const noPrefix = new Uint8Array(0);
+/** What is taken of a body that nobody reads, before the client is told to stop. */
+const maxDiscardedBytes = 65_536;
 
 /** The body of a request; pulled from the stream as it is read. */
 export class Http2Request extends Readable implements HttpRequest {
@@ -17,6 +19,9 @@ export class Http2Request extends Readable implements HttpRequest {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   private readonly stream: Http2Stream;
+  private hasEnded = false;
+  private discardedBytes = 0;
+  private whenDiscarded: (() => void) | undefined;
 
   constructor(stream: Http2Stream, headers: RequestHeaders) {
     super();
@@ -33,7 +38,32 @@ export class Http2Request extends Readable implements HttpRequest {
 
   /** @internal */
   arrived(bytes: Buffer): void {
-    if (!this.push(bytes)) this.stream.hold(true);
+    if (this.whenDiscarded === undefined || this.readableFlowing === true) {
+      if (!this.push(bytes)) this.stream.hold(true);
+      return;
+    }
+    this.discardedBytes += bytes.length;
+    if (this.discardedBytes > maxDiscardedBytes) this.discarded();
+  }
+
+  /** @internal */
+  arrivedEnd(): void {
+    this.hasEnded = true;
+    this.push(null);
+    this.discarded();
+  }
+
+  /** @internal Drops what still comes, unless it is read, and calls `run` at its end or its limit. */
+  discardRest(run: () => void): void {
+    this.whenDiscarded = run;
+    if (this.hasEnded || this.destroyed) this.discarded();
+    else this.stream.hold(false);
+  }
+
+  private discarded(): void {
+    const { whenDiscarded } = this;
+    this.whenDiscarded = undefined;
+    whenDiscarded?.();
   }
 }
 
@@ -41,14 +71,16 @@ export class Http2Request extends Readable implements HttpRequest {
 export class Http2Response extends Writable implements HttpResponse {
   statusCode = 200;
   private readonly stream: Http2Stream;
+  private readonly request: Http2Request;
   private readonly isHead: boolean;
   private readonly fields = new Map<string, string>();
   private whenRoom: (() => void) | undefined;
 
-  constructor(stream: Http2Stream, isHead: boolean) {
+  constructor(stream: Http2Stream, request: Http2Request) {
     super();
     this.stream = stream;
-    this.isHead = isHead;
+    this.request = request;
+    this.isHead = request.method === "HEAD";
   }
 
   get headersSent(): boolean {
@@ -78,9 +110,12 @@ export class Http2Response extends Writable implements HttpResponse {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    if (this.headersSent) this.stream.finish(undefined);
-    else this.respond(true);
-    done();
+    // An answer that ends before its request resets the stream, and some clients then lose it.
+    this.request.discardRest(() => {
+      if (this.headersSent) this.stream.finish(undefined);
+      else this.respond(true);
+      done();
+    });
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -111,14 +146,14 @@ export function httpExchange(
   headers: RequestHeaders,
 ): StreamReceiver & { readonly request: Http2Request; readonly response: Http2Response } {
   const request = new Http2Request(stream, headers);
-  const response = new Http2Response(stream, headers.method === "HEAD");
+  const response = new Http2Response(stream, request);
   request.on("error", ignoreError);
   response.on("error", ignoreError);
   return {
     request,
     response,
     onData: (bytes) => request.arrived(bytes),
-    onEnd: () => void request.push(null),
+    onEnd: () => request.arrivedEnd(),
     onWritable: () => response.roomAgain(),
     onReset: () => {
       request.destroy();

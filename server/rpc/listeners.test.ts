@@ -220,3 +220,24 @@ test("headers beyond the limit are refused on HTTP/1.1", async () => {
   const answer = await fetch(server.url, { headers: { big: "x".repeat(8192) } });
   assert.equal(answer.status, 431);
 });
+
+test("an answer over HTTP/2 ends behind its request, unless that is too long", async () => {
+  await using server = await start();
+  const session = connectHttp2(server.url);
+  const ask = async (bytes: number) => {
+    const stream = session.request({ ":method": "POST", ":path": "/" }, { endStream: false });
+    const [data] = await once(stream.setEncoding("latin1"), "data");
+    assert.equal(data, "http");
+    stream.write(Buffer.alloc(bytes));
+    return stream;
+  };
+  const short = await ask(10);
+  await new Promise((resolve) => session.ping(resolve));
+  assert.equal(short.closed, false, "the answer waits for the end of the request");
+  short.end();
+  await once(short, "close");
+  const long = await ask(100_000);
+  await once(long, "close");
+  assert.deepEqual([short.rstCode, long.rstCode], [0, 0]);
+  session.destroy();
+});

@@ -5,9 +5,8 @@ import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { frame, request, settings } from "#test/http2/frames.ts";
-import { QueuedBytes } from "./http2/connection.ts";
 import { frameType, preface } from "./http2/frame.ts";
-import { BlockPool } from "./http2/output.ts";
+import { BlockPool, QueuedBytes } from "./http2/output.ts";
 import { defaultLimits } from "./limits.ts";
 import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
 

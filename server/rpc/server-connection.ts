@@ -6,12 +6,11 @@ import type { Duplex } from "node:stream";
 import {
   type ConnectionEvents,
   Http2Connection,
-  type QueuedBytes,
   type RefusalReason,
   unreadBytes,
 } from "./http2/connection.ts";
 import { errorCode } from "./http2/frame.ts";
-import type { BlockPool } from "./http2/output.ts";
+import type { BlockPool, QueuedBytes } from "./http2/output.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
 import type { ConnectionLimits } from "./limits.ts";

@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { parseArgs } from "node:util";
 import { type Random, seededRandom } from "#base/random.ts";
-import { Http2Connection, QueuedBytes } from "#server/rpc/http2/connection.ts";
+import { Http2Connection } from "#server/rpc/http2/connection.ts";
 import { errorCode, frameFlag, frameType, preface } from "#server/rpc/http2/frame.ts";
 import { CompressionFault, HeaderDecoder } from "#server/rpc/http2/header-decoder.ts";
 import type { HeaderList } from "#server/rpc/http2/header-encoder.ts";
-import { BlockPool } from "#server/rpc/http2/output.ts";
+import { BlockPool, QueuedBytes } from "#server/rpc/http2/output.ts";
 import type { Http2Stream, StreamReceiver } from "#server/rpc/http2/stream.ts";
 import { frame, literal, postBlock, settings, uint32 } from "./frames.ts";
 

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { seededRandom } from "#base/random.ts";
 import { frame, literal, postBlock, request, settings, uint32 } from "#test/http2/frames.ts";
-import { type ConnectionEvents, Http2Connection, QueuedBytes } from "./connection.ts";
+import { type ConnectionEvents, Http2Connection } from "./connection.ts";
 import { errorCode, frameFlag, frameType, maxFrameBytes, preface } from "./frame.ts";
 import type { HeaderList } from "./header-encoder.ts";
-import { BlockPool } from "./output.ts";
+import { BlockPool, QueuedBytes } from "./output.ts";
 import type { RequestHeaders } from "./request-headers.ts";
 import type { Http2Stream } from "./stream.ts";
 

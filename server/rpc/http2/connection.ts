@@ -14,12 +14,16 @@ import {
   frameFlag,
   frameType,
   maxFrameBytes,
+  protocolFault,
   setting,
+  sizeFault,
+  windowFault,
 } from "./frame.ts";
-import { CompressionFault, HeaderDecoder } from "./header-decoder.ts";
 import { HeaderEncoder, type HeaderList } from "./header-encoder.ts";
-import { type BlockPool, Output } from "./output.ts";
-import { RequestHeaders, TrailerCheck } from "./request-headers.ts";
+import { type BlockPool, Output, type QueuedBytes } from "./output.ts";
+import { RecentStreams } from "./recent-streams.ts";
+import { RequestDecoder } from "./request-decoder.ts";
+import type { RequestHeaders } from "./request-headers.ts";
 import { Http2Stream, type StreamOwner, type StreamReceiver } from "./stream.ts";
 
 export interface ConnectionSettings {
@@ -31,16 +35,6 @@ export interface ConnectionSettings {
 
 /** Why a request was refused before anyone saw it. */
 export type RefusalReason = "malformed" | "header_size" | "concurrent_streams" | "unread_answers";
-
-/** What waits to be sent on all connections of a server together. */
-export class QueuedBytes {
-  readonly max: number;
-  held = 0;
-
-  constructor(max: number) {
-    this.max = max;
-  }
-}
 
 /** Whoever serves the connection. */
 export interface ConnectionEvents {
@@ -73,9 +67,6 @@ const fairShareBytes = 1 << 20;
 const streamsAFrame = 64;
 /** Frames of one header block; each may be empty. */
 const maxContinuations = 64;
-const recentStreams = 64;
-/** Larger header blocks are not kept to be recognized. */
-const keptBlockBytes = 1024;
 const noBytes = new Uint8Array(0);
 
 export class Http2Connection implements FrameTarget, StreamOwner {
@@ -95,17 +86,13 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private readonly settings: ConnectionSettings;
   private readonly events: ConnectionEvents;
   private readonly reader: FrameReader;
-  private readonly decoder: HeaderDecoder;
+  private readonly decoder: RequestDecoder;
   private readonly encoder = new HeaderEncoder();
   private readonly floods: FloodGuard;
   private readonly total: QueuedBytes;
   /** Streams with data that the connection's window or the socket holds up. */
   private readonly waiting = new Set<Http2Stream>();
-  /**
-   * By stream number: the last streams that were opened, to tell closed from never used. One that we
-   * ended ourselves stands there as its number plus one.
-   */
-  private recent: Uint32Array | undefined;
+  private readonly recent = new RecentStreams();
   private sendWindow = initialWindow;
   private receiveWindow = connectionWindow;
   private uncredited = 0;
@@ -119,10 +106,6 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private block:
     | { readonly streamId: number; readonly ends: boolean; parts: Buffer[]; bytes: number }
     | undefined;
-  /** The last block that changed no table, and what it said. */
-  private lastBlock: Buffer | undefined;
-  private lastHeaders: RequestHeaders | undefined;
-  private lastVersion = -1;
 
   constructor(
     settings: ConnectionSettings,
@@ -136,7 +119,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     this.events = events;
     this.output = new Output(pool);
     this.reader = new FrameReader(this);
-    this.decoder = new HeaderDecoder(settings.maxHeaderBytes);
+    this.decoder = new RequestDecoder(settings.maxHeaderBytes);
     this.floods = new FloodGuard(nowMs);
     this.sendSettings();
   }
@@ -406,18 +389,18 @@ export class Http2Connection implements FrameTarget, StreamOwner {
       this.onLateBlock(streamId, bytes, start, end);
       return;
     }
-    const headers = this.decode(bytes, start, end);
+    const headers = this.decoder.request(bytes, start, end);
     this.lastStreamId = streamId;
-    this.remember(streamId);
+    this.recent.opened(streamId);
     // Those behind our GOAWAY were never begun: the client may ask again elsewhere.
     if (this.leaving) {
-      this.forget(streamId);
+      this.recent.endedByUs(streamId);
       return;
     }
     const refusal = this.refusal(headers, dependsOnItself, ends);
     if (refusal !== undefined) {
       this.writeReset(streamId, refusal[0]);
-      this.forget(streamId);
+      this.recent.endedByUs(streamId);
       this.events.refused(refusal[1]);
       this.floods.count("refused requests");
       return;
@@ -432,13 +415,11 @@ export class Http2Connection implements FrameTarget, StreamOwner {
 
   /** A header block of a stream that is over: trailers that crossed our reset, or a fault. */
   private onLateBlock(streamId: number, bytes: Buffer, start: number, end: number): void {
-    const seen = this.recent?.[slot(streamId)] ?? 0;
-    if (seen === streamId)
+    if (this.recent.endedByClient(streamId))
       throw new ConnectionFault(errorCode.streamClosed, "HEADERS on a closed stream");
-    // Of streams long gone nobody knows any more.
-    if (seen < streamId) throw protocolFault("a stream number that goes back");
+    if (this.recent.neverUsed(streamId)) throw protocolFault("a stream number that goes back");
     this.floods.count("frames of closed streams");
-    this.decodeInto(bytes, start, end, new TrailerCheck());
+    this.decoder.trailers(bytes, start, end);
   }
 
   private refusal(
@@ -468,50 +449,13 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     start: number,
     end: number,
   ): void {
-    const check = new TrailerCheck();
-    this.decodeInto(bytes, start, end, check);
+    const check = this.decoder.trailers(bytes, start, end);
     if (stream.remoteEnded) this.faultOne(stream, errorCode.streamClosed);
     else if (!ends || check.fault !== undefined || stream.bodyLeft > 0)
       this.faultOne(stream, errorCode.protocolError);
     else {
       stream.remoteEnded = true;
       stream.arrivedEnd();
-    }
-  }
-
-  private decode(bytes: Buffer, start: number, end: number): RequestHeaders {
-    const { decoder, lastBlock } = this;
-    const before = decoder.version;
-    if (
-      lastBlock !== undefined &&
-      this.lastVersion === before &&
-      lastBlock.length === end - start &&
-      lastBlock.compare(bytes, start, end) === 0
-    )
-      return this.lastHeaders!;
-    const headers = new RequestHeaders();
-    headers.whole = this.decodeInto(bytes, start, end, headers);
-    headers.complete();
-    if (decoder.version === before && end - start <= keptBlockBytes) {
-      this.lastBlock = Buffer.from(bytes.subarray(start, end));
-      this.lastHeaders = headers;
-      this.lastVersion = before;
-    }
-    return headers;
-  }
-
-  private decodeInto(
-    bytes: Buffer,
-    start: number,
-    end: number,
-    target: RequestHeaders | TrailerCheck,
-  ): boolean {
-    try {
-      return this.decoder.decode(bytes, start, end, target);
-    } catch (error) {
-      if (error instanceof CompressionFault)
-        throw new ConnectionFault(errorCode.compressionError, error.message);
-      throw error;
     }
   }
 
@@ -634,8 +578,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private onClosedStream(streamId: number, what: string): void {
     this.checkUsed(streamId, what);
     this.floods.count("frames of closed streams");
-    if (this.recent?.[slot(streamId)] === streamId)
-      this.writeReset(streamId, errorCode.streamClosed);
+    if (this.recent.endedByClient(streamId)) this.writeReset(streamId, errorCode.streamClosed);
   }
 
   private checkUsed(streamId: number, what: string): void {
@@ -802,7 +745,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     if (!stream.remoteEnded) {
       // The client may go on to send; NO_ERROR tells it to stop, behind an answer that is complete.
       this.writeReset(stream.id, errorCode.noError);
-      this.forget(stream.id);
+      this.recent.endedByUs(stream.id);
       stream.remoteEnded = true;
     }
     // What is held of the request, nobody reads any more: the connection's window gets it back.
@@ -820,7 +763,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private resetOne(stream: Http2Stream, code: ErrorCode): void {
     if (!this.streams.has(stream.id)) return;
     this.writeReset(stream.id, code);
-    if (code !== errorCode.streamClosed) this.forget(stream.id);
+    if (code !== errorCode.streamClosed) this.recent.endedByUs(stream.id);
     this.remove(stream);
     this.over(stream);
   }
@@ -829,17 +772,6 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     const stream = this.streams.get(streamId);
     if (stream !== undefined) this.resetOne(stream, code);
     else this.writeReset(streamId, code);
-  }
-
-  private remember(streamId: number): void {
-    this.recent ??= new Uint32Array(recentStreams);
-    this.recent[slot(streamId)] = streamId;
-  }
-
-  /** What still comes for a stream that we ended ourselves is on its way for good reason. */
-  private forget(streamId: number): void {
-    const at = slot(streamId);
-    if (this.recent?.[at] === streamId) this.recent[at] = streamId + 1;
   }
 
   private remove(stream: Http2Stream): void {
@@ -856,21 +788,5 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   }
 }
 
-function slot(streamId: number): number {
-  return (streamId >> 1) % recentStreams;
-}
-
 /** Data without a prefix. */
 export const noPrefix: Uint8Array = noBytes;
-
-function protocolFault(message: string): ConnectionFault {
-  return new ConnectionFault(errorCode.protocolError, message);
-}
-
-function sizeFault(what: string): ConnectionFault {
-  return new ConnectionFault(errorCode.frameSizeError, `${what} of a wrong length`);
-}
-
-function windowFault(): ConnectionFault {
-  return new ConnectionFault(errorCode.flowControlError, "a window beyond 2^31-1");
-}

@@ -78,6 +78,21 @@ export class ConnectionFault extends Error {
   }
 }
 
+/** The RFC's rules were broken. */
+export function protocolFault(message: string): ConnectionFault {
+  return new ConnectionFault(errorCode.protocolError, message);
+}
+
+/** A frame of a length that its type does not have. */
+export function sizeFault(what: string): ConnectionFault {
+  return new ConnectionFault(errorCode.frameSizeError, `${what} of a wrong length`);
+}
+
+/** A window that went beyond its largest size. */
+export function windowFault(): ConnectionFault {
+  return new ConnectionFault(errorCode.flowControlError, "a window beyond 2^31-1");
+}
+
 /** Takes whole frames; the payload is bytes[start..end), valid only during the call unless kept. */
 export interface FrameTarget {
   frame(

@@ -33,6 +33,16 @@ export class BlockPool {
   }
 }
 
+/** What waits to be sent on all connections of a server together. */
+export class QueuedBytes {
+  readonly max: number;
+  held = 0;
+
+  constructor(max: number) {
+    this.max = max;
+  }
+}
+
 /** What a turn left to send. */
 export interface Parcel {
   readonly chunks: readonly Buffer[];
