@@ -43,7 +43,7 @@ interface Case {
 
 const cases: readonly Case[] = [
   {
-    what: "from the beginning of a log; the tail that was not committed goes",
+    what: "from the beginning of a log; a tail that is not known to be committed stays",
     snapshot: mark(0, []),
     entries: logOf(
       1,
@@ -54,7 +54,7 @@ const cases: readonly Case[] = [
       "write",
     ),
     commit: 4,
-    want: ["5 -2", "6 -3"],
+    want: ["6 -2", "7 -3"],
   },
   {
     what: "what the state holds was committed, even if the log does not know it",
@@ -62,7 +62,7 @@ const cases: readonly Case[] = [
     entries: logOf(1, [ConfChangeAddNode, 1n], [ConfChangeAddNode, 2n], "write", "write"),
     commit: 2,
     applied: 3,
-    want: ["4 -2"],
+    want: ["5 -2"],
   },
   {
     what: "behind a snapshot: later changes count",
@@ -78,11 +78,18 @@ const cases: readonly Case[] = [
     want: ["15 -3", "16 -4", "17 -5"],
   },
   {
-    what: "a change that was not committed does not count",
+    what: "its own removal does not count while it may not have been committed",
     snapshot: mark(10, [1n, 2n]),
-    entries: logOf(11, "write", [ConfChangeRemoveNode, 1n]),
+    entries: logOf(11, "write", [ConfChangeRemoveNode, 1n], "write"),
     commit: 11,
     want: ["12 -2"],
+  },
+  {
+    what: "other changes of the tail count",
+    snapshot: mark(10, [1n, 2n]),
+    entries: logOf(11, "write", [ConfChangeAddNode, 3n]),
+    commit: 11,
+    want: ["13 -2", "14 -3"],
   },
   {
     what: "a learner is promoted before the last voter goes",

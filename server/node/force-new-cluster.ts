@@ -1,6 +1,7 @@
 // --force-new-cluster: a member whose cluster lost its quorum goes on alone, with its data and its
-// cluster's ID. Its log gets committed changes that remove everybody else, as etcd writes them; what
-// was not committed is dropped. Unsafe by nature: the others must never run again.
+// cluster's ID. Its log gets committed changes that remove everybody else, as etcd writes them. All that
+// the log holds stays: a member that was killed may not have noted yet that its last entries were
+// committed, and acknowledged; etcd drops these. Unsafe by nature: the others must never run again.
 import { utf8 } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
@@ -15,16 +16,16 @@ import { promotionJson } from "#server/membership/member-json.ts";
 import type { LogWriter } from "#server/node/ready-loop.ts";
 import type { WalContents } from "#server/wal/wal.ts";
 
-/** The configuration that the committed part of a log leads to: true for a learner. */
+/** The configuration that a log leads to: true for a learner. */
 function effectiveMembers(
   contents: Pick<WalContents, "snapshot">,
-  committed: readonly Entry[],
+  entries: readonly Entry[],
 ): Map<bigint, boolean> {
   const { learners, voters } = contents.snapshot.confState;
   const members = new Map<bigint, boolean>();
   for (const id of voters) members.set(id, false);
   for (const id of learners) members.set(id, true);
-  for (const entry of committed) {
+  for (const entry of entries) {
     if (entry.type !== EntryType.EntryConfChange) continue;
     const { nodeId, type } = ConfChange.decode(entry.data);
     if (type === ConfChangeType.ConfChangeRemoveNode) members.delete(nodeId);
@@ -32,6 +33,16 @@ function effectiveMembers(
     else if (type === ConfChangeType.ConfChangeAddLearnerNode) members.set(nodeId, true);
   }
   return members;
+}
+
+/** All entries but a removal of `self` that may not have been committed, and what lies behind it. */
+function keptEntries(entries: readonly Entry[], commit: number, self: MemberId): readonly Entry[] {
+  const cut = entries.findIndex((entry) => {
+    if (entry.index <= commit || entry.type !== EntryType.EntryConfChange) return false;
+    const { nodeId, type } = ConfChange.decode(entry.data);
+    return type === ConfChangeType.ConfChangeRemoveNode && nodeId === self;
+  });
+  return cut < 0 ? entries : entries.slice(0, cut);
 }
 
 function change(type: ConfChangeType, nodeId: bigint, context: string): Uint8Array {
@@ -58,8 +69,9 @@ export function forcedLog(
 ): ForcedLog | undefined {
   const { term, vote } = contents.hardState;
   const commit = Math.max(contents.hardState.commit, applied);
-  const committed = contents.entries.filter((entry) => entry.index <= commit);
-  const members = effectiveMembers(contents, committed);
+  const kept = keptEntries(contents.entries, commit, self);
+  const last = Math.max(commit, kept.at(-1)?.index ?? 0);
+  const members = effectiveMembers(contents, kept);
   const isLearner = members.get(self);
   if (isLearner === undefined) {
     throw new OperatingError(
@@ -79,12 +91,12 @@ export function forcedLog(
   const added = changes.map((data, i) => ({
     type: EntryType.EntryConfChange,
     term,
-    index: commit + 1 + i,
+    index: last + 1 + i,
     data,
   }));
   return {
-    hardState: { term, vote, commit: commit + added.length },
-    entries: [...committed, ...added],
+    hardState: { term, vote, commit: last + added.length },
+    entries: [...kept, ...added],
     added,
   };
 }
