@@ -26,6 +26,8 @@ export class FakeMember {
   /** Paths of the stream requests that have been handled. */
   readonly dialled: string[] = [];
   wasRemoved = false;
+  /** Texts of warnings, in order. */
+  readonly warnings: string[] = [];
   failSave = false;
   url = "";
   private waiting: (() => void)[] = [];
@@ -61,6 +63,10 @@ export class FakeMember {
         this.saved.push(Buffer.concat(parts));
       },
     };
+    const log = {
+      ...silentLog,
+      warn: (_fields: object, text: string) => this.note(() => this.warnings.push(text)),
+    };
     const api: PeerApi = {
       membersJson: () => '[{"id":1}]',
       promote: async (learner) => {
@@ -86,7 +92,6 @@ export class FakeMember {
       downgradeEnabled: async () => false,
       versionJson: () => '{"etcdserver":"3.7.3"}',
     };
-    const log = silentLog;
     this.transport = new PeerTransport({
       clock: systemClock,
       log,

@@ -33,6 +33,10 @@ export interface StreamReaderPorts {
   removedFromCluster(): void;
 }
 
+const answered = "the peer answered";
+/** Another cluster, another version, or another member than was meant: nothing mends itself. */
+const refusal = `${answered} 412`;
+
 export class StreamReader {
   private readonly kind: StreamKind;
   private readonly peer: MemberId;
@@ -139,12 +143,19 @@ export class StreamReader {
       );
       this.ports.removedFromCluster();
     }
-    return `the peer answered ${response.statusCode} ${body}`;
+    return `${answered} ${response.statusCode} ${body}`;
   }
 
   private logOnce(url: string, failure: string): void {
     if (this.logged === failure) return;
     this.logged = failure;
+    if (failure.startsWith(refusal)) {
+      this.ports.log.warn(
+        { "remote-peer-id": formatId(this.peer), stream: this.kind, url, error: failure },
+        "a peer refuses this member: it belongs to another cluster, or to another version",
+      );
+      return;
+    }
     this.ports.log.debug(
       { "remote-peer-id": formatId(this.peer), stream: this.kind, url, error: failure },
       "lost or could not open a stream from the peer",

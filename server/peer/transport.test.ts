@@ -245,6 +245,20 @@ test("a member that was removed is told so", async (t) => {
   assert.deepEqual(b.received, []);
 });
 
+test("a member of another cluster is told, and says so once", async (t) => {
+  const [b] = (await members(t, 2n)) as [FakeMember];
+  const a = new FakeMember(1n, 0xbadn);
+  await a.listen();
+  t.after(() => a.stop());
+  await connect([a, b]);
+  const text = "a peer refuses this member: it belongs to another cluster, or to another version";
+  await a.until(() => a.warnings.includes(text));
+  const again = b.dialled.length + 4;
+  await b.until(() => b.dialled.length >= again);
+  // One for each kind of stream.
+  assert.equal(a.warnings.filter((one) => one === text).length, 2);
+});
+
 interface Answer {
   readonly status: number;
   readonly headers: Record<string, string | string[] | undefined>;
