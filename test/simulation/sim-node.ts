@@ -408,8 +408,11 @@ export class SimNode {
   /** Stops it for good. */
   leave(): void {
     this.gone = true;
+    if (this.raw === undefined) return;
     this.raw = undefined;
     this.life++;
+    // What was not yet durable must not become so in the middle of a later life.
+    this.disk.crash(this.ports.random);
   }
 
   /** Syncs the applied state now and then, and only after that cuts the log behind it. */
