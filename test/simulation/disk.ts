@@ -92,6 +92,11 @@ export class Disk {
     this.flushed = place;
   }
 
+  /** Everything that was written reaches the disk. */
+  settle(): void {
+    this.synced(this.flushed + this.pending.length);
+  }
+
   /** The power goes. Returns how many writes were lost and how many unsynced ones survived. */
   crash(random: Random): { readonly lost: number; readonly kept: number } {
     const kept = random.below(this.pending.length + 1);

@@ -411,8 +411,8 @@ export class SimNode {
     if (this.raw === undefined) return;
     this.raw = undefined;
     this.life++;
-    // What was not yet durable must not become so in the middle of a later life.
-    this.disk.crash(this.ports.random);
+    // A process ends, not the machine: what it wrote is there for its next life.
+    this.disk.settle();
   }
 
   /** Syncs the applied state now and then, and only after that cuts the log behind it. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { noConfState } from "./applied-state.ts";
 import { type Bug, type BugName, bugs, planted } from "./bugs.ts";
 import { quorumsOverlap } from "./configurations.ts";
@@ -20,14 +21,17 @@ test(`no seed of ${seconds} seconds breaks a property of Raft, and every fault h
   assert.equal(code, 0, output);
 });
 
-for (const name of Object.keys(bugs) as BugName[]) {
-  test(`the planted bug ${name} is found`, async (t) => {
-    const { code, output } = await simulate("--seeds", "1000", "--bug", name);
-    t.diagnostic(output.split("\n")[0] ?? "");
-    assert.equal(code, 1, `1000 seeds passed with the bug: ${bugs[name].about}`);
-    assert.match(output, /^seed \d+ failed: /);
-  });
-}
+// A process each, so a core each.
+describe("planted bugs", { concurrency: availableParallelism() }, () => {
+  for (const name of Object.keys(bugs) as BugName[]) {
+    test(`the planted bug ${name} is found`, async (t) => {
+      const { code, output } = await simulate("--seeds", "2000", "--bug", name);
+      t.diagnostic(output.split("\n")[0] ?? "");
+      assert.equal(code, 1, `2000 seeds passed with the bug: ${bugs[name].about}`);
+      assert.match(output, /^seed \d+ failed: /);
+    });
+  }
+});
 
 test("the same seed makes the same history", async () => {
   const [one, two] = await Promise.all([

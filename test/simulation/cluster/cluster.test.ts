@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { simulate as simulateWith } from "../outcome.ts";
 import { Violation } from "../violation.ts";
 import { type ClusterBugName, clusterBugs } from "./bugs.ts";
@@ -19,14 +20,17 @@ test(`no seed of ${seconds} seconds makes whole members break a promise`, async 
   assert.equal(code, 0, output);
 });
 
-for (const name of Object.keys(clusterBugs) as ClusterBugName[]) {
-  test(`the planted bug ${name} is found`, async (t) => {
-    const { code, output } = await simulate("--seeds", "500", "--bug", name);
-    t.diagnostic(output.split("\n")[0] ?? "");
-    assert.equal(code, 1, `500 seeds passed with the bug: ${clusterBugs[name].about}`);
-    assert.match(output, /^seed \d+ failed: /);
-  });
-}
+// A process each, so a core each.
+describe("planted bugs", { concurrency: availableParallelism() }, () => {
+  for (const name of Object.keys(clusterBugs) as ClusterBugName[]) {
+    test(`the planted bug ${name} is found`, async (t) => {
+      const { code, output } = await simulate("--seeds", "500", "--bug", name);
+      t.diagnostic(output.split("\n")[0] ?? "");
+      assert.equal(code, 1, `500 seeds passed with the bug: ${clusterBugs[name].about}`);
+      assert.match(output, /^seed \d+ failed: /);
+    });
+  }
+});
 
 test("the same seed makes the same history", async () => {
   const [one, two] = await Promise.all([
