@@ -3,13 +3,13 @@
 import type { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import { Readable, Writable } from "node:stream";
+import { emptyBytes } from "#base/bytes.ts";
 import { errorCode } from "./http2/frame.ts";
 import type { HeaderField } from "./http2/header-table.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
 import type { HttpRequest, HttpResponse } from "./limits.ts";
 
-const noPrefix = new Uint8Array(0);
 /** What is taken of a body that nobody reads, before the client is told to stop. */
 const maxDiscardedBytes = 65_536;
 
@@ -105,7 +105,7 @@ export class Http2Response extends Writable implements HttpResponse {
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
     this.respond(false);
-    if (this.isHead || this.stream.localEnded || this.stream.write(noPrefix, chunk)) done();
+    if (this.isHead || this.stream.localEnded || this.stream.write(emptyBytes, chunk)) done();
     else this.whenRoom = done;
   }
 

@@ -3,14 +3,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/cluster/eventually.ts";
 import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
 import { b, refuses, s } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
 
 const runner = runnerFromEnvironment();
 const TRY_LIMIT_MS = 2_000;
-const PAUSE_MS = 50;
-const TRIES = 400;
 
 let cluster: Cluster | undefined;
 const wires = new Map<string, Wire>();
@@ -25,22 +24,6 @@ function at(i: number): ClusterMember {
   const member = cluster?.members[i];
   assert.ok(member !== undefined, `there is no member ${i}`);
   return member;
-}
-
-const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-
-/** Repeats `attempt` until it does not throw. */
-async function eventually<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-  let last: unknown;
-  for (let i = 0; i < TRIES; i++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      last = error;
-      await pause();
-    }
-  }
-  throw new Error(`${what}: not in ${TRIES} tries`, { cause: last });
 }
 
 /** What a member that was removed tells before it ends, with etcd's exit code. */

@@ -12,9 +12,10 @@ import {
   RangeRequest_SortTarget as SortTarget,
 } from "#proto/gen/kv.ts";
 import { type Event, Event_EventType as EventType } from "#proto/gen/mvcc.ts";
+import { eventually, pause } from "#test/cluster/eventually.ts";
 import { b, createWatch, interval, revisionOf, s, type Watches } from "#test/contract/setting.ts";
 import type { Wire } from "#test/contract/wire.ts";
-import { eventually, type MixedCluster, pause } from "./mixed-cluster.ts";
+import type { MixedCluster } from "./mixed-cluster.ts";
 
 const callLimit = { deadlineMs: 2_000 };
 /** Of leases that are kept: an outage of that length would be a finding. */

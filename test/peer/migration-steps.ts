@@ -5,14 +5,9 @@
 import assert from "node:assert/strict";
 import { DowngradeRequest_DowngradeAction as DowngradeAction } from "#proto/gen/maintenance.ts";
 import type { ClusterMember } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/cluster/eventually.ts";
 import { MigrationLoad } from "./migration-load.ts";
-import {
-  corruptionChecks,
-  earlySnapshots,
-  eventually,
-  MixedCluster,
-  type MixedKind,
-} from "./mixed-cluster.ts";
+import { corruptionChecks, earlySnapshots, MixedCluster, type MixedKind } from "./mixed-cluster.ts";
 
 /** Release line and the cluster version that it forms. */
 const clusterVersions: Readonly<Record<Exclude<MixedKind, "ours">, string>> = {

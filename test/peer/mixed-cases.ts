@@ -2,8 +2,9 @@
 // whoever falls behind, the members agree, and no client can tell through which kind it asks.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { eventually } from "#test/cluster/eventually.ts";
 import { b, createWatch, interval, s } from "#test/contract/setting.ts";
-import { earlySnapshots, eventually, MixedCluster, type MixedKind } from "./mixed-cluster.ts";
+import { earlySnapshots, MixedCluster, type MixedKind } from "./mixed-cluster.ts";
 
 /** One cluster of these kinds; the short form leaves out what hangs on time and on numbers. */
 export function describeCluster(kinds: readonly MixedKind[], depth: "whole" | "short"): void {

@@ -2,14 +2,13 @@
 // acknowledged is lost, every member answers alike, and all hash the same history.
 import assert from "node:assert/strict";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/cluster/eventually.ts";
 import type { MemberKind } from "#test/cluster/launchers.ts";
 import { b, interval, revisionOf, s } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
 
-/** Tries of what must succeed once the members agree again; each waits at most TRY_LIMIT_MS. */
-const TRIES = 200;
+/** How long one try may take of what must succeed once the members agree again. */
 const TRY_LIMIT_MS = 2_000;
-const PAUSE_MS = 100;
 
 /** Elections in half a second. */
 const quickElections = ["--heartbeat-interval=50", "--election-timeout=500"];
@@ -44,25 +43,6 @@ export const corruptionChecks = asEachCallsIt(
     "--experimental-compact-hash-check-time=2s",
   ],
 );
-
-export function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-}
-
-/** Repeats `attempt` until it does not throw; what it throws last is the failure's cause. */
-export async function eventually<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-  let last: unknown;
-  for (let i = 0; i < TRIES; i++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      last = error;
-      await pause();
-    }
-  }
-  const reason = last instanceof Error ? last.message : String(last);
-  throw new Error(`${what}: not in ${TRIES} tries: ${reason}`, { cause: last });
-}
 
 export class MixedCluster {
   readonly kinds: MixedKind[];

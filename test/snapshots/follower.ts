@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { AlarmRequest_AlarmAction as AlarmAction } from "#proto/gen/maintenance.ts";
 import { startCluster } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/cluster/eventually.ts";
 import type { MemberKind } from "#test/cluster/launchers.ts";
 import { b } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
-import { eventually, fillStore, picture } from "./restored.ts";
+import { fillStore, picture } from "./restored.ts";
 
 /** `joiner` joins a member of kind `leader` whose log does not reach back to the start. */
 export async function sendToJoiner(leader: MemberKind, joiner: MemberKind): Promise<void> {

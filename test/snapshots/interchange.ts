@@ -7,12 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from "#proto/gen/maintenance.ts";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/cluster/eventually.ts";
 import type { MemberKind } from "#test/cluster/launchers.ts";
 import { b, createWatch, s } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
 import {
   bumps,
-  eventually,
   fillStore,
   ourTools,
   picture,

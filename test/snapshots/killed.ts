@@ -5,10 +5,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/cluster/eventually.ts";
 import { b, interval } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
 import { type CrashName, crashEnvironment, crashPoints } from "./crash-points.ts";
-import { eventually } from "./restored.ts";
 
 /** So many that the log does not reach back over them. */
 const roundKeys = 60;

@@ -62,23 +62,6 @@ export async function succeed(
   return output;
 }
 
-const tries = 200;
-const pauseMs = 100;
-
-/** Repeats what does not hold yet. */
-export async function eventually<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-  let last: unknown;
-  for (let i = 0; i < tries; i++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      last = error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
-  }
-  throw new Error(`${what}: not in ${tries} tries`, { cause: last });
-}
-
 const batchKeys = 100;
 
 /** The leases of `fillStore`. */

@@ -67,7 +67,6 @@ const fairShareBytes = 1 << 20;
 const streamsAFrame = 64;
 /** Frames of one header block; each may be empty. */
 const maxContinuations = 64;
-const noBytes = new Uint8Array(0);
 
 export class Http2Connection implements FrameTarget, StreamOwner {
   readonly streams = new Map<number, Http2Stream>();
@@ -787,6 +786,3 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     if (!wasOver) stream.receiver?.onReset();
   }
 }
-
-/** Data without a prefix. */
-export const noPrefix: Uint8Array = noBytes;
