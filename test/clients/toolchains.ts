@@ -2,6 +2,7 @@
 // HTTP/2 from outside. Minutes when cold, seconds when cached: `npm run test:toolchains`.
 import { referenceReleases } from "#test/cluster/launchers.ts";
 import { locateOutsidePrograms } from "#test/http2/outside.ts";
+import { locateKubernetes } from "#test/kubernetes/binaries.ts";
 import { locateReference } from "#test/reference/reference.ts";
 import { build, missingTools, programs } from "./programs.ts";
 
@@ -29,6 +30,16 @@ for (const release of [undefined, ...Object.values(referenceReleases)]) {
   if (typeof outside === "string") failures++;
   console.log(
     typeof outside === "string" ? `FAIL ${name}: ${outside}` : `ok ${name} (${seconds(begun)})`,
+  );
+}
+{
+  const begun = Date.now();
+  const kubernetes = await locateKubernetes();
+  if (typeof kubernetes === "string") failures++;
+  console.log(
+    typeof kubernetes === "string"
+      ? `FAIL kubernetes: ${kubernetes}`
+      : `ok kubernetes: API server, controller manager (${seconds(begun)})`,
   );
 }
 for (const program of programs) {
