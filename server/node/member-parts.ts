@@ -33,6 +33,8 @@ export interface Snapshots {
   install(snapshot: Snapshot): Promise<void>;
   /** Called after entries were applied: time to truncate the log? */
   applied(index: number): void;
+  /** A state that was sent has arrived: what follows it will be asked for. */
+  arrived(): void;
   /** Entries up to the next call of `applied` shall be sent to nobody any more. */
   forgetLog(): void;
 }

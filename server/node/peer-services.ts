@@ -44,6 +44,7 @@ export class PeerServices implements PeerHandler, PeerApi {
   }
 
   reportSnapshot(id: MemberId, ok: boolean): void {
+    if (ok) this.member.parts.snapshots().arrived();
     this.member.parts.raft.reportSnapshot(id, ok ? "finish" : "failure");
     this.member.wake();
   }

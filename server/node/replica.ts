@@ -48,6 +48,8 @@ export interface ReplicaPeers extends Peers {
   sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
 }
 
+const logHoldMs = 30_000;
+
 /** The settings that the replicated part reads; server/config has them by these names. */
 export interface ReplicaSettings {
   readonly electionTicks: number;
@@ -76,6 +78,8 @@ export interface ReplicaPorts {
   /** Bounds of the memory of store and watches; their own if left out. */
   readonly memory?: Pick<StoreOptions, "cacheBytes" | "recentBytes"> &
     Pick<WatchHubOptions, "sessionQueueBytes">;
+  /** How long the log stays whole behind a state that was sent; etcd's 30 s if left out. */
+  readonly logHoldMs?: number;
   readonly state: ReplaceableState;
   readonly wal: Wal;
   /** Holds what `wal` held when it was opened. */
@@ -182,6 +186,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
         checkpoints.applied(index);
         compaction.wake();
       },
+      arrived: () => transfer.arrived(),
       forgetLog: () => checkpoints.forget(),
     }),
     appliedIndex: applied.index,
@@ -203,7 +208,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
       }),
       every: settings.snapshotCount,
       catchUp: settings.snapshotCatchupEntries,
-      holdLog: () => transfer.isSending,
+      holdLog: () => transfer.wantsLog,
       saved: (index) => log.info({ index }, "saved snapshot to disk"),
       fatal,
     },
@@ -239,6 +244,8 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     member.applyTurn.reset(mark.index, mark.term);
   };
   const transfer = new SnapshotTransfer({
+    monotonicMs: () => clock.monotonicMs(),
+    logHoldMs: ports.logHoldMs ?? logHoldMs,
     log,
     files: ports.files,
     backend,

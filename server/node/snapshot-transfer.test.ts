@@ -31,7 +31,10 @@ class Rig {
   onExport = (): void => {};
   release = (): void => {};
   receiving = (): Promise<void> => Promise.resolve();
+  nowMs = 1000;
   readonly transfer = new SnapshotTransfer({
+    monotonicMs: () => this.nowMs,
+    logHoldMs: 30_000,
     log: silentLog,
     files: {
       export: async (_, options) => {
@@ -95,7 +98,7 @@ async function* nothing(): AsyncIterable<Uint8Array> {}
 test("what is sent is the state of now, and its own records say so", async () => {
   const rig = new Rig();
   assert.deepEqual(await rig.send(), ["sent 77", "removed"]);
-  assert.equal(rig.transfer.isSending, false);
+  assert.equal(rig.transfer.wantsLog, false);
   const { Root } = JSON.parse(rig.data);
   const { members, version } = Root.Children[0].Children;
   assert.equal(version.Value, "3.5.0");
@@ -116,7 +119,7 @@ test("raft hears of each send once, whatever fails", async () => {
   rig.sendFails = false;
   rig.removeFails = true;
   assert.deepEqual(await rig.send(), ["sent 77"], "sendSnapshot has told raft");
-  assert.equal(rig.transfer.isSending, false);
+  assert.equal(rig.transfer.wantsLog, false);
 });
 
 test("no more than four are sent at a time", async () => {
@@ -124,7 +127,7 @@ test("no more than four are sent at a time", async () => {
   rig.holdSends = true;
   for (let i = 0; i < 4; i++) assert.deepEqual(await rig.send(), ["sent 77"]);
   assert.deepEqual(await rig.send(), ["failed to 2"]);
-  assert.equal(rig.transfer.isSending, true);
+  assert.equal(rig.transfer.wantsLog, true);
 });
 
 test("a received state is installed, then its file is dropped", async () => {
@@ -197,4 +200,14 @@ test("an install under way is told, and a failed receipt makes room for the next
   assert.equal(rig.transfer.isInstalling, true);
   await installing;
   assert.equal(rig.transfer.isInstalling, false);
+});
+
+test("the log is held for a while behind a state that has arrived", () => {
+  const rig = new Rig();
+  assert.equal(rig.transfer.wantsLog, false);
+  rig.transfer.arrived();
+  rig.nowMs += 29_999;
+  assert.equal(rig.transfer.wantsLog, true);
+  rig.nowMs += 1;
+  assert.equal(rig.transfer.wantsLog, false);
 });

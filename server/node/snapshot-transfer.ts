@@ -40,6 +40,9 @@ export interface StateFiles {
 }
 
 export interface SnapshotTransferPorts {
+  monotonicMs(): number;
+  /** How long a follower may take to install a state and to ask for what follows it. */
+  readonly logHoldMs: number;
   readonly log: Log;
   readonly files: StateFiles;
   backend(): Backend;
@@ -58,6 +61,7 @@ export class SnapshotTransfer {
   private sends = 0;
   private waiting = 0;
   private installing = false;
+  private heldUntilMs = Number.NEGATIVE_INFINITY;
   private receiving: Promise<void> = Promise.resolve();
   /** Indexes of received states that lie in files. */
   private readonly kept = new Set<number>();
@@ -71,9 +75,17 @@ export class SnapshotTransfer {
     return this.installing;
   }
 
-  /** True while a follower is being sent a state. */
-  get isSending(): boolean {
-    return this.sends > 0;
+  /**
+   * True while a follower is being sent a state, and for a while after one has arrived: a log that was
+   * cut meanwhile would make it need another state, and so on without end (facts: peer protocol §5).
+   */
+  get wantsLog(): boolean {
+    return this.sends > 0 || this.ports.monotonicMs() < this.heldUntilMs;
+  }
+
+  /** A state that was sent has arrived. */
+  arrived(): void {
+    this.heldUntilMs = this.ports.monotonicMs() + this.ports.logHoldMs;
   }
 
   /** Sends this member's state in place of what raft put into the message. */

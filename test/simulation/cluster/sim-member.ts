@@ -231,6 +231,8 @@ export class SimMember {
       log: silentLog,
       random: seededRandom(random.uint32()),
       crc32c,
+      // Shorter than in truth, for states to be wanted often.
+      logHoldMs: random.below(1000),
       memory: {
         cacheBytes: 200 + random.below(3000),
         recentBytes: random.below(2000),
