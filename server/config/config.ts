@@ -279,6 +279,7 @@ function build(
     walDir: settings.get("wal-dir") || undefined,
     snapshotCount: settings.get("snapshot-count"),
     snapshotCatchupEntries: settings.get("snapshot-catchup-entries"),
+    snapshotLogHoldMs: settings.get("snapshot-log-hold"),
     heartbeatMs,
     electionTimeoutMs,
     electionTicks,

@@ -37,6 +37,13 @@ export const memberOptions = {
     support: "yes",
     help: "Entries kept in the log behind that point, for members that are slow.",
   },
+  "snapshot-log-hold": {
+    type: "duration",
+    default: "30s",
+    group: "Member",
+    support: "yes",
+    help: "How long the leader's log stays whole behind a snapshot that a member was sent.",
+  },
   "heartbeat-interval": {
     type: "uint",
     default: "100",

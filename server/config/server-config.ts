@@ -13,6 +13,7 @@ export interface ServerConfig {
   readonly walDir: string | undefined;
   readonly snapshotCount: number;
   readonly snapshotCatchupEntries: number;
+  readonly snapshotLogHoldMs: number;
   readonly heartbeatMs: number;
   readonly electionTimeoutMs: number;
   /** electionTimeoutMs in whole heartbeats; at least 5. */

@@ -30,6 +30,7 @@ const settings = {
   quotaBytes: undefined,
   snapshotCount: 1000,
   snapshotCatchupEntries: 1000,
+  snapshotLogHoldMs: 30_000,
   compactionBatchLimit: 100,
   compactionSleepMs: 10,
 };

@@ -48,8 +48,6 @@ export interface ReplicaPeers extends Peers {
   sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
 }
 
-const logHoldMs = 30_000;
-
 /** The settings that the replicated part reads; server/config has them by these names. */
 export interface ReplicaSettings {
   readonly electionTicks: number;
@@ -63,6 +61,8 @@ export interface ReplicaSettings {
   readonly quotaBytes: number | undefined;
   readonly snapshotCount: number;
   readonly snapshotCatchupEntries: number;
+  /** How long the log stays whole behind a state that was sent and has arrived. */
+  readonly snapshotLogHoldMs: number;
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
 }
@@ -78,8 +78,6 @@ export interface ReplicaPorts {
   /** Bounds of the memory of store and watches; their own if left out. */
   readonly memory?: Pick<StoreOptions, "cacheBytes" | "recentBytes"> &
     Pick<WatchHubOptions, "sessionQueueBytes">;
-  /** How long the log stays whole behind a state that was sent; etcd's 30 s if left out. */
-  readonly logHoldMs?: number;
   readonly state: ReplaceableState;
   readonly wal: Wal;
   /** Holds what `wal` held when it was opened. */
@@ -245,7 +243,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
   };
   const transfer = new SnapshotTransfer({
     monotonicMs: () => clock.monotonicMs(),
-    logHoldMs: ports.logHoldMs ?? logHoldMs,
+    logHoldMs: settings.snapshotLogHoldMs,
     log,
     files: ports.files,
     backend,

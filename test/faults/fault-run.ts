@@ -111,6 +111,8 @@ const flags = [
   // So that the log is truncated all the time, and who was down gets a snapshot.
   "--snapshot-count=300",
   "--snapshot-catchup-entries=50",
+  // Long enough to install a state, short enough for the next one to be needed.
+  "--snapshot-log-hold=5s",
   "--watch-progress-notify-interval=700ms",
 ];
 

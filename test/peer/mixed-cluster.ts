@@ -24,10 +24,11 @@ function asEachCallsIt(now: readonly string[], in35: readonly string[]): KindFla
 }
 
 /** Snapshots after few entries. */
-export const earlySnapshots = asEachCallsIt(
-  ["--snapshot-count=50", "--snapshot-catchup-entries=10"],
-  ["--snapshot-count=50", "--experimental-snapshot-catchup-entries=10"],
-);
+const early = ["--snapshot-count=50", "--snapshot-catchup-entries=10"];
+export const earlySnapshots: KindFlags = {
+  ...asEachCallsIt(early, ["--snapshot-count=50", "--experimental-snapshot-catchup-entries=10"]),
+  ours: [...early, "--snapshot-log-hold=0s"],
+};
 
 /** All checks for corruption: at the start, every two seconds, and of compactions. */
 export const corruptionChecks = asEachCallsIt(

@@ -32,7 +32,7 @@ export class KilledMembers {
       runner: "ours",
       size: 3,
       flags: [
-        ...["--snapshot-count=20", "--snapshot-catchup-entries=5"],
+        ...["--snapshot-count=20", "--snapshot-catchup-entries=5", "--snapshot-log-hold=0s"],
         ...["--heartbeat-interval=50", "--election-timeout=500"],
       ],
       memberEnv: (name) => crashEnvironment(join(folder, name)),

@@ -43,7 +43,7 @@ async function assertEqualTrees(members: readonly ClusterMember[]): Promise<V2An
 
 test("members agree, restart, fall behind, expire and lose their leader", async (t) => {
   const cluster = await start(t, {
-    flags: ["--snapshot-count=20", "--snapshot-catchup-entries=5"],
+    flags: ["--snapshot-count=20", "--snapshot-catchup-entries=5", "--snapshot-log-hold=0s"],
   });
   const [one, two, three] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
   // Nothing is latched by a read.

@@ -118,6 +118,7 @@ export class SimMember {
       quotaBytes: undefined,
       snapshotCount: 20 + random.below(100),
       snapshotCatchupEntries: random.below(30),
+      snapshotLogHoldMs: random.below(1000),
       compactionBatchLimit: 1 + random.below(10),
       compactionSleepMs: 5,
     };
@@ -232,7 +233,6 @@ export class SimMember {
       random: seededRandom(random.uint32()),
       crc32c,
       // Shorter than in truth, for states to be wanted often.
-      logHoldMs: random.below(1000),
       memory: {
         cacheBytes: 200 + random.below(3000),
         recentBytes: random.below(2000),
