@@ -6,10 +6,15 @@ import { peace } from "./hostile.ts";
 
 const fullLimitMs = 15_000;
 
+/** What a member says that a leader sends a state it has no room for. It needs nothing but that: it goes on. */
+const noRoomForState = /no space left.*could not save a received snapshot/i;
+
 /** Throws unless the member, which has ended, did so by itself, with a code and one line that says why. */
 export async function stoppedForRoom(member: ClusterMember): Promise<void> {
   const { code, signal } = await member.kill();
-  const clear = member.log().filter((line) => /no space left|disk is full/i.test(line));
+  const clear = member
+    .log()
+    .filter((line) => /no space left|disk is full/i.test(line) && !noRoomForState.test(line));
   if (signal === null && code !== 0 && clear.length === 1) return;
   throw new OperatingError(
     "UNCLEAR_END",
@@ -26,11 +31,20 @@ export const fullDisk: Fault = async (scene) => {
   const member = scene.cluster.members[position]!;
   const machine = scene.machines[position]!;
   const refused = machine.refused;
+  const logged = member.log().length;
   machine.set({ roomBytes: scene.random.below(1 << 16) });
   try {
     const endMs = performance.now() + fullLimitMs;
     while (member.isRunning && performance.now() < endMs) await wait(20);
     if (member.isRunning && machine.refused === refused) return; // it had nothing to write
+    if (
+      member.isRunning &&
+      member
+        .log()
+        .slice(logged)
+        .some((line) => noRoomForState.test(line))
+    )
+      return;
     if (member.isRunning) {
       // Said with SIGTERM's own words in the log, should it still listen to that.
       await Promise.race([member.kill("SIGTERM"), wait(5_000)]);
