@@ -2,10 +2,12 @@
 import type { Clock } from "#base/clock.ts";
 import type { ServiceRegistry } from "#server/rpc/service-registry.ts";
 import { clusterMethods } from "./cluster.ts";
+import { electionMethods } from "./election.ts";
 import { HeaderEncoder } from "./header-encoder.ts";
 import { healthMethods } from "./health.ts";
 import { kvMethods, type ServiceContext } from "./kv.ts";
 import { leaseMethods } from "./lease.ts";
+import { lockMethods } from "./lock.ts";
 import { maintenanceMethods } from "./maintenance.ts";
 import type { ApiMember } from "./member.ts";
 import { MethodGate } from "./method-gate.ts";
@@ -38,6 +40,8 @@ export function registerV3Services(
     kvMethods,
     watchMethods,
     leaseMethods,
+    lockMethods,
+    electionMethods,
     clusterMethods,
     maintenanceMethods,
     healthMethods,

@@ -104,6 +104,14 @@ export async function refuses(
   });
 }
 
+/** Expects that the call's deadline ends it, whether client or server saw that first. */
+export async function endsInTime(call: Promise<unknown>): Promise<void> {
+  await assert.rejects(call, (error: ServiceError) => {
+    assert.ok(error.code === 4 || error.code === 1, `${error.code} ${error.details}`);
+    return true;
+  });
+}
+
 /** A watch stream of one case. */
 export type Watches = MessageStream<
   Parameters<ReturnType<Wire["watch"]>["send"]>[0],

@@ -5,7 +5,9 @@ import { after, before, describe } from "node:test";
 import { corruptSuite } from "./alarm-cases.ts";
 import { type ContractRunner, startContractCluster } from "./cluster.ts";
 import { downgradeSuite } from "./downgrade-cases.ts";
+import { electionSuite } from "./election-cases.ts";
 import { leaseSuite } from "./lease-cases.ts";
+import { lockSuite } from "./lock-cases.ts";
 import { httpSuite, memberSuite } from "./member-cases.ts";
 import { rangeSuite } from "./range-cases.ts";
 import { rangeStreamSuite } from "./range-stream-cases.ts";
@@ -51,6 +53,8 @@ export function contractSuite(runner: ContractRunner): void {
         txnSuite(settingVia(role));
         watchSuite(settingVia(role));
         leaseSuite(settingVia(role));
+        lockSuite(settingVia(role));
+        electionSuite(settingVia(role));
         wireSuite(settingVia(role));
       });
     }

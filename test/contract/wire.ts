@@ -5,9 +5,11 @@
 // case and not a hang.
 import * as grpc from "@grpc/grpc-js";
 import { ClusterDefinition } from "#proto/gen/cluster.ts";
+import { ElectionDefinition } from "#proto/gen/election.ts";
 import { HealthDefinition } from "#proto/gen/health.ts";
 import { KVDefinition } from "#proto/gen/kv.ts";
 import { LeaseDefinition } from "#proto/gen/lease.ts";
+import { LockDefinition } from "#proto/gen/lock.ts";
 import { MaintenanceDefinition } from "#proto/gen/maintenance.ts";
 import { WatchDefinition } from "#proto/gen/watch.ts";
 
@@ -139,6 +141,8 @@ export class Wire {
   readonly cluster: UnaryCalls<typeof ClusterDefinition>;
   readonly maintenance: UnaryCalls<typeof MaintenanceDefinition>;
   readonly health: UnaryCalls<typeof HealthDefinition>;
+  readonly lock: UnaryCalls<typeof LockDefinition>;
+  readonly election: UnaryCalls<typeof ElectionDefinition>;
   private readonly client: grpc.Client;
 
   constructor(endpoint: string, options: grpc.ClientOptions = {}) {
@@ -159,6 +163,8 @@ export class Wire {
     this.cluster = this.bind(ClusterDefinition);
     this.maintenance = this.bind(MaintenanceDefinition);
     this.health = this.bind(HealthDefinition);
+    this.lock = this.bind(LockDefinition);
+    this.election = this.bind(ElectionDefinition);
   }
 
   watch(
@@ -183,6 +189,13 @@ export class Wire {
     service: string,
   ): MessageStream<never, ResponseOf<typeof HealthDefinition.methods.watch>> {
     return this.serverStream(HealthDefinition, HealthDefinition.methods.watch, { service });
+  }
+
+  observe(
+    name: string,
+  ): MessageStream<never, ResponseOf<typeof ElectionDefinition.methods.observe>> {
+    const { observe } = ElectionDefinition.methods;
+    return this.serverStream(ElectionDefinition, observe, { name: Buffer.from(name) });
   }
 
   rangeStream(
