@@ -1,6 +1,7 @@
-// Every command line of cases.ts through the reference etcdctl and through ours: stdout, stderr and
-// exit code must agree, but for what differs by nature (lease IDs, times, sizes) and the rows of
-// docs/compatibility.md. To run some only (they may need the writes before them): CASES="^txn" node --test FILE
+// Every command line of cases.ts through the reference etcdctl and through ours against the reference
+// server, and through the reference etcdctl against our server: stdout, stderr and exit code must agree,
+// but for what differs by nature (lease IDs, times, sizes) and the rows of docs/compatibility.md. To run
+// some only (they may need the writes before them): CASES="^txn" node --test FILE
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { type TestContext, test } from "node:test";
@@ -17,6 +18,7 @@ import {
 } from "#test/reference/reference.ts";
 import { alarmCases, type Case, cases } from "./cases.ts";
 
+const ourServer = fileURLToPath(new URL("../../bin/etcd", import.meta.url));
 const ourEntry = fileURLToPath(new URL("../../ctl/etcdctl.ts", import.meta.url));
 const commandLimitMs = 20_000;
 
@@ -219,18 +221,19 @@ function normalise(each: Case, outcome: Outcome): Outcome {
   stdout = stdout.replace(/ {2}alarm:/g, " alarm:");
   // Of what a protobuf value cannot be shown, the reference prints pointers.
   stderr = stderr.replace(/(marshal unsupported for type \S+).*/, "$1");
+  if (stderr.startsWith("panic: ")) stderr = stderr.replace(/0x[0-9a-f]+/g, "0x");
   return { stdout, stderr, code: outcome.code };
 }
 
-/** All outcomes of one side, against a fresh server. */
+/** All outcomes of one side, against a fresh server: the reference's binary or our launcher. */
 async function transcript(
-  reference: Reference,
+  etcd: string,
   side: Side,
   ports: readonly number[],
   chosen: readonly Case[],
   flags: readonly string[],
 ): Promise<Outcome[]> {
-  const server = await startReferenceCluster(reference, { ports, flags });
+  const server = await startReferenceCluster({ etcd }, { ports, flags });
   const [member] = server.members;
   const endpoint = member?.clientUrl.replace("http://", "") ?? "";
   const outcomes: Outcome[] = [];
@@ -259,6 +262,7 @@ async function transcript(
   return outcomes;
 }
 
+/** Our etcdctl against the reference server, and the reference etcdctl against ours. */
 async function compare(
   t: TestContext,
   reference: Reference,
@@ -266,21 +270,22 @@ async function compare(
   flags: readonly string[],
 ): Promise<void> {
   const ports = await freePorts(2);
-  const theirs = await transcript(
-    reference,
-    (each, args, env) => spawned([reference.etcdctl], each, args, env),
-    ports,
-    chosen,
-    flags,
-  );
-  const answers = await transcript(reference, ours, ports, chosen, flags);
+  const theirs: Side = (each, args, env) => spawned([reference.etcdctl], each, args, env);
+  const expected = await transcript(reference.etcd, theirs, ports, chosen, flags);
+  const answers = await transcript(reference.etcd, ours, ports, chosen, flags);
+  const served = await transcript(ourServer, theirs, ports, chosen, flags);
   for (const [i, each] of chosen.entries()) {
     const stdin = each.stdin === undefined ? "" : ` < ${JSON.stringify(each.stdin)}`;
     const words = each.args.map((word) => word.slice(0, 100)).join(" ");
-    await t.test(`${JSON.stringify(each.env ?? {})} etcdctl ${words}${stdin}`, () => {
-      if (each.differs === undefined) assert.deepEqual(answers[i], theirs[i]);
-      else assert.notDeepEqual(answers[i], theirs[i], "they agree now: remove the exception");
-    });
+    const line = `${JSON.stringify(each.env ?? {})} etcdctl ${words}${stdin}`;
+    const check = (outcome: Outcome | undefined, differs: string | undefined): void => {
+      if (differs === undefined) assert.deepEqual(outcome, expected[i]);
+      else assert.notDeepEqual(outcome, expected[i], "they agree now: remove the exception");
+    };
+    await t.test(line, () => check(answers[i], each.differs));
+    if (each.bare !== true) {
+      await t.test(`our server: ${line}`, () => check(served[i], each.serverDiffers));
+    }
   }
 }
 
