@@ -1,6 +1,7 @@
 // From command line, environment and file to a ServerConfig, in etcd's order and words. Pure: the
 // arguments, the variables and the way to read a file are passed in.
 import { errorText } from "#base/errors.ts";
+import { type AutoCompaction, parseAutoCompaction } from "./auto-compaction.ts";
 import { discoveryOf } from "./discovery.ts";
 import { maxConfigFileBytes, parseConfigFile } from "./file.ts";
 import { parseFlags } from "./flags.ts";
@@ -248,6 +249,15 @@ function advertised(
   return [`${listen.scheme}://${defaultHost}:${listen.port}`];
 }
 
+/** `validate` has refused what does not parse. */
+function autoCompactionOf(settings: Settings): AutoCompaction | undefined {
+  const parsed = parseAutoCompaction(
+    settings.get("auto-compaction-mode"),
+    settings.get("auto-compaction-retention"),
+  );
+  return typeof parsed === "string" ? undefined : parsed;
+}
+
 function build(
   settings: Settings,
   defaultHost: string | undefined,
@@ -307,6 +317,7 @@ function build(
     raftReadTimeoutMs: atLeast5s(settings, "raft-read-timeout", warnings),
     raftWriteTimeoutMs: atLeast5s(settings, "raft-write-timeout", warnings),
     requestTimeoutMs: 5000 + 2 * electionTicks * heartbeatMs,
+    autoCompaction: autoCompactionOf(settings),
     compactionBatchLimit: settings.get("compaction-batch-limit") || 1000,
     corruptCheckMs: Math.min(settings.get("corrupt-check-time"), maxTimerMs),
     compactHashCheckMs: Math.min(settings.get("compact-hash-check-time"), maxTimerMs),

@@ -421,14 +421,14 @@ export const memberOptions = {
     type: "string",
     default: "0",
     group: "Clustering",
-    support: "later",
+    support: "yes",
     help: "History to keep when compacting by itself; 0 switches that off.",
   },
   "auto-compaction-mode": {
     type: "string",
     default: "periodic",
     group: "Clustering",
-    support: "inert",
+    support: "yes",
     help: "periodic: retention is a duration, a bare number means hours. revision: it is a number of revisions.",
   },
   "v2-deprecation": {

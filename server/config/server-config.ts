@@ -1,4 +1,5 @@
 // What a member is started with, typed and checked. Times are milliseconds.
+import type { AutoCompaction } from "./auto-compaction.ts";
 import type { Discovery } from "./discovery.ts";
 import type { Endpoint } from "./urls.ts";
 
@@ -56,6 +57,8 @@ export interface ServerConfig {
   /** Time after which a request is given up: 5 s and two elections, as in etcd. */
   readonly requestTimeoutMs: number;
 
+  /** undefined: history is kept until somebody compacts it. */
+  readonly autoCompaction: AutoCompaction | undefined;
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   /** Between comparisons of all members' data; 0: never. */

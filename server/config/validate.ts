@@ -1,5 +1,6 @@
 // The checks that etcd makes over all options together, in its order and words. Pure.
 
+import { parseAutoCompaction } from "./auto-compaction.ts";
 import { discoveryFault } from "./discovery.ts";
 import { formatGoDuration } from "./go-literals.ts";
 import type { ConfigNote } from "./note.ts";
@@ -102,11 +103,11 @@ function laterFault(
   if (source === "flags" && half) {
     return "--advertise-client-urls is required when --listen-client-urls is set explicitly";
   }
-  const mode = settings.get("auto-compaction-mode");
-  if (mode === "") return "undefined auto-compaction-mode";
-  if (mode !== "periodic" && mode !== "revision") {
-    return `unknown auto-compaction-mode ${JSON.stringify(mode)}`;
-  }
+  const compaction = parseAutoCompaction(
+    settings.get("auto-compaction-mode"),
+    settings.get("auto-compaction-retention"),
+  );
+  if (typeof compaction === "string") return compaction;
   const gates = settings.get("feature-gates");
   if (gates.get("LeaseCheckpointPersist") === true && gates.get("LeaseCheckpoint") !== true) {
     return "enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint";

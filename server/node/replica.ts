@@ -16,6 +16,7 @@ import { Members } from "#server/membership/members.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import { MvccStore, type StoreOptions } from "#server/mvcc/store.ts";
 import { WatchHub, type WatchHubOptions } from "#server/mvcc/watch-hub.ts";
+import { AutoCompaction, type AutoCompactionRule } from "#server/node/auto-compaction.ts";
 import { loadSmallBuckets, readApplied, settleStorageVersion } from "#server/node/boot-state.ts";
 import { Checkpoints } from "#server/node/checkpoints.ts";
 import { CompactionDriver } from "#server/node/compaction-driver.ts";
@@ -63,6 +64,7 @@ export interface ReplicaSettings {
   readonly snapshotCatchupEntries: number;
   /** How long the log stays whole behind a state that was sent and has arrived. */
   readonly snapshotLogHoldMs: number;
+  readonly autoCompaction?: AutoCompactionRule | undefined;
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
 }
@@ -218,6 +220,18 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     nextExpiryMs: () => v2.nextExpiryMs(),
     propose: (request) => member.proposer.propose("v2", request),
   });
+  const autoCompaction =
+    settings.autoCompaction === undefined
+      ? undefined
+      : new AutoCompaction({
+          rule: settings.autoCompaction,
+          clock,
+          log,
+          isLeader: () => member.leadership.isLeader,
+          currentRevision: () => store.currentRevision,
+          compact: (revision) =>
+            member.proposer.propose("compaction", { revision, physical: false }),
+        });
   const meetPeers = (): void => {
     for (const one of members.list()) {
       if (one.id !== memberId) peers.addPeer(one.id, one.peerUrls);
@@ -280,9 +294,11 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
       member.start();
       compaction.wake();
       v2Expiry.start();
+      autoCompaction?.start();
     },
     stop: async () => {
       v2Expiry.stop();
+      autoCompaction?.stop();
       await member.stop();
       await checkpoints.stop();
       compaction.stop();
