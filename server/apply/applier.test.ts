@@ -39,6 +39,7 @@ async function rig() {
     capabilities: new Capabilities(1n as MemberId),
     v2: new V2Store(),
     quotaBytes: 1000,
+    persistCheckpoints: false,
     sizeBytes: () => told.size,
     monotonicMs: () => 0,
   });

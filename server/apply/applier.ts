@@ -51,6 +51,8 @@ export interface ApplierPorts {
   readonly v2: V2Store;
   /** Infinite for no quota. */
   readonly quotaBytes: number;
+  /** Gate LeaseCheckpointPersist: the remaining TTL is kept below cluster version 3.6, too. */
+  readonly persistCheckpoints: boolean;
   sizeBytes(): number;
   /** For the leader's count of lease time alone; no result depends on it. */
   monotonicMs(): number;
@@ -203,11 +205,12 @@ export class Applier {
   }
 
   private checkpoint(request: LeaseCheckpointRequest, batch: StateBatch): ApplyResult {
-    const { leases, members } = this.ports;
+    const { leases, members, monotonicMs, persistCheckpoints } = this.ports;
     // Below 3.6 a member may not know the field, and the record would hash differently there.
-    const persist = persistingVersion(members.clusterVersion);
+    const persist = persistCheckpoints || persistingVersion(members.clusterVersion);
+    const nowMs = monotonicMs();
     for (const one of request.checkpoints) {
-      leases.checkpoint(batch, one.ID, one.remainingTTL, persist);
+      leases.checkpoint(batch, one.ID, one.remainingTTL, persist, nowMs);
     }
     return nothing;
   }

@@ -72,7 +72,7 @@ test("records are etcd's: eight bytes big-endian, leasepb.Lease", () => {
   const lessor = newLessor();
   const records = new Records();
   lessor.grant(records, 0x1234n as LeaseId, 60, 0);
-  lessor.checkpoint(records, 0x1234n as LeaseId, 17, true);
+  lessor.checkpoint(records, 0x1234n as LeaseId, 17, true, 0);
   assert.deepEqual(
     [...records.byKey].map(([key, value]) => [key, Buffer.from(value).toString("hex")]),
     [["0000000000001234", "08b424103c1811"]],
@@ -173,8 +173,8 @@ test("a checkpoint is where the next leader counts from; a renewal takes the ful
   const lessor = newLessor();
   const records = new Records();
   lessor.grant(records, id(1), 600, 0);
-  lessor.checkpoint(records, id(1), 100, true);
-  lessor.checkpoint(records, id(2), 100, true);
+  lessor.checkpoint(records, id(1), 100, true, 0);
+  lessor.checkpoint(records, id(2), 100, true, 0);
   const next = newLessor();
   next.load(records.entries());
   next.promote(0, 0);
@@ -187,7 +187,7 @@ test("a checkpoint is where the next leader counts from; a renewal takes the ful
   });
   assert.equal(next.view(id(1), 0)?.remainingSeconds, 600);
 
-  lessor.checkpoint(records, id(1), 50, false);
+  lessor.checkpoint(records, id(1), 50, false, 0);
   const third = newLessor();
   third.load(records.entries());
   third.promote(0, 0);
@@ -242,6 +242,73 @@ test("a new leader spreads many leases over time", () => {
     if (count < 1000) assert.deepEqual([...perSecond], [[31, count]]);
     else assert.ok(most <= 751, `${most} in one second of ${count}`);
   }
+});
+
+/** Checkpoints each 300 s, as in etcd. */
+const checkpointed = () =>
+  new Lessor({ minTtlSeconds: 2, expiredRetryMs: 7000, checkpointMs: 300_000 });
+const s = 1000;
+
+test("checkpoints: of leases longer than the interval, each interval, until little is left", () => {
+  const lessor = checkpointed();
+  const records = new Records();
+  lessor.promote(0, 0);
+  lessor.grant(records, id(1), 1000, 0);
+  lessor.grant(records, id(2), 300, 0);
+  lessor.grant(records, id(3), 301, 0);
+  const due = (nowMs: number, max = 1000) =>
+    lessor.dueCheckpoints(nowMs, max).map((one) => `${one.ID}: ${one.remainingTTL}`);
+  assert.deepEqual(due(299 * s), []);
+  assert.deepEqual(due(300 * s, 1), ["1: 700"], "no more than asked for");
+  assert.deepEqual(due(300 * s), ["3: 1"]);
+  assert.deepEqual(due(300 * s), [], "named once");
+  lessor.checkpoint(records, id(1), 700, true, 301 * s);
+  assert.deepEqual(due(600 * s), []);
+  assert.deepEqual(due(601 * s), ["1: 399"]);
+  assert.deepEqual(due(901 * s), ["1: 99"], "the one before was lost");
+  lessor.checkpoint(records, id(1), 99, true, 902 * s);
+  assert.deepEqual(due(1e9), [], "less than an interval is left");
+});
+
+test("checkpoints: a renewed lease is not noted, and a renewal clears what was noted or is under way", () => {
+  const lessor = checkpointed();
+  const records = new Records();
+  lessor.promote(0, 0);
+  lessor.grant(records, id(1), 600, 0);
+  const renew = (nowMs: number) => {
+    const renewal = lessor.renew(id(1), nowMs);
+    return renewal.kind === "renewed" ? renewal.clearCheckpoint : renewal.kind;
+  };
+  assert.equal(renew(300 * s), false);
+  assert.deepEqual(lessor.dueCheckpoints(300 * s, 10), [], "all of it is left");
+  assert.equal(lessor.dueCheckpoints(600 * s, 10).length, 1, "looked at an interval later");
+  assert.equal(renew(600 * s), true, "the one under way would be applied behind it");
+  lessor.checkpoint(records, id(1), 300, true, 600 * s);
+  assert.equal(renew(601 * s), true);
+  lessor.checkpoint(records, id(1), 0, true, 601 * s);
+  assert.equal(renew(602 * s), false);
+});
+
+test("checkpoints: none on a member that is not primary, of a revoked lease, or if switched off", () => {
+  const lessor = checkpointed();
+  const records = new Records();
+  lessor.grant(records, id(1), 600, 0);
+  lessor.grant(records, id(2), 600, 0);
+  assert.deepEqual(lessor.dueCheckpoints(1e9, 10), []);
+  lessor.promote(0, 1000);
+  lessor.revoke(records, id(2));
+  assert.deepEqual(
+    lessor.dueCheckpoints(400 * s, 10).map((one) => [one.ID, one.remainingTTL]),
+    [[id(1), 201]],
+  );
+  lessor.demote();
+  assert.deepEqual(lessor.dueCheckpoints(1e9, 10), []);
+  lessor.promote(400 * s, 0);
+  assert.equal(lessor.dueCheckpoints(700 * s, 10).length, 1, "forgotten with the leadership");
+  const off = newLessor();
+  off.promote(0, 0);
+  off.grant(new Records(), id(1), 6000, 0);
+  assert.deepEqual(off.dueCheckpoints(1e9, 10), []);
 });
 
 /** The same rules, written without any structure: what the lessor must agree with. */

@@ -1,6 +1,8 @@
 // Leases: what is granted, which keys hang on it, and, on the leader alone, when it ends.
 // Grant, revoke and checkpoint are replicated and write to the turn's batch; renewal and the count
-// of time are the leader's own affair ("primary") and are lost with it (facts: apply rules §5).
+// of time are the leader's own affair ("primary") and are lost with it (facts: apply rules §5). With
+// checkpoints the leader has what is left of a long lease noted now and then, so that a change of
+// leader does not give it its whole TTL again.
 // Invariants: a lease is in #due exactly while this member is primary; a lease that expired stays,
 // and is not renewed, until a revoke is applied. Keys are copied; callers keep their buffers.
 import { Buffer } from "node:buffer";
@@ -24,6 +26,21 @@ export interface LessorOptions {
   readonly minTtlSeconds: number;
   /** After how long `expired` names a lease again that was not revoked: the request timeout. */
   readonly expiredRetryMs: number;
+  /** How often what is left of a long lease is to be noted; left out: never. */
+  readonly checkpointMs?: number | undefined;
+}
+
+/** What is left of a lease, to be replicated. */
+export interface DueCheckpoint {
+  readonly ID: LeaseId;
+  readonly remainingTTL: number;
+}
+
+/** When the next checkpoint of a lease is due. */
+interface CheckpointDue extends Due {
+  readonly lease: Lease;
+  /** Named by dueCheckpoints and not applied yet. */
+  underWay: boolean;
 }
 
 /** The shortest TTL for these timings: one and a half elections, in whole seconds. */
@@ -54,8 +71,10 @@ interface Lease extends Due {
   remainingSeconds: number;
   /** Infinity while this member is not primary. */
   expiryMs: number;
-  /** Attached keys as latin1 text, whose order is that of the bytes. */
-  readonly keys: Set<string>;
+  /** Attached keys as latin1 text, whose order is that of the bytes; undefined for none so far. */
+  keys: Set<string> | undefined;
+  /** Undefined without checkpoints, and for a lease that is too short for them. */
+  checkpoint: CheckpointDue | undefined;
   settled: (() => void)[] | undefined;
 }
 
@@ -63,6 +82,7 @@ export class Lessor {
   readonly #options: LessorOptions;
   readonly #leases = new Map<LeaseId, Lease>();
   readonly #due = new DueHeap<Lease>();
+  readonly #checkpointsDue = new DueHeap<CheckpointDue>();
   #primary = false;
   /** Counted since the start, for metrics. */
   granted = 0;
@@ -99,7 +119,10 @@ export class Lessor {
     const lease = this.#add(id, ttlSeconds, 0);
     this.#persist(batch, lease);
     this.granted++;
-    if (this.#primary) this.#restart(lease, nowMs, 0);
+    if (this.#primary) {
+      this.#restart(lease, nowMs, 0);
+      this.#scheduleCheckpoint(lease, nowMs);
+    }
     return lease.ttlSeconds;
   }
 
@@ -113,8 +136,9 @@ export class Lessor {
     this.#leases.delete(id);
     this.revoked++;
     this.#due.remove(lease);
+    if (lease.checkpoint !== undefined) this.#checkpointsDue.remove(lease.checkpoint);
     batch.delete("lease", uint64Bytes(id));
-    const keys = [...lease.keys].sort().map((key) => Buffer.from(key, "latin1"));
+    const keys = keysOf(lease);
     settle(lease);
     return keys;
   }
@@ -122,37 +146,77 @@ export class Lessor {
   /** The keys of a lease in ascending order; undefined if there is no such lease. */
   keysOf(id: LeaseId): readonly Uint8Array[] | undefined {
     const lease = this.#leases.get(id);
-    if (lease === undefined) return undefined;
-    return [...lease.keys].sort().map((key) => Buffer.from(key, "latin1"));
+    return lease === undefined ? undefined : keysOf(lease);
   }
 
   /** Throws lease-not-found. */
   attach(id: LeaseId, key: Uint8Array): void {
     const lease = this.#leases.get(id);
     if (lease === undefined) throw etcdError("leaseNotFound");
+    lease.keys ??= new Set();
     lease.keys.add(latin1(key));
   }
 
   /** A lease that is gone is ignored. */
   detach(id: LeaseId, key: Uint8Array): void {
-    this.#leases.get(id)?.keys.delete(latin1(key));
+    const lease = this.#leases.get(id);
+    if (lease?.keys?.delete(latin1(key)) === true && lease.keys.size === 0) lease.keys = undefined;
   }
 
   /**
    * Takes a replicated checkpoint: `remainingSeconds` is where a next leader begins to count.
    * Unknown leases are ignored. `persist`: the cluster is at 3.6 or the feature gate is on.
    */
-  checkpoint(batch: StateBatch, id: LeaseId, remainingSeconds: number, persist: boolean): void {
+  checkpoint(
+    batch: StateBatch,
+    id: LeaseId,
+    remainingSeconds: number,
+    persist: boolean,
+    nowMs: number,
+  ): void {
     const lease = this.#leases.get(id);
     if (lease === undefined) return;
     lease.remainingSeconds = remainingSeconds;
     if (persist) this.#persist(batch, lease);
+    if (this.#primary) this.#scheduleCheckpoint(lease, nowMs);
+  }
+
+  /**
+   * At most `max` leases whose checkpoint is due, with what is left of each; the caller proposes
+   * them. Each is named again an interval after that, or after its checkpoint was applied. Empty while
+   * not primary.
+   */
+  dueCheckpoints(nowMs: number, max: number): DueCheckpoint[] {
+    const due: DueCheckpoint[] = [];
+    while (due.length < max) {
+      const one = this.#checkpointsDue.peek();
+      if (one === undefined || one.dueMs > nowMs) break;
+      const { lease } = one;
+      const remainingTTL = Math.ceil((lease.expiryMs - nowMs) / 1000);
+      if (remainingTTL >= lease.ttlSeconds) {
+        // Renewed just now: nothing to note yet.
+        this.#scheduleCheckpoint(lease, nowMs);
+        continue;
+      }
+      if (remainingTTL <= 0) {
+        this.#checkpointsDue.remove(one);
+        continue;
+      }
+      // Should it be lost, it is due again after an interval.
+      this.#checkpointsDue.place(one, nowMs + (this.#options.checkpointMs ?? 0));
+      one.underWay = true;
+      due.push({ ID: lease.id, remainingTTL });
+    }
+    return due;
   }
 
   /** Begins to count: each lease ends `extendMs` after its remaining or full TTL, spread if many. */
   promote(nowMs: number, extendMs: number): void {
     this.#primary = true;
-    for (const lease of this.#leases.values()) this.#restart(lease, nowMs, extendMs);
+    for (const lease of this.#leases.values()) {
+      this.#restart(lease, nowMs, extendMs);
+      this.#scheduleCheckpoint(lease, nowMs);
+    }
     if (this.#leases.size >= spreadFromLeases) this.#spread(nowMs, extendMs);
   }
 
@@ -160,8 +224,10 @@ export class Lessor {
   demote(): void {
     this.#primary = false;
     this.#due.clear();
+    this.#checkpointsDue.clear();
     for (const lease of this.#leases.values()) {
       lease.expiryMs = Number.POSITIVE_INFINITY;
+      lease.checkpoint = undefined;
       settle(lease);
     }
   }
@@ -172,7 +238,8 @@ export class Lessor {
     const lease = this.#leases.get(id);
     if (lease === undefined) return { kind: "not-found" };
     if (lease.expiryMs <= nowMs) return { kind: "expired" };
-    const clearCheckpoint = lease.remainingSeconds > 0;
+    // One that is on its way would be applied after this renewal.
+    const clearCheckpoint = lease.remainingSeconds > 0 || lease.checkpoint?.underWay === true;
     this.renewed++;
     this.#endAt(lease, nowMs + lease.ttlSeconds * 1000);
     return { kind: "renewed", ttlSeconds: lease.ttlSeconds, clearCheckpoint };
@@ -250,7 +317,8 @@ export class Lessor {
       expiryMs: Number.POSITIVE_INFINITY,
       dueMs: 0,
       heapIndex: -1,
-      keys: new Set(),
+      keys: undefined,
+      checkpoint: undefined,
       settled: undefined,
     };
     this.#leases.set(id, lease);
@@ -269,6 +337,20 @@ export class Lessor {
   #endAt(lease: Lease, expiryMs: number): void {
     lease.expiryMs = expiryMs;
     this.#due.place(lease, expiryMs);
+  }
+
+  /** The next checkpoint is due an interval from now, if the lease is counted for longer than that. */
+  #scheduleCheckpoint(lease: Lease, nowMs: number): void {
+    const { checkpointMs } = this.#options;
+    if (checkpointMs === undefined) return;
+    if (lease.checkpoint !== undefined) lease.checkpoint.underWay = false;
+    const seconds = lease.remainingSeconds > 0 ? lease.remainingSeconds : lease.ttlSeconds;
+    if (seconds * 1000 <= checkpointMs) {
+      if (lease.checkpoint !== undefined) this.#checkpointsDue.remove(lease.checkpoint);
+      return;
+    }
+    lease.checkpoint ??= { lease, underWay: false, dueMs: 0, heapIndex: -1 };
+    this.#checkpointsDue.place(lease.checkpoint, nowMs + checkpointMs);
   }
 
   #restart(lease: Lease, nowMs: number, extendMs: number): void {
@@ -301,6 +383,10 @@ export class Lessor {
       this.#restart(lease, nowMs, extendMs + delayMs);
     }
   }
+}
+
+function keysOf({ keys }: Lease): Uint8Array[] {
+  return keys === undefined ? [] : [...keys].sort().map((key) => Buffer.from(key, "latin1"));
 }
 
 function settle(lease: Lease): void {

@@ -142,7 +142,7 @@ export class NodeApi implements ApiMember {
       const renewal = lessor.renew(lease, clock.monotonicMs());
       switch (renewal.kind) {
         case "renewed":
-          if (renewal.clearCheckpoint) this.clearCheckpoint(lease);
+          if (renewal.clearCheckpoint) await this.clearCheckpoint(lease);
           return renewal.ttlSeconds;
         case "not-found":
           return 0;
@@ -155,10 +155,13 @@ export class NodeApi implements ApiMember {
     }
   }
 
-  private clearCheckpoint(lease: LeaseId): void {
+  /**
+   * A renewal is promised only once no member counts from the old checkpoint: the next leader would
+   * end the lease before its time. Needed once an interval at most.
+   */
+  private async clearCheckpoint(lease: LeaseId): Promise<void> {
     const request = { checkpoints: [{ ID: lease, remainingTTL: 0 }] };
-    // A lost one costs a shorter lease after a change of leader, nothing more.
-    this.member.proposer.propose("leaseCheckpoint", request).catch(() => {});
+    await this.member.proposer.propose("leaseCheckpoint", request);
   }
 
   async leaseTimeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse> {

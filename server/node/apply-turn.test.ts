@@ -37,6 +37,7 @@ class Rig {
       capabilities: new Capabilities(1n as MemberId),
       v2: new V2Store(),
       quotaBytes: Number.POSITIVE_INFINITY,
+      persistCheckpoints: false,
       sizeBytes: () => 0,
       monotonicMs: () => 0,
     });

@@ -62,6 +62,9 @@ export interface MemberParts {
   readonly maxRequestBytes: number;
   /** Infinite for none. */
   readonly quotaBytes: number;
+  /** The leader has what is left of long leases noted now and then. */
+  readonly checkpointLeases: boolean;
+  readonly persistCheckpoints: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly requestIds: RequestIds;

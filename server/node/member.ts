@@ -10,6 +10,7 @@ import { Applier } from "#server/apply/applier.ts";
 import { ApplyTurn } from "#server/node/apply-turn.ts";
 import { Handover } from "#server/node/handover.ts";
 import { Leadership } from "#server/node/leadership.ts";
+import { LeaseCheckpoints } from "#server/node/lease-checkpoints.ts";
 import { LeaseExpiry } from "#server/node/lease-expiry.ts";
 import { LogDoubt } from "#server/node/log-doubt.ts";
 import type { MemberParts } from "#server/node/member-parts.ts";
@@ -35,6 +36,7 @@ export class Member {
   readonly leaseExpiry: LeaseExpiry;
   /** Called on each term in which this member leads, once its first entry is applied. */
   onLeading: () => void = () => {};
+  private readonly leaseCheckpoints: LeaseCheckpoints | undefined;
   private readonly loop: ReadyLoop;
   private readonly handover: Handover;
   private readonly changes: MembershipChanges;
@@ -114,6 +116,7 @@ export class Member {
       capabilities: parts.capabilities,
       v2: parts.v2,
       quotaBytes: parts.quotaBytes,
+      persistCheckpoints: parts.persistCheckpoints,
       sizeBytes: () => parts.backend().sizeBytes(),
       monotonicMs: () => clock.monotonicMs(),
     });
@@ -144,6 +147,14 @@ export class Member {
       hasExpired: (lease) => parts.lessor.hasExpired(lease, clock.monotonicMs()),
       revoke: (lease) => this.proposer.propose("leaseRevoke", { ID: lease }),
     });
+    this.leaseCheckpoints = parts.checkpointLeases
+      ? new LeaseCheckpoints({
+          isLeader: () => this.leadership.isLeader,
+          linearize: () => this.linearize(),
+          due: (max) => parts.lessor.dueCheckpoints(clock.monotonicMs(), max),
+          propose: (checkpoints) => this.proposer.propose("leaseCheckpoint", { checkpoints }),
+        })
+      : undefined;
     this.loop = new ReadyLoop({
       raft,
       log: parts.memoryLog,
@@ -181,7 +192,10 @@ export class Member {
     const { clock, timings } = this.parts;
     this.timers.push(clock.every(timings.heartbeatMs, () => this.tick()));
     this.timers.push(
-      clock.every(leaseRoundMs, () => void this.leaseExpiry.round(clock.monotonicMs())),
+      clock.every(leaseRoundMs, () => {
+        void this.leaseExpiry.round(clock.monotonicMs());
+        void this.leaseCheckpoints?.round();
+      }),
     );
     this.loop.wake();
   }

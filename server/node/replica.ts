@@ -67,7 +67,12 @@ export interface ReplicaSettings {
   readonly autoCompaction?: AutoCompactionRule | undefined;
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
+  /** How often what is left of a long lease is noted, with gate LeaseCheckpoint; 5 minutes if left out. */
+  readonly leaseCheckpointMs?: number | undefined;
+  readonly featureGates?: ReadonlyMap<string, boolean>;
 }
+
+const defaultLeaseCheckpointMs = 300_000;
 
 export interface ReplicaPorts {
   readonly clusterId: ClusterId;
@@ -114,9 +119,13 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
   const backend = (): Backend => state.backend;
   const members = new Members(settings.maxLearners);
   const alarms = new Alarms();
+  const gate = (name: string): boolean => settings.featureGates?.get(name) === true;
   const lessor = new Lessor({
     minTtlSeconds: minTtlSeconds(settings.electionTicks, settings.heartbeatMs),
     expiredRetryMs: settings.requestTimeoutMs,
+    checkpointMs: gate("LeaseCheckpoint")
+      ? (settings.leaseCheckpointMs ?? defaultLeaseCheckpointMs)
+      : undefined,
   });
   const capabilities = new Capabilities(memberId);
   const v2 = new V2Store();
@@ -167,6 +176,8 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     memberId,
     timings: settings,
     maxRequestBytes: settings.maxRequestBytes,
+    checkpointLeases: gate("LeaseCheckpoint"),
+    persistCheckpoints: gate("LeaseCheckpointPersist"),
     quotaBytes: settings.quotaBytes ?? Number.POSITIVE_INFINITY,
     clock,
     log,

@@ -5,6 +5,7 @@ import { bootstrapMembers } from "#server/config/bootstrap.ts";
 import { parseServerConfig } from "#server/config/config.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
 import { initialCluster } from "#server/membership/bootstrap-ids.ts";
+import type { ReplicaSettings } from "#server/node/replica.ts";
 import { sha1 } from "#server/sha1.ts";
 import { releasePorts, reservePorts } from "#test/cluster/ports.ts";
 import { StateDepot } from "#test/simulation/cluster/slow-disk.ts";
@@ -25,10 +26,13 @@ function parse(argv: readonly string[]): ServerConfig {
   throw new OperatingError("BAD_FLAGS", `the flags of a member in process: ${reason}`);
 }
 
+export interface InProcessOptions extends ContractClusterOptions {
+  /** What no flag sets. */
+  readonly settings?: Pick<ReplicaSettings, "leaseCheckpointMs">;
+}
+
 /** Starts `size` members; resolves when all of them serve clients. */
-export async function startInProcessCluster(
-  options: ContractClusterOptions,
-): Promise<ContractCluster> {
+export async function startInProcessCluster(options: InProcessOptions): Promise<ContractCluster> {
   const clientPorts = await reservePorts(options.size);
   const names = clientPorts.map((_, i) => `m${i + 1}`);
   // Nobody listens on these: they name the members, and the IDs come of them.
@@ -65,7 +69,7 @@ export async function startInProcessCluster(
       clusterId,
       record,
       first,
-      config,
+      config: { ...config, ...options.settings },
       clientPort,
       time,
       depot,

@@ -24,7 +24,7 @@ import { LeaseForwarding } from "#server/node/lease-forwarding.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Publication } from "#server/node/publication.ts";
 import { Reconfiguration } from "#server/node/reconfiguration.ts";
-import { openReplica } from "#server/node/replica.ts";
+import { openReplica, type ReplicaSettings } from "#server/node/replica.ts";
 import { defaultLimits } from "#server/rpc/limits.ts";
 import { startClientListeners } from "#server/rpc/listeners.ts";
 import { sha1 } from "#server/sha1.ts";
@@ -51,7 +51,7 @@ export interface MemberSettings {
   readonly record: MemberRecord;
   /** All members that the cluster begins with. */
   readonly first: readonly MemberRecord[];
-  readonly config: ServerConfig;
+  readonly config: ServerConfig & Pick<ReplicaSettings, "leaseCheckpointMs">;
   readonly clientPort: number;
   readonly time: VirtualTime;
   readonly depot: StateDepot;
