@@ -9,6 +9,7 @@ import { FakeMember } from "#test/fakes/api-member.ts";
 
 /** A connection that takes `room` messages at a time. */
 class Line implements Responder {
+  readonly peerCommonName = undefined;
   readonly peer = "here";
   readonly timeoutMs = undefined;
   readonly sent: SnapshotResponse[] = [];

@@ -47,12 +47,20 @@ export interface CallLimits {
   readonly unfinished: UnfinishedBytes;
 }
 
+/** Who calls: what all calls of a connection have in common. */
+export interface CallingClient {
+  /** `address:port` */
+  readonly peer: string;
+  /** See Responder. */
+  readonly commonName: string | undefined;
+}
+
 export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   readonly timeoutMs: number | undefined;
   /** On the monotonic clock; meaningless without timeoutMs. */
   readonly deadlineMs: number;
   ended = false;
-  readonly peer: string;
+  private readonly client: CallingClient;
   private readonly stream: Http2Stream;
   private readonly headers: RequestHeaders;
   private readonly registered: RegisteredMethod;
@@ -74,7 +82,7 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   constructor(
     stream: Http2Stream,
     headers: RequestHeaders,
-    peer: string,
+    client: CallingClient,
     registered: RegisteredMethod,
     registry: ServiceRegistry,
     limits: CallLimits,
@@ -83,13 +91,21 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   ) {
     this.stream = stream;
     this.headers = headers;
-    this.peer = peer;
+    this.client = client;
     this.registered = registered;
     this.registry = registry;
     this.timeoutMs = timeoutMs;
     this.deadlineMs = deadlineMs;
     this.maxReceiveBytes = limits.maxReceiveBytes;
     this.reader = new MessageReader(this, limits.maxReceiveBytes, limits.unfinished);
+  }
+
+  get peer(): string {
+    return this.client.peer;
+  }
+
+  get peerCommonName(): string | undefined {
+    return this.client.commonName;
   }
 
   /** Begins to read. The handler of a request stream runs at once, others with their message. */

@@ -63,9 +63,12 @@ export class GrpcServer implements ConnectionHost {
     ];
   }
 
-  /** Takes a connection whose client speaks HTTP/2; its first bytes may wait in it, unread. */
-  serve(socket: Duplex): void {
-    this.connections.add(new ServerConnection(socket, this));
+  /**
+   * Takes a connection whose client speaks HTTP/2; its first bytes may wait in it, unread.
+   * `commonName` is that of a verified client certificate.
+   */
+  serve(socket: Duplex, commonName?: string): void {
+    this.connections.add(new ServerConnection(socket, this, commonName));
   }
 
   /**
@@ -147,7 +150,7 @@ export class GrpcServer implements ConnectionHost {
     const call = new GrpcCall(
       stream,
       headers,
-      connection.peer,
+      connection,
       registered,
       registry,
       this.callLimits,

@@ -19,6 +19,8 @@ export interface SecuredConnection {
   readonly stream: Duplex;
   /** The protocol that ALPN chose; undefined if the client offered none. */
   readonly alpn: string | undefined;
+  /** Of the client's verified certificate, where such are asked for. */
+  readonly commonName?: string | undefined;
 }
 
 /** Turns accepted connections of https and unixs URLs into secure ones. */
@@ -208,11 +210,11 @@ class ConnectionDoor {
     else this.sniff(socket);
   }
 
-  private serveSecured({ stream, alpn }: SecuredConnection): void {
+  private serveSecured({ stream, alpn, commonName }: SecuredConnection): void {
     stream.on("error", ignoreSocketError);
-    if (alpn === "h2") this.grpc.serve(stream);
+    if (alpn === "h2") this.grpc.serve(stream, commonName);
     else if (alpn === "http/1.1") this.http.emit("connection", stream);
-    else this.sniff(stream);
+    else this.sniff(stream, commonName);
   }
 
   async close(graceMs: number): Promise<void> {
@@ -223,7 +225,7 @@ class ConnectionDoor {
   }
 
   /** Reads until the bytes agree or disagree with the preface, puts them back and hands over. */
-  private sniff(stream: Duplex): void {
+  private sniff(stream: Duplex, commonName?: string): void {
     const patience = this.options.clock.after(this.options.limits.firstBytesMs, () => {
       stream.destroy();
     });
@@ -243,7 +245,7 @@ class ConnectionDoor {
       stream.off("end", onEnd);
       stream.off("close", onClose);
       stream.unshift(bytes);
-      if (start === preface) this.grpc.serve(stream);
+      if (start === preface) this.grpc.serve(stream, commonName);
       else this.http.emit("connection", stream);
     };
     const onEnd = (): void => void stream.destroy();

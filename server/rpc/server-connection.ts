@@ -52,6 +52,8 @@ export class ServerConnection implements ConnectionEvents {
   readonly socket: Duplex;
   /** `address:port` of the client. */
   readonly peer: string;
+  /** Of the verified certificate that the client showed. */
+  readonly commonName: string | undefined;
   private readonly host: ConnectionHost;
   private lastPingMs = Number.NEGATIVE_INFINITY;
   private strikes = 0;
@@ -74,8 +76,9 @@ export class ServerConnection implements ConnectionEvents {
   private ending = false;
   private endsByMs = Number.POSITIVE_INFINITY;
 
-  constructor(socket: Duplex, host: ConnectionHost) {
+  constructor(socket: Duplex, host: ConnectionHost, commonName?: string) {
     this.socket = socket;
+    this.commonName = commonName;
     this.host = host;
     const { remoteAddress = "", remotePort = 0 } = socket as Partial<Socket>;
     this.peer = `${remoteAddress}:${remotePort}`;

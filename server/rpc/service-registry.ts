@@ -10,6 +10,11 @@ import { type GrpcCode, grpcCode } from "#proto/errors.ts";
 export interface Responder {
   /** `address:port` of the client. */
   readonly peer: string;
+  /**
+   * The common name of the client's certificate, if one was asked for by --client-cert-auth and
+   * verified; undefined on every other connection. "" if the certificate has none.
+   */
+  readonly peerCommonName: string | undefined;
   /** What the client's deadline left at arrival, in ms; undefined if it set none. */
   readonly timeoutMs: number | undefined;
   /** True once the client went away, the deadline passed or an answer was given. */
