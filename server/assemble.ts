@@ -6,6 +6,7 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
+import { Gateway } from "#server/api/gateway/gateway.ts";
 import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
 import { v2Endpoints } from "#server/api/v2-endpoints.ts";
@@ -232,6 +233,17 @@ async function start(
   const metrics = new Metrics({ member: api, registry, gate, serverVersion });
   const { warningApplyMs } = config;
   addMemberMetrics(metrics, { member, meters, peers: transport, transfer, warningApplyMs });
+  const limits = {
+    ...defaultLimits(config.maxRequestBytes),
+    maxConcurrentStreams: config.maxConcurrentStreams,
+    keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
+    keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
+    keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
+  };
+  const { maxReceiveBytes } = limits;
+  const gateway = config.enableGrpcGateway
+    ? { gateway: new Gateway({ registry, clock, maxReceiveBytes }) }
+    : {};
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
   const listeners = await startClientListeners({
     urls: config.listenClientUrls.map((url) => url.text),
@@ -241,15 +253,10 @@ async function start(
       serverVersion,
       metrics,
       onHealth: (healthy) => metrics.countHealth(healthy),
+      ...gateway,
       ...(config.enableV2 ? { v2: v2Endpoints(new NodeV2(member), config.maxRequestBytes) } : {}),
     }),
-    limits: {
-      ...defaultLimits(config.maxRequestBytes),
-      maxConcurrentStreams: config.maxConcurrentStreams,
-      keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
-      keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
-      keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
-    },
+    limits,
     clock,
     log,
     held: true,

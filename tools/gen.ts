@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { documents } from "#tools/documents.ts";
+import { type DescriptorSet, jsonTables } from "#tools/json-tables.ts";
 
 const root = join(import.meta.dirname, "..");
 const gen = join(root, "proto", "gen");
@@ -54,15 +55,24 @@ export function retarget(source: string): string {
 function generate(): ReadonlyMap<string, string> {
   const buf = join(root, "node_modules", ".bin", "buf");
   const folder = mkdtempSync(join(tmpdir(), "gen-"));
-  try {
-    execFileSync(buf, ["generate", "--template", "buf.gen.yaml", "--output", folder], {
+  const run = (args: readonly string[]): void => {
+    execFileSync(buf, args, {
       cwd: join(root, "proto"),
       stdio: "inherit",
       env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env["PATH"]}` },
     });
+  };
+  try {
+    run(["generate", "--template", "buf.gen.yaml", "--output", folder]);
     const made = join(folder, "gen", "etcd");
     const read = (name: string) => retarget(readFileSync(join(made, name), "utf8"));
-    return new Map(readdirSync(made).map((name) => [join("proto", "gen", name), read(name)]));
+    const image = join(folder, "image.json");
+    run(["build", "--output", `${image}#format=json`]);
+    const set = JSON.parse(readFileSync(image, "utf8")) as DescriptorSet;
+    return new Map([
+      ...readdirSync(made).map((name) => [join("proto", "gen", name), read(name)] as const),
+      [join("proto", "gen", "json-tables.ts"), jsonTables(set)],
+    ]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -20,6 +20,10 @@ export interface HttpEndpoints {
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   /** Counted as etcd_server_health_success and _failures. */
   readonly onHealth?: (healthy: boolean) => void;
+  /** What lies below `/v3/`; left out, nothing does. */
+  readonly gateway?: {
+    serve(path: string, request: Request, response: Response): void;
+  };
   /** What lies below `/v2/`; left out, nothing does. False if it is none of its paths. */
   readonly v2?: (path: string, query: string, request: Request, response: Response) => boolean;
 }
@@ -46,6 +50,16 @@ export function httpEndpoints(options: HttpEndpoints): HttpHandler {
       return;
     }
     if (options.v2 !== undefined && isServedByV2(options.v2, request, response)) return;
+    const moved = cleanTarget(request.url ?? "/", options.gateway !== undefined);
+    if (moved !== undefined) {
+      redirect(request, response, moved);
+      return;
+    }
+    const path = gatewayPath(request.url ?? "/");
+    if (options.gateway !== undefined && path !== undefined) {
+      options.gateway.serve(path, request, response);
+      return;
+    }
     route(options, request).then(
       (answer) => send(request, response, answer),
       (error: unknown) => send(request, response, failure(500, errorText(error))),
@@ -64,6 +78,49 @@ function isServedByV2(
   return mark < 0
     ? serve(target, "", request, response)
     : serve(target.slice(0, mark), target.slice(mark + 1), request, response);
+}
+
+/** The path below /v3/ that the gateway is asked for, /v3beta/ being its old name. */
+function gatewayPath(target: string): string | undefined {
+  if (!target.startsWith("/v3/") && !target.startsWith("/v3beta/")) return undefined;
+  const path = pathOf(target).replace(/^\/v3beta\//, "/v3/");
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+function pathOf(target: string): string {
+  const mark = target.indexOf("?");
+  return mark < 0 ? target : target.slice(0, mark);
+}
+
+/** Where Go's router sends a request whose path has empty elements, or dots, or is `/v3`. */
+function cleanTarget(target: string, hasGateway: boolean): string | undefined {
+  if (!target.startsWith("/")) return undefined;
+  const path = pathOf(target);
+  if (hasGateway && path === "/v3") return `/v3/${target.slice(path.length)}`;
+  if (!/\/\/|\/\.{1,2}(?:\/|$)/.test(path)) return undefined;
+  const elements: string[] = [];
+  for (const element of path.split("/")) {
+    if (element === "..") elements.pop();
+    else if (element !== "" && element !== ".") elements.push(element);
+  }
+  const slash = path.endsWith("/") && elements.length > 0 ? "/" : "";
+  return `/${elements.join("/")}${slash}${target.slice(path.length)}`;
+}
+
+function redirect(request: Request, response: Response, target: string): void {
+  response.setHeader("Location", target);
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  const link = target.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  const body = isRead ? `<a href="${link}">Temporary Redirect</a>.\n\n` : "";
+  send(request, response, {
+    status: 307,
+    ...(isRead ? { type: "text/html; charset=utf-8" } : {}),
+    body,
+  });
 }
 
 function writeCors(options: HttpEndpoints, request: Request, response: Response): void {
@@ -93,9 +150,8 @@ const notFound = failure(404, "404 page not found");
 
 async function route(options: HttpEndpoints, request: Request): Promise<Answer> {
   const target = request.url ?? "/";
-  const mark = target.indexOf("?");
-  const path = mark < 0 ? target : target.slice(0, mark);
-  const query = new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1));
+  const path = pathOf(target);
+  const query = new URLSearchParams(target.slice(path.length));
   if (path === "/metrics") {
     const { contentType } = options.metrics;
     return { status: 200, type: contentType, body: await options.metrics.text() };

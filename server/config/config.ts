@@ -306,6 +306,7 @@ function build(
     strictReconfigCheck: settings.get("strict-reconfig-check"),
     preVote: settings.get("pre-vote"),
     enableV2: settings.get("enable-v2"),
+    enableGrpcGateway: settings.get("enable-grpc-gateway"),
     maxLearners: settings.get("max-learners"),
     quotaBytes: quota < 0 ? undefined : quota === 0 ? quotaDefaultBytes : quota,
     maxTxnOps: settings.get("max-txn-ops"),

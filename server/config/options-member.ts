@@ -197,8 +197,8 @@ export const memberOptions = {
     type: "bool",
     default: "true",
     group: "Member",
-    support: "inert",
-    help: "Serve the JSON gateway under /v3/ (not there yet).",
+    support: "yes",
+    help: "Serve the JSON gateway under /v3/ on the client URLs.",
   },
   "raft-read-timeout": {
     type: "duration",

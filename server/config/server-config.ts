@@ -41,6 +41,8 @@ export interface ServerConfig {
   readonly preVote: boolean;
   /** Serve the v2 API on client URLs. */
   readonly enableV2: boolean;
+  /** Serve the JSON gateway on client URLs. */
+  readonly enableGrpcGateway: boolean;
   readonly maxLearners: number;
 
   /** Bytes; undefined: no limit. */

@@ -7,6 +7,8 @@ export interface HttpRequest extends Readable {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
+  /** Left out over HTTP/2. */
+  readonly socket?: { readonly remoteAddress?: string | undefined };
 }
 
 export interface HttpResponse extends Writable {
