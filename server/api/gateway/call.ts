@@ -88,6 +88,8 @@ function line(name: "result" | "error", json: string): string {
 
 export class GatewayCall implements Responder {
   readonly peer: string;
+  /** A certificate does not speak for the user of a gateway (see http-endpoints.ts). */
+  readonly peerCommonName = undefined;
   readonly timeoutMs: number | undefined;
   ended = false;
   private readonly options: CallOptions;
