@@ -7,7 +7,8 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
-import { parseManifest } from "#operator/api/manifest.ts";
+import { ManifestText, parseManifest } from "#operator/api/manifest.ts";
+import { localProblem } from "#operator/platform/local/fit.ts";
 import { localLayout } from "#operator/platform/local/layout.ts";
 import { runLocalCluster } from "#operator/platform/local/local-cluster.ts";
 
@@ -23,7 +24,11 @@ function readManifest(file: string): EtcdCluster {
   } catch (cause) {
     throw new OperatingError("NO_MANIFEST", `cannot read ${file}: ${errorText(cause)}`, { cause });
   }
-  return parseManifest(shown(file), text);
+  const cluster = parseManifest(shown(file), text);
+  const manifest = new ManifestText(shown(file), text);
+  const problem = localProblem(manifest.value(), cluster, Math.max(1, cluster.spec.replicas));
+  if (problem !== undefined) throw manifest.error(problem);
+  return cluster;
 }
 
 /** A path as short as it can be written from here. */

@@ -1,5 +1,6 @@
-// The documents that are made from tables in the code. `npm run gen` writes them; a test and
+// The documents and CustomResourceDefinitions that are made from tables in the code. `npm run gen` writes them; a test and
 // `npm run check` keep them equal.
+import { definitionFiles } from "#operator/api/definitions.ts";
 import { errorTable } from "#proto/errors.ts";
 import { flagsDocument } from "#server/config/help.ts";
 
@@ -27,5 +28,6 @@ export function documents(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/flags.md", flagsDocument()],
     ["docs/errors.md", errorsDocument()],
+    ...definitionFiles(),
   ]);
 }

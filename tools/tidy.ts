@@ -29,6 +29,8 @@ const pureFolders = [
   "server/config",
   "server/apply",
   "server/rpc/http2",
+  "operator/api",
+  "operator/plan",
   ...pureServer,
 ];
 const adapters = ["server/wal", "server/backend", "server/peer", "server/rpc"];
@@ -56,6 +58,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ["base", "proto"],
   ctl: ["base", "proto", "client"],
   operator: ["base", "proto", "client"],
+  "operator/api": ["base"],
+  "operator/plan": ["base", "operator/api"],
 };
 
 /** Single files that may import more, and why. */
@@ -68,6 +72,11 @@ const alsoMayImport: readonly {
     file: /^ctl\/etcdutl/,
     folders: ["server"],
     why: "etcdutl opens data folders of members that do not run",
+  },
+  {
+    file: /^operator\/api\/server-options\.ts$/,
+    folders: ["server/config"],
+    why: "spec.options is typed by the server's one table of options",
   },
   {
     file: /^server\/api\/cluster\.ts$/,
@@ -99,7 +108,13 @@ const mayBeAsync: readonly { readonly prefix: string; readonly why: string }[] =
 ];
 
 /** npm packages that do no I/O, which pure code may use. */
-const purePackages = ["yaml", "@node-rs/crc32", "@bufbuild/protobuf"];
+const purePackages = [
+  "yaml",
+  "@node-rs/crc32",
+  "@bufbuild/protobuf",
+  "@marcbachmann/cel-js",
+  "@kubernetes/client-node",
+];
 
 /** Node modules that do no I/O. */
 const pureNodeModules = ["node:buffer"];

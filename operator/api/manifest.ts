@@ -1,27 +1,26 @@
-// Reads an EtcdCluster from YAML. Strict: what is unknown is refused, and every error names file,
-// line and field. Pure: the text is passed in.
-import { isIP } from "node:net";
-import { isCollection, LineCounter, parseDocument } from "yaml";
+// Reads an EtcdCluster from YAML and judges it as the API server would, with the line of what is wrong.
+// Pure: the text is passed in.
+import { LineCounter, parseDocument } from "yaml";
 import { OperatingError } from "#base/errors.ts";
-import {
-  apiVersion,
-  type EtcdCluster,
-  kind,
-  type LocalSpec,
-  localDefaults,
-  maxReplicas,
-  ownFlags,
-} from "#operator/api/etcd-cluster.ts";
+import { etcdCluster } from "#operator/api/definitions.ts";
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import { apiVersion } from "#operator/api/parts.ts";
+import { judge, type Problem } from "#operator/api/validate.ts";
 
-type Path = readonly string[];
+/** The most bytes that a manifest may have. */
+export const maxManifestBytes = 1 << 20;
 
-/** One manifest while it is read: looks values up and fails with their place. */
-class Reader {
+/** A manifest's text with the places of its fields. */
+export class ManifestText {
   readonly #file: string;
   readonly #lines = new LineCounter();
   readonly #document: ReturnType<typeof parseDocument>;
 
+  /** Throws OperatingError BAD_MANIFEST for what is no YAML. `file` is for messages. */
   constructor(file: string, text: string) {
+    if (text.length > maxManifestBytes) {
+      throw new OperatingError("BAD_MANIFEST", `${file}: larger than ${maxManifestBytes} bytes`);
+    }
     this.#file = file;
     this.#document = parseDocument(text, { lineCounter: this.#lines, stringKeys: true });
     const broken = this.#document.errors[0];
@@ -32,133 +31,55 @@ class Reader {
     }
   }
 
-  fail(path: Path, message: string): never {
-    let node = this.#document.getIn(path, true) as { range?: readonly number[] } | undefined;
+  /** The content as plain data. */
+  value(): unknown {
+    return this.#document.toJS();
+  }
+
+  /** The error of a problem: file, line, field. */
+  error({ path, message }: Problem): OperatingError {
+    type Node = { readonly range?: readonly number[] } | undefined;
+    let node = this.#document.getIn(path, true) as Node;
     // A field that is missing is reported where its parent stands.
-    for (let up = path.length - 1; node === undefined && up >= 0; up--) {
-      node = this.#document.getIn(path.slice(0, up), true) as typeof node;
+    for (let up = path.length - 1; node?.range === undefined && up >= 0; up--) {
+      node = this.#document.getIn(path.slice(0, up), true) as Node;
     }
-    const line = this.#lines.linePos(node?.range?.[0] ?? 0).line;
-    const field = path.length === 0 ? "" : `${path.join(".")} `;
-    throw new OperatingError("BAD_MANIFEST", `${this.#file}:${line}: ${field}${message}`);
-  }
-
-  /** The value at `path` as plain data; undefined if it is missing or empty. */
-  value(path: Path): unknown {
-    const node: unknown = this.#document.getIn(path);
-    if (node === null) return undefined;
-    return isCollection(node) ? node.toJS(this.#document) : node;
-  }
-
-  /** The fields of the map at `path`; all of them must be known. */
-  fields(path: Path, known: readonly string[]): void {
-    const value = path.length === 0 ? this.#document.toJS() : this.value(path);
-    if (value === undefined || value === null) return;
-    if (typeof value !== "object" || Array.isArray(value)) this.fail(path, "must be a map");
-    for (const field of Object.keys(value)) {
-      if (known.includes(field)) continue;
-      this.fail([...path, field], `is not known here; known are ${known.join(", ")}`);
-    }
-  }
-
-  text(path: Path): string | undefined {
-    const value = this.value(path);
-    if (value === undefined || typeof value === "string") return value;
-    return this.fail(path, `must be a text, not ${JSON.stringify(value)}`);
-  }
-
-  integer(path: Path, limits: { readonly from: number; readonly to: number }): number | undefined {
-    const value = this.value(path);
-    if (value === undefined) return undefined;
-    const { from, to } = limits;
-    if (Number.isInteger(value) && (value as number) >= from && (value as number) <= to) {
-      return value as number;
-    }
-    return this.fail(
-      path,
-      `must be an integer from ${from} to ${to}, not ${JSON.stringify(value)}`,
-    );
+    const { line } = this.#lines.linePos(node?.range?.[0] ?? 0);
+    const field = path.length === 0 ? "" : `${path.join(".")}: `;
+    return new OperatingError("BAD_MANIFEST", `${this.#file}:${line}: ${field}${message}`);
   }
 }
 
-const namePattern = /^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$/;
-
-/** The most bytes that a manifest may have. */
-export const maxManifestBytes = 1 << 20;
-
-/** Reads one EtcdCluster; throws OperatingError BAD_MANIFEST. `file` is for messages. */
-export function parseManifest(file: string, text: string): EtcdCluster {
-  if (text.length > maxManifestBytes) {
-    throw new OperatingError("BAD_MANIFEST", `${file}: larger than ${maxManifestBytes} bytes`);
-  }
-  const reader = new Reader(file, text);
-  reader.fields([], ["apiVersion", "kind", "metadata", "spec"]);
-  const version = reader.text(["apiVersion"]);
-  if (version !== apiVersion) reader.fail(["apiVersion"], `must be ${apiVersion}, not ${version}`);
-  const given = reader.text(["kind"]);
-  if (given !== kind) reader.fail(["kind"], `must be ${kind}, not ${given}`);
-  reader.fields(["metadata"], ["name", "namespace", "labels", "annotations"]);
-  const name = reader.text(["metadata", "name"]);
-  if (name === undefined || !namePattern.test(name)) {
-    return reader.fail(
-      ["metadata", "name"],
-      `must be lower-case letters, digits and dashes, at most 40, not ${JSON.stringify(name)}`,
-    );
-  }
-  reader.fields(["spec"], ["replicas", "options", "local"]);
-  const replicas = reader.integer(["spec", "replicas"], { from: 1, to: maxReplicas });
-  return {
-    metadata: { name },
-    spec: {
-      replicas: replicas ?? reader.fail(["spec", "replicas"], "is missing"),
-      options: readOptions(reader),
-      local: readLocal(reader, replicas ?? 1),
-    },
-  };
+/**
+ * Reads one EtcdCluster, defaults filled in; `old` is what it replaces. Throws OperatingError
+ * BAD_MANIFEST with the first thing that is wrong.
+ */
+export function parseManifest(file: string, text: string, old?: EtcdCluster): EtcdCluster {
+  const manifest = new ManifestText(file, text);
+  const value = manifest.value();
+  const head = headProblem(value);
+  if (head !== undefined) throw manifest.error(head);
+  const judged = judge(etcdCluster.schema, value, old);
+  if (judged.ok) return judged.value as EtcdCluster;
+  throw manifest.error(judged.problems[0] ?? { path: [], message: "is wrong" });
 }
 
-function readOptions(reader: Reader): Readonly<Record<string, string>> {
-  const path = ["spec", "options"];
-  const value = reader.value(path);
-  if (value === undefined) return {};
+/** What is wrong with the parts of a manifest that no schema describes. */
+function headProblem(value: unknown): Problem | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return reader.fail(path, "must be a map of flags");
+    return { path: [], message: "must be a map" };
   }
-  const options: Record<string, string> = {};
-  for (const [flag, setting] of Object.entries(value)) {
-    const at = [...path, flag];
-    if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(flag)) reader.fail(at, "is no name of a flag");
-    if (ownFlags.has(flag)) reader.fail(at, "is set by the operator");
-    if (typeof setting === "object" || setting === null) {
-      reader.fail(at, "must be a text, a number or true or false");
-    }
-    options[flag] = String(setting);
+  const head = value as Readonly<Record<string, unknown>>;
+  const wanted = { apiVersion, kind: etcdCluster.kind };
+  for (const [field, want] of Object.entries(wanted)) {
+    if (head[field] === want) continue;
+    const given = head[field] === undefined ? "missing" : JSON.stringify(head[field]);
+    return { path: [field], message: `must be ${want}, not ${given}` };
   }
-  return options;
-}
-
-function readLocal(reader: Reader, replicas: number): LocalSpec {
-  const path = ["spec", "local"];
-  reader.fields(path, ["dataFolder", "host", "clientPort", "peerPort", "portStep"]);
-  const host = reader.text([...path, "host"]) ?? localDefaults.host;
-  if (isIP(host) === 0) reader.fail([...path, "host"], `must be an IP address, not ${host}`);
-  const port = (field: "clientPort" | "peerPort") =>
-    reader.integer([...path, field], { from: 1, to: 65535 }) ?? localDefaults[field];
-  const local = {
-    dataFolder: reader.text([...path, "dataFolder"]),
-    host,
-    clientPort: port("clientPort"),
-    peerPort: port("peerPort"),
-    portStep:
-      reader.integer([...path, "portStep"], { from: 1, to: 10_000 }) ?? localDefaults.portStep,
-  };
-  const ports = Array.from({ length: replicas }, (_, at) => at * local.portStep).flatMap((more) => [
-    local.clientPort + more,
-    local.peerPort + more,
-  ]);
-  const tooHigh = ports.find((one) => one > 65535);
-  if (tooHigh !== undefined) reader.fail(path, `leads to port ${tooHigh}; the last one is 65535`);
-  const twice = ports.find((one, at) => ports.indexOf(one) !== at);
-  if (twice !== undefined) reader.fail(path, `gives port ${twice} to two listeners`);
-  return local;
+  const { metadata } = head;
+  const name = typeof metadata === "object" && metadata !== null && "name" in metadata;
+  if (!name || typeof (metadata as { name: unknown }).name !== "string") {
+    return { path: ["metadata", "name"], message: "is missing" };
+  }
+  return undefined;
 }

@@ -173,7 +173,7 @@ test("a manifest that is wrong ends with one line", async () => {
     writeFileSync(file, "kind: Pod\n");
     const wrong = await run(operator, ["local", file]);
     assert.equal(wrong.code, 1);
-    assert.match(wrong.output, /^etcd-operator: .*cluster\.yaml:1: apiVersion must be .*\n$/);
+    assert.match(wrong.output, /^etcd-operator: .*cluster\.yaml:1: apiVersion: must be .*\n$/);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

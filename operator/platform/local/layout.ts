@@ -2,6 +2,7 @@
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import { optionArguments } from "#operator/api/server-options.ts";
 
 /** One member as it is started. */
 export interface LocalMember {
@@ -38,7 +39,7 @@ export function localLayout(cluster: EtcdCluster, folder: string): LocalLayout {
     peerPort: peerPort + at * portStep,
   }));
   const initialCluster = places.map((one) => `${one.name}=${url(one.peerPort)}`).join(",");
-  const options = Object.entries(cluster.spec.options).map(([flag, value]) => `--${flag}=${value}`);
+  const options = optionArguments(cluster.spec.options);
   const members = places.map((place) => {
     const clientUrl = url(place.clientPort);
     const peerUrl = url(place.peerPort);

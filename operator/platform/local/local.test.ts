@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "#base/system-clock.ts";
+import { etcdCluster } from "#operator/api/definitions.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import { judge } from "#operator/api/validate.ts";
 import { localLayout } from "#operator/platform/local/layout.ts";
 import { requireFreePorts } from "#operator/platform/local/ports.ts";
 import { Screen } from "#operator/platform/local/screen.ts";
@@ -20,14 +22,16 @@ import {
 } from "#operator/platform/local/table.ts";
 
 function cluster(replicas: number, clientPort = 7000): EtcdCluster {
-  return {
+  const judged = judge(etcdCluster.schema, {
     metadata: { name: "c" },
     spec: {
       replicas,
-      options: { "snapshot-count": "7" },
-      local: { dataFolder: undefined, host: "127.0.0.1", clientPort, peerPort: 8000, portStep: 10 },
+      options: { "snapshot-count": 7 },
+      local: { clientPort, peerPort: 8000, portStep: 10 },
     },
-  };
+  });
+  assert(judged.ok, JSON.stringify(judged));
+  return judged.value as EtcdCluster;
 }
 
 async function inFolder(run: (folder: string) => unknown): Promise<void> {

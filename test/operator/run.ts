@@ -1,0 +1,12 @@
+// `npm run test:admission`: the CustomResourceDefinitions and the table of manifests on Kubernetes' own API
+// server. Usage: node test/operator/run.ts admission
+import { join } from "node:path";
+import { isGood, runFiles, summary, type Tally } from "#tools/test.ts";
+
+const isCi = process.env["CI"] === "true";
+const tally: Tally = { passed: 0, failures: [], skips: new Map() };
+const files = process.argv.slice(2).map((name) => join("test", "operator", `${name}.ts`));
+await runFiles(files, 1, tally, (line) => console.log(line));
+console.log("");
+for (const line of summary(tally, isCi)) console.log(line);
+process.exitCode = isGood(tally, isCi) && files.length > 0 ? 0 : 1;
