@@ -9,6 +9,7 @@ import type { Random } from "#base/random.ts";
 import { Gateway } from "#server/api/gateway/gateway.ts";
 import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
+import { SlowRequests } from "#server/api/slow-requests.ts";
 import { v2Endpoints } from "#server/api/v2-endpoints.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
@@ -229,10 +230,11 @@ async function start(
   closers.push(async () => publication.stop());
 
   const registry = new ServiceRegistry();
-  const { gate } = registerV3Services(registry, api, clock, config);
+  const slow = new SlowRequests({ ...config, clock, log, all: config.log.level === "debug" });
+  const { gate } = registerV3Services(registry, api, clock, config, slow);
   const metrics = new Metrics({ member: api, registry, gate, serverVersion });
-  const { warningApplyMs } = config;
-  addMemberMetrics(metrics, { member, meters, peers: transport, transfer, warningApplyMs });
+  const slowReads = (): number => slow.slowReads;
+  addMemberMetrics(metrics, { member, meters, peers: transport, transfer, slowReads });
   const limits = {
     ...defaultLimits(config.maxRequestBytes),
     maxConcurrentStreams: config.maxConcurrentStreams,

@@ -39,20 +39,19 @@ export interface MeteredParts {
   readonly peers: CountedPeers;
   /** Sends and installs whole states. */
   readonly transfer: { readonly isInstalling: boolean };
-  /** An apply that takes longer counts as slow. */
-  readonly warningApplyMs: number;
+  /** Reads of clients that took as long as a slow apply. */
+  slowReads(): number;
 }
 
 /** Shows the member's numbers, and points its meters at the histograms. */
 export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
   const { member, meters, peers } = parts;
   const { hub, lessor, members, memberId, store } = member.parts;
-  let slowApplies = 0;
   metrics.addSource(() => ({
     etcd_server_leader_changes_seen_total: member.leadership.changes,
     etcd_server_proposals_pending: member.pending.size,
     etcd_server_proposals_failed_total: member.proposer.failed,
-    etcd_server_slow_apply_total: slowApplies,
+    etcd_server_slow_apply_total: member.slowApplies.count + parts.slowReads(),
     etcd_server_snapshot_apply_in_progress_total: parts.transfer.isInstalling ? 1 : 0,
     etcd_server_slow_read_indexes_total: member.reads.slowTries,
     etcd_server_read_indexes_failed_total: member.reads.failedRounds,
@@ -84,9 +83,6 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
   const stateHashed = metrics.duration("etcd_mvcc_hash_duration_seconds");
   meters.hashed = (what, durationMs) =>
     (what === "keys" ? keysHashed : stateHashed).observe(durationMs / 1000);
-  meters.applied = (durationMs) => {
-    if (durationMs > parts.warningApplyMs) slowApplies++;
-  };
   const saved = metrics.duration("etcd_snap_db_save_total_duration_seconds");
   const synced = metrics.duration("etcd_snap_db_fsync_duration_seconds");
   meters.stateReceived = ({ saveMs, syncMs }) => {

@@ -11,6 +11,7 @@ import type {
   SingleRequestMethod,
 } from "#server/rpc/service-registry.ts";
 import type { ApiMember } from "./member.ts";
+import type { SlowRequests } from "./slow-requests.ts";
 
 const maxVersions = 64;
 
@@ -23,8 +24,12 @@ export class MethodGate {
     stream: new Map<string, number>(),
   };
 
-  constructor(member: ApiMember) {
+  /** Undefined: nobody asks for slow requests. */
+  readonly slow: SlowRequests | undefined;
+
+  constructor(member: ApiMember, slow?: SlowRequests) {
     this.member = member;
+    this.slow = slow;
   }
 
   /** Answers the call and returns false if it may not go on. */
@@ -147,25 +152,57 @@ export function singleRequest<Request>(
       const learnerMay = service.learnerMay?.(request) ?? false;
       if (!gate.admit(responder, responseStream ? "stream" : "unary", learnerMay)) return;
       if (responseStream) gate.watchLeader(responder);
+      const slow = responseStream ? undefined : gate.slow;
+      const startMs = slow === undefined ? 0 : slow.nowMs();
       let running: ReturnType<typeof service.run>;
       try {
         running = service.run(request, responder);
       } catch (error) {
+        tellSlow(slow, startMs, service.path, responder, request, bytes, undefined, error);
         failWith(responder, error);
         return;
       }
       if (!(running instanceof Promise)) {
-        if (running !== undefined) responder.reply(running);
+        if (running === undefined) return;
+        tellSlow(slow, startMs, service.path, responder, request, bytes, running);
+        responder.reply(running);
         return;
       }
       running.then(
         (answer) => {
-          if (answer !== undefined) responder.reply(answer);
+          if (answer === undefined) return;
+          tellSlow(slow, startMs, service.path, responder, request, bytes, answer);
+          responder.reply(answer);
         },
-        (error: unknown) => failWith(responder, error),
+        (error: unknown) => {
+          tellSlow(slow, startMs, service.path, responder, request, bytes, undefined, error);
+          failWith(responder, error);
+        },
       );
     },
   };
+}
+
+/** To be called before the answer is given: `bytes` are the transport's again from then on. */
+function tellSlow(
+  slow: SlowRequests | undefined,
+  startMs: number,
+  path: string,
+  responder: Responder,
+  request: unknown,
+  bytes: Uint8Array,
+  answer: Uint8Array | undefined,
+  error?: unknown,
+): void {
+  if (slow?.isSlow(startMs) !== true) return;
+  slow.tell(startMs, {
+    path,
+    peer: responder.peer,
+    request: request as object,
+    requestBytes: bytes.length,
+    answer,
+    error: error === undefined ? undefined : errorText(error),
+  });
 }
 
 /** A method with a stream of requests, behind the gate. */

@@ -11,6 +11,7 @@ import { lockMethods } from "./lock.ts";
 import { maintenanceMethods } from "./maintenance.ts";
 import type { ApiMember } from "./member.ts";
 import { MethodGate } from "./method-gate.ts";
+import type { SlowRequests } from "./slow-requests.ts";
 import { watchMethods } from "./watch.ts";
 
 export interface V3Options {
@@ -20,14 +21,15 @@ export interface V3Options {
   readonly maxRequestBytes: number;
 }
 
-/** Registers every v3 service; what it returns is read by metrics. */
+/** Registers every v3 service; what it returns is read by metrics. `slow` is told of slow requests. */
 export function registerV3Services(
   registry: ServiceRegistry,
   member: ApiMember,
   clock: Clock,
   options: V3Options,
+  slow?: SlowRequests,
 ): { readonly gate: MethodGate } {
-  const gate = new MethodGate(member);
+  const gate = new MethodGate(member, slow);
   const context: ServiceContext = {
     clock,
     member,

@@ -1,5 +1,6 @@
 // What `--auto-compaction-mode` and `--auto-compaction-retention` ask for together. Pure.
-import { formatGoDuration, parseGoDurationMs } from "./go-literals.ts";
+import { formatGoDuration } from "#base/go-duration.ts";
+import { parseGoDurationMs } from "./go-literals.ts";
 
 export type AutoCompaction =
   /** Keep the history of this time. */

@@ -1,11 +1,12 @@
 // From command line, environment and file to a ServerConfig, in etcd's order and words. Pure: the
 // arguments, the variables and the way to read a file are passed in.
+
 import { errorText } from "#base/errors.ts";
+import { formatGoDuration } from "#base/go-duration.ts";
 import { type AutoCompaction, parseAutoCompaction } from "./auto-compaction.ts";
 import { discoveryOf } from "./discovery.ts";
 import { maxConfigFileBytes, parseConfigFile } from "./file.ts";
 import { parseFlags } from "./flags.ts";
-import { formatGoDuration } from "./go-literals.ts";
 import { helpText, usage } from "./help.ts";
 import type { ConfigNote } from "./note.ts";
 import { findOption, oldNames, optionEntries, variableOf } from "./options.ts";

@@ -72,7 +72,7 @@ export const runningOptions = {
     type: "duration",
     default: "300ms",
     group: "Logging",
-    support: "inert",
+    support: "yes",
     help: "A request that takes longer is logged.",
   },
   "enable-distributed-tracing": {
@@ -149,7 +149,7 @@ export const runningOptions = {
     type: "duration",
     default: "100ms",
     group: "Features",
-    support: "inert",
+    support: "yes",
     help: "Applying an entry that takes longer is logged.",
   },
   "bootstrap-defrag-threshold-megabytes": {

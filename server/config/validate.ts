@@ -1,8 +1,8 @@
 // The checks that etcd makes over all options together, in its order and words. Pure.
 
+import { formatGoDuration } from "#base/go-duration.ts";
 import { parseAutoCompaction } from "./auto-compaction.ts";
 import { discoveryFault } from "./discovery.ts";
-import { formatGoDuration } from "./go-literals.ts";
 import type { ConfigNote } from "./note.ts";
 import type { Settings } from "./settings.ts";
 import { advertiseFault, bindFault, type Endpoint } from "./urls.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatGoDuration, parseGoDurationMs, parseGoInteger } from "#server/config/go-literals.ts";
+import { formatGoDuration } from "#base/go-duration.ts";
+import { parseGoDurationMs, parseGoInteger } from "#server/config/go-literals.ts";
 import { isAddress, parseEndpoints } from "#server/config/urls.ts";
 
 test("durations as Go reads and prints them", () => {

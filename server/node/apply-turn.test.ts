@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32c } from "@node-rs/crc32";
+import { utf8 } from "#base/bytes.ts";
 import type { MemberId } from "#base/ids.ts";
+import { silentLog } from "#base/log.ts";
 import { PutRequest } from "#proto/gen/kv.ts";
 import { ConfChange, type Entry, EntryType } from "#proto/gen/raft.ts";
 import { Alarms } from "#server/apply/alarms.ts";
@@ -16,12 +18,21 @@ import { WatchHub } from "#server/mvcc/watch-hub.ts";
 import { ApplyTurn } from "#server/node/apply-turn.ts";
 import { readApplied } from "#server/node/boot-state.ts";
 import { PendingProposals } from "#server/node/pending-proposals.ts";
+import { SlowApplies } from "#server/node/slow-applies.ts";
 import { V2Store } from "#server/v2store/v2-store.ts";
 
 class Rig {
   readonly backend: MemoryBackend;
   readonly pending = new PendingProposals(7000);
   readonly told: string[] = [];
+  readonly warned: object[] = [];
+  readonly slow = new SlowApplies(100, {
+    ...silentLog,
+    warn: (fields, message) => void this.warned.push({ ...fields, message }),
+  });
+  /** How long each look at the clock takes. */
+  applyMs = 0;
+  private nowMs = 0;
   readonly turn: ApplyTurn;
   private index: number;
 
@@ -51,6 +62,8 @@ class Rig {
         applyConfChange: () => ({}),
         emptyEntry: (term) => void this.told.push(`empty entry of term ${term}`),
         applied: (upTo) => void this.told.push(`applied ${upTo}`),
+        slow: this.slow,
+        monotonicMs: () => (this.nowMs += this.applyMs),
         fatal: (error) => void this.told.push(`fatal: ${(error as Error).message}`),
       },
       index,
@@ -188,4 +201,23 @@ test("a gap, and a command that nobody here knows, are never passed over", async
   const unknown = other.entry(Uint8Array.of(0x82, 0x7d, 0x00));
   assert.throws(() => other.turn.apply([unknown]), /does not know/);
   assert.equal(other.turn.appliedIndex, 0);
+});
+
+test("a command that takes longer than the limit is counted and logged, without its value", async () => {
+  const rig = await Rig.open();
+  const put = (): Entry =>
+    rig.command("put", PutRequest.fromPartial({ key: utf8("a"), value: utf8("secret") }), 9n);
+  rig.applyMs = 100;
+  await rig.turn.apply([put(), put()]);
+  assert.equal(rig.slow.count, 0);
+  rig.applyMs = 101;
+  await rig.turn.apply([put(), put()]);
+  assert.equal(rig.slow.count, 2);
+  assert.deepEqual(rig.warned[0], {
+    took: "101ms",
+    "expected-duration": "100ms",
+    prefix: "",
+    request: 'header:<ID:9 > put:<key:"a" value_size:6 >',
+    message: "apply request took too long",
+  });
 });

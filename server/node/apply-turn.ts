@@ -12,6 +12,7 @@ import type { Backend, WritableBatch } from "#server/mvcc/backend.ts";
 import type { MvccStore } from "#server/mvcc/store.ts";
 import type { WatchHub } from "#server/mvcc/watch-hub.ts";
 import type { PendingProposals } from "#server/node/pending-proposals.ts";
+import type { SlowApplies } from "#server/node/slow-applies.ts";
 
 export const consistentIndexKey = utf8("consistent_index");
 export const termKey = utf8("term");
@@ -32,6 +33,8 @@ export interface ApplyTurnPorts {
   emptyEntry(term: number): void;
   /** Everything up to this index has been applied. */
   applied(index: number): void;
+  readonly slow: SlowApplies;
+  monotonicMs(): number;
   fatal(error: unknown): void;
 }
 
@@ -47,6 +50,8 @@ export class ApplyTurn {
   private entryTerm: number;
   private writing: Promise<void> = Promise.resolve();
   private waiting = false;
+  /** When the last command was applied, or this run of entries began. */
+  private sinceMs = 0;
   /** Changes of membership that were applied, and raft has not been told yet. */
   private changes: Settled[] = [];
 
@@ -104,6 +109,7 @@ export class ApplyTurn {
       commands.push(command);
     }
     const { store } = this.ports;
+    this.sinceMs = this.ports.monotonicMs();
     const overfull = store.unwrittenBytes > maxUnwrittenBytes;
     const cold = commands.length === 0 ? undefined : prefetch(store, commands);
     const applying =
@@ -166,6 +172,10 @@ export class ApplyTurn {
         const answers = ports.pending.has(id);
         const result = ports.applier.apply(command, batch, answers);
         if (answers) settled.push({ id, result });
+        const nowMs = ports.monotonicMs();
+        if (nowMs - this.sinceMs > ports.slow.limitMs)
+          ports.slow.note(nowMs - this.sinceMs, command, result);
+        this.sinceMs = nowMs;
       }
       this.index = entry.index;
       this.entryTerm = entry.term;

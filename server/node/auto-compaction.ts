@@ -6,6 +6,7 @@
 // a new leader goes on where the old one was. What fails is tried again at the next look, as in etcd.
 import type { Clock, Timer } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
+import { formatGoDuration } from "#base/go-duration.ts";
 import type { Log } from "#base/log.ts";
 import { isEtcdError } from "#proto/errors.ts";
 
@@ -92,7 +93,7 @@ export class AutoCompaction {
     const fields = {
       revision,
       ...(rule.mode === "periodic"
-        ? { "compact-period-ms": rule.retentionMs }
+        ? { "compact-period": formatGoDuration(rule.retentionMs) }
         : { "revision-compaction-retention": rule.revisions }),
     };
     ports.log.info(fields, `starting auto ${rule.mode} compaction`);
@@ -101,7 +102,7 @@ export class AutoCompaction {
     } catch (error) {
       if (!isEtcdError(error, "compacted")) {
         ports.log.warn(
-          { ...fields, "retry-interval-ms": this.lookMs, error: errorText(error) },
+          { ...fields, "retry-interval": formatGoDuration(this.lookMs), error: errorText(error) },
           `failed auto ${rule.mode} compaction`,
         );
         return;
@@ -109,7 +110,7 @@ export class AutoCompaction {
     }
     this.lastRevision = revision;
     this.lastMs = ports.clock.monotonicMs();
-    const tookMs = this.lastMs - startedMs;
-    ports.log.info({ ...fields, "took-ms": tookMs }, `completed auto ${rule.mode} compaction`);
+    const took = formatGoDuration(this.lastMs - startedMs);
+    ports.log.info({ ...fields, took }, `completed auto ${rule.mode} compaction`);
   }
 }

@@ -62,6 +62,8 @@ export interface MemberParts {
   readonly maxRequestBytes: number;
   /** Infinite for none. */
   readonly quotaBytes: number;
+  /** A command that takes longer to apply is logged. */
+  readonly warningApplyMs: number;
   /** The leader has what is left of long leases noted now and then. */
   readonly checkpointLeases: boolean;
   readonly persistCheckpoints: boolean;

@@ -20,6 +20,7 @@ import { PromptReads } from "#server/node/prompt-reads.ts";
 import { Proposer } from "#server/node/proposer.ts";
 import { ReadRounds } from "#server/node/read-rounds.ts";
 import { ReadyLoop } from "#server/node/ready-loop.ts";
+import { SlowApplies } from "#server/node/slow-applies.ts";
 import type { SoftState } from "#server/raft/ready.ts";
 
 const leaseRoundMs = 500;
@@ -33,6 +34,7 @@ export class Member {
   readonly leadership: Leadership;
   readonly applier: Applier;
   readonly applyTurn: ApplyTurn;
+  readonly slowApplies: SlowApplies;
   readonly leaseExpiry: LeaseExpiry;
   /** Called on each term in which this member leads, once its first entry is applied. */
   onLeading: () => void = () => {};
@@ -122,6 +124,7 @@ export class Member {
     });
     this.applier.onOverQuota = () => this.raiseNoSpace();
     this.applier.onClusterVersion = (before, now) => this.changes.clusterVersionSet(before, now);
+    this.slowApplies = new SlowApplies(parts.warningApplyMs, parts.log);
     this.applyTurn = new ApplyTurn(
       {
         applier: this.applier,
@@ -135,6 +138,8 @@ export class Member {
           this.reads.applied();
           parts.snapshots().applied(index);
         },
+        slow: this.slowApplies,
+        monotonicMs: () => clock.monotonicMs(),
         fatal: (error) => parts.fatal(error),
       },
       parts.appliedIndex,

@@ -69,6 +69,8 @@ export interface ReplicaSettings {
   readonly compactionSleepMs: number;
   /** How often what is left of a long lease is noted, with gate LeaseCheckpoint; 5 minutes if left out. */
   readonly leaseCheckpointMs?: number | undefined;
+  /** A command that takes longer to apply is logged; never if left out. */
+  readonly warningApplyMs?: number;
   readonly featureGates?: ReadonlyMap<string, boolean>;
 }
 
@@ -176,6 +178,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     memberId,
     timings: settings,
     maxRequestBytes: settings.maxRequestBytes,
+    warningApplyMs: settings.warningApplyMs ?? Number.POSITIVE_INFINITY,
     checkpointLeases: gate("LeaseCheckpoint"),
     persistCheckpoints: gate("LeaseCheckpointPersist"),
     quotaBytes: settings.quotaBytes ?? Number.POSITIVE_INFINITY,

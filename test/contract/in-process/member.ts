@@ -247,8 +247,7 @@ export class InProcessMember implements ContractMember {
     closers.push(() => progress.cancel());
     publication.start();
     closers.push(() => publication.stop());
-    const { warningApplyMs } = config;
-    const metered: MeteredParts = { member, meters, peers, transfer, warningApplyMs };
+    const metered: MeteredParts = { member, meters, peers, transfer, slowReads: () => 0 };
     return { publication, api, metered };
   }
 
