@@ -210,6 +210,7 @@ export class LeaseClient {
       const limits = { deadlineMs: undefined, signal: this.closing.signal };
       const stream = await this.transport.duplex(keepAliveRpc, limits);
       if (this.closing.signal.aborted || this.kept.size === 0) {
+        stream.on("error", () => {});
         stream.cancel();
         return;
       }

@@ -190,6 +190,7 @@ export class Transport {
         (error: ServiceError | null, response?: Res) => {
           limits.signal?.removeEventListener("abort", onAbort);
           if (error === null && response !== undefined) resolve(response);
+          else if (limits.signal?.aborted) reject(callCanceled());
           else
             reject(errorOfStatus(error?.code ?? grpcCode.internal, error?.details ?? "no answer"));
         },

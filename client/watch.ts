@@ -198,6 +198,7 @@ export class WatchClient {
       const limits = { deadlineMs: undefined, signal: this.closing.signal };
       const stream = await this.transport.duplex(watchRpc, limits, { hasleader: "true" });
       if (this.closing.signal.aborted) {
+        stream.on("error", () => {});
         stream.cancel();
         return;
       }
