@@ -41,12 +41,13 @@ const sessions = (count: number): Promise<Session[]> =>
   Promise.all(Array.from({ length: count }, () => Session.open(client)));
 /** Resolves when so many keys stand under the name. */
 async function standing(name: string, count: number): Promise<void> {
-  const watcher = client.watch.watch(name, { rangeEnd: Buffer.from(`${name}0`) });
-  const done = async (): Promise<boolean> => (await keysOf(`${name}/`)).length === count;
-  if (!(await done())) {
-    for await (const _change of watcher) if (await done()) break;
+  const rangeEnd = Buffer.from(`${name}0`);
+  for (;;) {
+    const { kvs, header } = await client.kv.range(`${name}/`, { rangeEnd });
+    if (kvs.length === count) return;
+    const startRevision = (header?.revision ?? 0) + 1;
+    for await (const _change of client.watch.watch(`${name}/`, { rangeEnd, startRevision })) break;
   }
-  watcher.cancel();
 }
 const is =
   (reason: string) =>

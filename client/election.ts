@@ -133,8 +133,8 @@ export class Election {
         if (first === undefined) return;
         current = first;
       }
-      yield current;
       const [pair] = current.kvs;
+      if (pair !== undefined) yield answerOf({ kv: pair }, current.header);
       const startRevision = (current.header?.revision ?? 0) + 1;
       const watcher = client.watch.watch(pair?.key ?? request.key, { startRevision });
       const isOver = yield* values(watcher, signal);

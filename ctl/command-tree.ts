@@ -195,6 +195,21 @@ export const sections: readonly CommandSection[] = [
     ],
   },
   {
+    title: "Concurrency",
+    nodes: [
+      {
+        name: "lock",
+        summary: "Takes a lock by name, for a command or until interrupted",
+        load: () => import("#ctl/commands/lock.ts"),
+      },
+      {
+        name: "elect",
+        summary: "Stands for election, or shows who leads",
+        load: () => import("#ctl/commands/elect.ts"),
+      },
+    ],
+  },
+  {
     title: "Other",
     nodes: [
       {

@@ -6,6 +6,7 @@ import type { TlsOptions } from "#client/options.ts";
 import { badArguments, Exit, exitCode } from "#ctl/exit.ts";
 import { type Flag, flagText, type ParsedFlags } from "#ctl/flags.ts";
 import { GoSyntaxError, goQuote } from "#ctl/go-text.ts";
+import { logLine } from "#ctl/log-line.ts";
 import type { Terminal } from "#ctl/terminal.ts";
 
 /** In the order of their names, as --debug prints them. */
@@ -126,12 +127,6 @@ const knownVariables = new Set(["ETCDCTL_API", "ETCDCTL_WATCH_KEY", "ETCDCTL_WAT
 
 const variableOf = (flag: string): string => `${prefix}${flag.toUpperCase().replaceAll("-", "_")}`;
 
-function logLine(terminal: Terminal, level: string, message: string, variable: string): void {
-  const ts = new Date(terminal.clock.wallMs()).toISOString();
-  const line = { level, ts, msg: message, "environment-variable": variable };
-  terminal.err(`${JSON.stringify(line)}\n`);
-}
-
 /**
  * Sets flags from ETCDCTL_ variables. A flag and its variable together end the command, a variable
  * that nobody knows is warned about. `inherited` are the flags that have variables.
@@ -165,11 +160,13 @@ export function applyEnvironment(
         terminal,
         "fatal",
         "conflicting environment variable is shadowed by corresponding command-line flag (either unset environment variable or disable flag))",
-        variable,
+        { "environment-variable": variable },
       );
       throw new Exit(exitCode.error, "");
     }
-    logLine(terminal, "warn", "unrecognized environment variable", `${variable}=${text}`);
+    logLine(terminal, "warn", "unrecognized environment variable", {
+      "environment-variable": `${variable}=${text}`,
+    });
   }
   if (flags.bool("debug")) {
     const rows = [...inherited].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -27,7 +27,9 @@ export function processTerminal(): Terminal & { drain(): Promise<void> } {
       process.exit(error.code === "EPIPE" ? 0 : 1);
     });
   }
+  let interrupt: AbortController | undefined;
   return {
+    isProcess: true,
     out: (data) => void stdout.write(data),
     err: (data) => void stderr.write(data),
     isWatched: stderr.isTTY === true,
@@ -80,6 +82,14 @@ export function processTerminal(): Terminal & { drain(): Promise<void> } {
           }
         });
       });
+    },
+    interrupted() {
+      if (interrupt === undefined) {
+        const made = new AbortController();
+        for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => made.abort());
+        interrupt = made;
+      }
+      return interrupt.signal;
     },
     env: process.env,
     clock: systemClock,

@@ -7,15 +7,11 @@ import { errorLine } from "#client/errors.ts";
 import type { Command, Connected } from "#ctl/command.ts";
 import { badArguments, Exit, exitCode } from "#ctl/exit.ts";
 import { decimalSize, goDuration } from "#ctl/go-text.ts";
+import { logLine } from "#ctl/log-line.ts";
 import type { Terminal } from "#ctl/terminal.ts";
 
 const sha256Bytes = 32;
 const pageBytes = 512;
-
-function log(terminal: Terminal, message: string, fields: object): void {
-  const ts = new Date(terminal.clock.wallMs()).toISOString();
-  terminal.err(`${JSON.stringify({ level: "info", ts, msg: message, ...fields })}\n`);
-}
 
 const progressMs = 200;
 
@@ -154,9 +150,9 @@ export const command: Command = {
       : Number.POSITIVE_INFINITY;
     let saved: Awaited<ReturnType<typeof receive>>;
     try {
-      log(terminal, "fetching snapshot", { endpoint: endpoints[0] });
+      logLine(terminal, "info", "fetching snapshot", { endpoint: endpoints[0] });
       saved = await receive(connected, part, { timeoutMs, progress: new Progress(terminal) });
-      log(terminal, "fetched snapshot", {
+      logLine(terminal, "info", "fetched snapshot", {
         endpoint: endpoints[0],
         size: decimalSize(saved.bytes),
         took: goDuration(terminal.clock.monotonicMs() - start),
@@ -170,7 +166,7 @@ export const command: Command = {
         thrown instanceof Error && "errorName" in thrown ? errorLine(thrown) : errorText(thrown);
       throw new Exit(exitCode.interrupted, reason);
     }
-    log(terminal, "saved", { path });
+    logLine(terminal, "info", "saved", { path });
     terminal.out(`Snapshot saved at ${path}\n`);
     if (saved.version !== "") terminal.out(`Server version ${saved.version}\n`);
   },

@@ -1,6 +1,5 @@
 // watch: shows changes as they happen, or runs a command for each; watches can also be started from
 // lines of standard input.
-import { spawn } from "node:child_process";
 import { utf8 } from "#base/bytes.ts";
 import { errorLine } from "#client/errors.ts";
 import type { Watcher } from "#client/watch.ts";
@@ -9,6 +8,7 @@ import { badArguments, Exit, exitCode } from "#ctl/exit.ts";
 import { type Flag, FlagError, type ParsedFlags, parseFlags } from "#ctl/flags.ts";
 import { goQuote } from "#ctl/go-text.ts";
 import { prefixInterval } from "#ctl/range-arguments.ts";
+import { runProgram } from "#ctl/run-program.ts";
 import type { Terminal } from "#ctl/terminal.ts";
 import { splitWords } from "#ctl/words.ts";
 import { Event_EventType } from "#proto/gen/mvcc.ts";
@@ -85,7 +85,6 @@ async function runForEach(
   exec: readonly string[],
   terminal: Terminal,
 ): Promise<void> {
-  const [file = "", ...args] = exec;
   for (const { type, kv } of response.events) {
     const env = {
       ...terminal.env,
@@ -94,22 +93,7 @@ async function runForEach(
       ETCD_WATCH_KEY: goQuote(kv?.key ?? ""),
       ETCD_WATCH_VALUE: goQuote(kv?.value ?? ""),
     };
-    const failure = await new Promise<string | undefined>((resolve) => {
-      const child = spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-      child.stdout.on("data", (data: Uint8Array) => terminal.out(data));
-      child.stderr.on("data", (data: Uint8Array) => terminal.err(data));
-      child.once("error", (error: NodeJS.ErrnoException) => {
-        resolve(
-          error.code === "ENOENT"
-            ? `exec: ${goQuote(file)}: executable file not found in $PATH`
-            : error.message,
-        );
-      });
-      child.once("close", (code, signal) => {
-        if (code === 0) resolve(undefined);
-        else resolve(code === null ? `signal: ${signal}` : `exit status ${code}`);
-      });
-    });
+    const { failure } = await runProgram(terminal, exec, env);
     if (failure !== undefined) {
       const quoted = exec.map((word) => goQuote(word)).join(" ");
       terminal.err(`command [${quoted}] error (${failure})\n`);

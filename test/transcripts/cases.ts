@@ -313,9 +313,55 @@ const cluster: Case[] = [
   c("downgrade cancel x"),
   c("snapshot save"),
   c("snapshot save /nonexistent/folder/file"),
-  // Adding a second member that never comes leaves the cluster without quorum: the last thing to do.
-  c("member add two --peer-urls http://127.0.0.1:2", { loose: "member" }),
 ];
+
+// What is stopped here leaves a lock behind; its lease must not end before the last case.
+const coordination: Case[] = [
+  c("lock"),
+  ...all.flatMap((format) =>
+    format === "protobuf"
+      ? []
+      : [
+          c(`lock lock-${format} --ttl 600 -w ${format}`, {
+            loose: "lease",
+            ...(format === "table"
+              ? {}
+              : { stopAfterLines: format === "fields" ? 12 : format === "json" ? 1 : 2 }),
+          }),
+        ],
+  ),
+  c("lock lock-x --ttl ten", { firstErrorLine: true }),
+  c("lock lock-x --ttl 0 -- true", { loose: "lease" }),
+  c("lock lock-x --ttl -5 -- true", { loose: "lease" }),
+  c("lock lock-x --ttl 99999999999 -- true", { loose: "lease" }),
+  c("lock lock-x true -x", { firstErrorLine: true }),
+  args(["lock", "lock-x", "--", "sh", "-c", "echo $ETCD_LOCK_KEY $ETCD_LOCK_REV; echo e >&2"], {
+    loose: "lease",
+  }),
+  args(["lock", "lock-x", "sh", "--", "-c", "exit 7"]),
+  args(["lock", "lock-x", "--", "sh", "-c", "kill -TERM $$"]),
+  args(["lock", "lock-x", "--", "cat"], { stdin: "a program has no input" }),
+  c("lock lock-x no-such-command-anywhere"),
+  c("get --prefix lock-x"),
+  args(["lock", "", "true"]),
+  c("elect"),
+  c("elect a"),
+  c("elect a b c"),
+  c("elect a b --listen"),
+  ...["simple", "json"].flatMap((format) => [
+    c(`elect elect-${format} one -w ${format}`, {
+      loose: "lease",
+      stopAfterLines: format === "json" ? 1 : 2,
+    }),
+    c(`elect elect-${format} -l -w ${format}`, {
+      loose: "lease",
+      stopAfterLines: format === "json" ? 1 : 2,
+    }),
+  ]),
+];
+
+/** Adding a second member that never comes leaves the cluster without quorum: the last thing to do. */
+const last = c("member add two --peer-urls http://127.0.0.1:2", { loose: "member" });
 
 const surroundings: Case[] = [
   c("version", { bare: true }),
@@ -366,6 +412,8 @@ export const cases: readonly Case[] = [
   ...watches,
   ...surroundings,
   ...cluster,
+  ...coordination,
+  last,
 ];
 
 /** With a quota of 128 KiB: the first write is more than that by itself, and raises NOSPACE. */
