@@ -6,13 +6,12 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
-import { Gateway } from "#server/api/gateway/gateway.ts";
-import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
 import { SlowRequests } from "#server/api/slow-requests.ts";
 import { v2Endpoints } from "#server/api/v2-endpoints.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
+import { listenForClients } from "#server/client-listeners.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
 import { dataChecks } from "#server/data-checks.ts";
 import type { Resolver } from "#server/discovery/resolver.ts";
@@ -30,8 +29,7 @@ import { peerRequestHandler } from "#server/peer/peer-server.ts";
 import type { PeerHandler } from "#server/peer/ports.ts";
 import { PeerTransport } from "#server/peer/transport.ts";
 import { startPeerListeners } from "#server/peer-listeners.ts";
-import { defaultLimits } from "#server/rpc/limits.ts";
-import { startClientListeners } from "#server/rpc/listeners.ts";
+import { raftVars } from "#server/raft-vars.ts";
 import { ServiceRegistry } from "#server/rpc/service-registry.ts";
 import { sha1 } from "#server/sha1.ts";
 import { markState, openStorage } from "#server/storage.ts";
@@ -235,45 +233,35 @@ async function start(
   const metrics = new Metrics({ member: api, registry, gate, serverVersion });
   const slowReads = (): number => slow.slowReads;
   addMemberMetrics(metrics, { member, meters, peers: transport, transfer, slowReads });
-  const limits = {
-    ...defaultLimits(config.maxRequestBytes),
-    maxConcurrentStreams: config.maxConcurrentStreams,
-    keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
-    keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
-    keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
-  };
-  const { maxReceiveBytes } = limits;
-  const gateway = config.enableGrpcGateway
-    ? { gateway: new Gateway({ registry, clock, maxReceiveBytes }) }
-    : {};
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
-  const listeners = await startClientListeners({
-    urls: config.listenClientUrls.map((url) => url.text),
+  const listening = await listenForClients({
+    config,
     registry,
-    http: httpEndpoints({
+    clock,
+    log,
+    endpoints: {
       member: api,
       serverVersion,
       metrics,
       onHealth: (healthy) => metrics.countHealth(healthy),
-      ...gateway,
+      onCheck: (type, name, ok) => metrics.countCheck(type, name, ok),
+      debugVars: () => ({
+        cmdline: process.argv,
+        memstats: process.memoryUsage(),
+        file_descriptor_limit: metrics.fileDescriptorLimit(),
+        "raft.status": raftVars(member.parts.raft.status()),
+      }),
       ...(config.enableV2 ? { v2: v2Endpoints(new NodeV2(member), config.maxRequestBytes) } : {}),
-    }),
-    limits,
-    clock,
-    log,
-    held: true,
+    },
   });
-  closers.push(() => listeners.close(drainMs));
+  closers.push(() => listening.close(drainMs));
   const serve = async (): Promise<void> => {
     await publication.publish();
     if (stopping) return;
     await checks.initial?.run();
     if (stopping) return;
     void checks.initial?.runOn();
-    listeners.open();
-    for (const address of listeners.addresses) {
-      log.warn({ address }, "serving client traffic insecurely; this is strongly discouraged!");
-    }
+    listening.open();
     log.info({}, "ready to serve client requests");
   };
   const stop = (): Promise<void> => {

@@ -89,7 +89,7 @@ test("health and readiness name what is wrong", async () => {
   member.activeAlarms = [{ memberID: 1n, alarm: AlarmType.CORRUPT }];
   assert.deepEqual(await get("/readyz?exclude=linearizable_read"), [
     503,
-    "[-]data_corruption failed: alarm activated: CORRUPT\n[+]serializable_read ok\n[+]non_learner ok\n",
+    "[-]data_corruption failed: alarm activated: CORRUPT\n[+]serializable_read ok\n[+]non_learner ok\n\n",
   ]);
   member.activeAlarms = [];
   member.leaderId = 0n;

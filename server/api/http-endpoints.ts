@@ -1,25 +1,44 @@
-// Plain HTTP on client URLs: health, liveness, readiness, version and metrics, with etcd's CORS
-// headers on every answer (facts: server config §4).
+// Plain HTTP: health, liveness, readiness, version, metrics and what looks for faults, and the ways to
+// the gateway and the v2 API (facts: server config §4). On client URLs who may ask is looked at before.
 import { Buffer } from "node:buffer";
+import type { Clock } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
+import type { Log } from "#base/log.ts";
 import { RangeRequest } from "#proto/gen/kv.ts";
 import { AlarmType } from "#proto/gen/maintenance.ts";
-import type {
-  HttpHandler,
-  HttpRequest as Request,
-  HttpResponse as Response,
+import {
+  boundBody,
+  type HttpHandler,
+  type HttpRequest as Request,
+  type HttpResponse as Response,
 } from "#server/rpc/limits.ts";
+import {
+  type AccessRules,
+  openAccess,
+  refusedHost,
+  refusedHostText,
+  writeCors,
+} from "./access-control.ts";
+import { debugVars, type ProfileEndpoints } from "./debug-endpoints.ts";
 import type { ApiMember } from "./member.ts";
 
 export interface HttpEndpoints {
   readonly member: ApiMember;
   /** The API level, such as `3.7.3`. */
   readonly serverVersion: string;
-  /** `--cors`; undefined or `*` allows every origin. */
-  readonly allowedOrigins?: readonly string[];
+  /** Left out, everybody may ask. */
+  readonly access?: AccessRules;
+  readonly log?: Log;
+  readonly clock?: Clock;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   /** Counted as etcd_server_health_success and _failures. */
   readonly onHealth?: (healthy: boolean) => void;
+  /** Counted as etcd_server_healthcheck and _healthchecks_total. */
+  readonly onCheck?: (type: ProbeType, name: string, ok: boolean) => void;
+  /** What /debug/vars shows; left out, nothing. */
+  readonly debugVars?: () => Readonly<Record<string, unknown>>;
+  /** What lies below /debug/pprof/; left out, nothing does. */
+  readonly profiles?: ProfileEndpoints;
   /** What lies below `/v3/`; left out, nothing does. */
   readonly gateway?: {
     serve(path: string, request: Request, response: Response): void;
@@ -41,30 +60,76 @@ interface Answer {
 
 const plainText = "text/plain; charset=utf-8";
 
-/** The handler for requests that are not gRPC. */
-export function httpEndpoints(options: HttpEndpoints): HttpHandler {
+export type ProbeType = "livez" | "readyz";
+
+/** The handler of metrics URLs: health and metrics alone, for everybody. */
+export function metricsEndpoints(options: HttpEndpoints): HttpHandler {
+  const { member, serverVersion, metrics, log, onHealth, onCheck } = options;
+  const shown = {
+    member,
+    serverVersion,
+    metrics,
+    ...(log === undefined ? {} : { log }),
+    ...(onHealth === undefined ? {} : { onHealth }),
+    ...(onCheck === undefined ? {} : { onCheck }),
+  };
   return (request, response) => {
-    writeCors(options, request, response);
+    const path = pathOf(request.url ?? "/");
+    answer(
+      request,
+      response,
+      path === "/version" ? Promise.resolve(notFound) : route(shown, request),
+    );
+  };
+}
+
+/** The handler of client URLs for requests that are not gRPC. */
+export function httpEndpoints(options: HttpEndpoints): HttpHandler {
+  const access = options.access ?? openAccess;
+  return (request, response) => {
+    const host = refusedHost(access, request);
+    if (host !== undefined) {
+      options.log?.warn({ host }, "rejecting HTTP request to prevent DNS rebinding attacks");
+      const body = refusedHostText(host);
+      send(request, response, { status: 421, type: plainText, body, nosniff: true });
+      return;
+    }
+    writeCors(access, request, response);
     if (request.method === "OPTIONS") {
       send(request, response, { status: 200, body: "" });
       return;
     }
+    const target = request.url ?? "/";
+    const path = gatewayPath(target);
+    if (options.clock !== undefined && path === undefined) boundBody(request, options.clock);
     if (options.v2 !== undefined && isServedByV2(options.v2, request, response)) return;
-    const moved = cleanTarget(request.url ?? "/", options.gateway !== undefined);
+    const moved = cleanTarget(target, options.gateway !== undefined);
     if (moved !== undefined) {
       redirect(request, response, moved);
       return;
     }
-    const path = gatewayPath(request.url ?? "/");
     if (options.gateway !== undefined && path !== undefined) {
       options.gateway.serve(path, request, response);
       return;
     }
-    route(options, request).then(
-      (answer) => send(request, response, answer),
-      (error: unknown) => send(request, response, failure(500, errorText(error))),
-    );
+    const { profiles } = options;
+    const asked = pathOf(target);
+    if (profiles !== undefined && asked.startsWith("/debug/pprof/")) {
+      const query = new URLSearchParams(target.slice(asked.length));
+      profiles.serve(asked, query, response).catch((error: unknown) => {
+        send(request, response, failure(500, errorText(error)));
+      });
+      return;
+    }
+    answer(request, response, route(options, request));
   };
+}
+
+function answer(request: Request, response: Response, coming: Promise<Answer>): void {
+  coming.then(
+    (one) => send(request, response, one),
+    (error: unknown) => send(request, response, failure(500, errorText(error))),
+  );
 }
 
 function isServedByV2(
@@ -81,7 +146,7 @@ function isServedByV2(
 }
 
 /** The path below /v3/ that the gateway is asked for, /v3beta/ being its old name. */
-function gatewayPath(target: string): string | undefined {
+export function gatewayPath(target: string): string | undefined {
   if (!target.startsWith("/v3/") && !target.startsWith("/v3beta/")) return undefined;
   const path = pathOf(target).replace(/^\/v3beta\//, "/v3/");
   try {
@@ -123,16 +188,6 @@ function redirect(request: Request, response: Response, target: string): void {
   });
 }
 
-function writeCors(options: HttpEndpoints, request: Request, response: Response): void {
-  const allowed = options.allowedOrigins ?? ["*"];
-  const { origin } = request.headers;
-  const any = allowed.length === 0 || allowed.includes("*");
-  if (!any && (origin === undefined || !allowed.includes(origin))) return;
-  response.setHeader("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE");
-  response.setHeader("Access-Control-Allow-Origin", any ? "*" : origin!);
-  response.setHeader("Access-Control-Allow-Headers", "accept, content-type, authorization");
-}
-
 function send(request: Request, response: Response, answer: Answer): void {
   response.statusCode = answer.status;
   if (answer.type !== undefined) response.setHeader("Content-Type", answer.type);
@@ -169,13 +224,28 @@ function getHandler(
 ): (() => Promise<Answer>) | undefined {
   if (path === "/health") return () => health(options, query);
   if (path === "/version") return async () => version(options);
+  const { debugVars: vars } = options;
+  if (path === "/debug/vars" && vars !== undefined) {
+    const type = "application/json; charset=utf-8";
+    return async () => ({ status: 200, type, body: debugVars(vars()) });
+  }
   const probe = /^\/(livez|readyz)(?:\/([a-z_]+))?$/.exec(path);
   if (probe === null) return undefined;
-  const all = probe[1] === "livez" ? livenessChecks : readinessChecks;
+  const type = probe[1] as ProbeType;
+  const all = type === "livez" ? livenessChecks : readinessChecks;
   const name = probe[2];
-  if (name === undefined) return () => runChecks(options.member, all, query);
+  if (name === undefined) {
+    const excluded = new Set(query.getAll("exclude"));
+    return () =>
+      runChecks(
+        options,
+        type,
+        all.filter((one) => !excluded.has(one)),
+        query,
+      );
+  }
   if (!all.includes(name as CheckName)) return undefined;
-  return () => runChecks(options.member, [name as CheckName], query);
+  return () => runChecks(options, type, [name as CheckName], query);
 }
 
 function version(options: HttpEndpoints): Answer {
@@ -208,7 +278,10 @@ async function health(options: HttpEndpoints, query: URLSearchParams): Promise<A
   const reason = await unhealthyReason(member, new Set(query.getAll("exclude")), serializable);
   options.onHealth?.(reason === "");
   const body = JSON.stringify({ health: String(reason === ""), reason });
-  if (reason !== "") return failure(503, body);
+  if (reason !== "") {
+    options.log?.warn({ output: body, "status-code": 503 }, "/health error");
+    return failure(503, body);
+  }
   return { status: 200, type: plainText, body };
 }
 
@@ -259,24 +332,29 @@ const checks: Readonly<Record<CheckName, (member: ApiMember) => Promise<void>>> 
 };
 
 async function runChecks(
-  member: ApiMember,
+  options: HttpEndpoints,
+  type: ProbeType,
   names: readonly CheckName[],
   query: URLSearchParams,
 ): Promise<Answer> {
-  const excluded = new Set(query.getAll("exclude"));
   let lines = "";
   let failed = false;
   for (const name of names) {
-    if (excluded.has(name)) continue;
+    let fault: string | undefined;
     try {
-      await checks[name](member);
-      lines += `[+]${name} ok\n`;
+      await checks[name](options.member);
     } catch (error) {
+      fault = errorText(error);
       failed = true;
-      lines += `[-]${name} failed: ${errorText(error)}\n`;
     }
+    lines += fault === undefined ? `[+]${name} ok\n` : `[-]${name} failed: ${fault}\n`;
+    options.onCheck?.(type, name, fault === undefined);
   }
-  if (failed) return { status: 503, type: plainText, body: lines, nosniff: true };
+  if (failed) {
+    const fields = { path: `/${type}`, reason: lines, "status-code": 503 };
+    options.log?.error(fields, "Health check error");
+    return failure(503, lines);
+  }
   const body = query.has("verbose") ? `${lines}ok\n` : "ok\n";
   return { status: 200, type: plainText, body, nosniff: true };
 }

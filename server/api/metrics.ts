@@ -38,6 +38,8 @@ type LabelName =
   | "Reason"
   | "reason"
   | "type"
+  | "name"
+  | "status"
   | "client_api_version"
   | "grpc_type"
   | "grpc_service"
@@ -52,6 +54,8 @@ export class Metrics {
   private readonly scalars = new Map<ScalarName, Gauge | Counter>();
   private readonly durations = new Map<DurationName, Histogram>();
   private readonly labelled: (() => void)[] = [];
+  private readonly lastChecks: Gauge<LabelName>;
+  private readonly checks: Counter<LabelName>;
   private healthy = 0;
   private unhealthy = 0;
 
@@ -68,6 +72,15 @@ export class Metrics {
       const buckets = Array.from({ length: count }, (_, index) => start * factor ** index);
       this.durations.set(name, new Histogram({ name, help, buckets, registers }));
     }
+    this.lastChecks = this.gauge("etcd_server_healthcheck", "How each check went last.", [
+      "type",
+      "name",
+    ]);
+    this.checks = this.counter("etcd_server_healthchecks_total", "Checks made, by outcome.", [
+      "type",
+      "name",
+      "status",
+    ]);
     this.addLabelled();
     this.addTransport();
     this.addSource(() => this.ofMember());
@@ -93,6 +106,17 @@ export class Metrics {
 
   duration(name: DurationName): DurationObserver {
     return this.durations.get(name)!;
+  }
+
+  /** Counts one check of /livez or /readyz, and shows how it went. */
+  countCheck(type: string, name: string, ok: boolean): void {
+    this.lastChecks.set({ type, name }, ok ? 1 : 0);
+    this.checks.inc({ type, name, status: ok ? "success" : "error" });
+  }
+
+  /** Open files that the process may have; 0 if the machine does not tell. */
+  fileDescriptorLimit(): number {
+    return fileDescriptors().os_fd_limit ?? 0;
   }
 
   /** Counts one answer of /health. */

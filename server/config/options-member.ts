@@ -83,7 +83,7 @@ export const memberOptions = {
     type: "urls",
     default: "",
     group: "Member",
-    support: "later",
+    support: "yes",
     help: "URLs to listen on for HTTP only; takes HTTP away from --listen-client-urls.",
   },
   "max-snapshots": {

@@ -6,8 +6,8 @@ export const runningOptions = {
     type: "bool",
     default: "false",
     group: "Profiling and Monitoring",
-    support: "later",
-    help: "Serve profiles under /debug/pprof/ on the client URLs.",
+    support: "yes",
+    help: "Serve profiles of Node under /debug/pprof/ on the client URLs (docs/monitoring.md).",
   },
   metrics: {
     type: "choice",
@@ -21,7 +21,7 @@ export const runningOptions = {
     type: "urls",
     default: "",
     group: "Profiling and Monitoring",
-    support: "later",
+    support: "yes",
     help: "URLs to listen on for /metrics and /health alone.",
   },
   logger: {

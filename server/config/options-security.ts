@@ -184,14 +184,14 @@ export const securityOptions = {
     type: "origins",
     default: "*",
     group: "Security",
-    support: "later",
+    support: "yes",
     help: "Origins that browsers may call from; * allows all.",
   },
   "host-whitelist": {
     type: "list",
     default: "*",
     group: "Security",
-    support: "later",
+    support: "yes",
     help: "Host names that plain HTTP requests may carry; * allows all.",
   },
   "tls-min-version": {

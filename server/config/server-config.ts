@@ -24,6 +24,15 @@ export interface ServerConfig {
   /** Never empty; hosts are addresses or "localhost". */
   readonly listenPeerUrls: readonly Endpoint[];
   readonly listenClientUrls: readonly Endpoint[];
+  /** If there are any, HTTP is served here and not on the client URLs. */
+  readonly listenClientHttpUrls: readonly Endpoint[];
+  /** Where /metrics and health alone are served, besides. */
+  readonly listenMetricsUrls: readonly Endpoint[];
+  /** Origins that browsers may call from; empty or with `*`: all. */
+  readonly allowedOrigins: readonly string[];
+  /** Host names that requests over plain HTTP may carry; empty or with `*`: all. */
+  readonly allowedHosts: readonly string[];
+  readonly enablePprof: boolean;
   /** Sorted, never empty. */
   readonly advertisePeerUrls: readonly string[];
   /** Sorted. */

@@ -1,14 +1,33 @@
 // The bounds of client connections, and the shape of what serves plain HTTP on them.
-import type { IncomingHttpHeaders } from "node:http";
-import type { Readable, Writable } from "node:stream";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { Duplex, Readable, Writable } from "node:stream";
+import type { Clock } from "#base/clock.ts";
 
 /** A request of plain HTTP: node's own of HTTP/1.1, or ours of HTTP/2. */
 export interface HttpRequest extends Readable {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
+  /** Over HTTP/1.1: the whole body has come. */
+  readonly complete?: boolean;
   /** Left out over HTTP/2. */
-  readonly socket?: { readonly remoteAddress?: string | undefined };
+  readonly socket?: {
+    readonly remoteAddress?: string | undefined;
+    /** True of a TLS connection. */
+    readonly encrypted?: boolean;
+  };
+}
+
+/** How long a body may take that is not a stream of requests. */
+const bodyMs = 60_000;
+
+/** Cuts off a client whose body is not there after a minute. */
+export function boundBody(request: HttpRequest, clock: Clock): void {
+  if (request.complete !== false || request.method === "GET") return;
+  const timer = clock.after(bodyMs, () => {
+    if (request.complete === false) request.destroy();
+  });
+  request.once("close", () => timer.cancel());
 }
 
 export interface HttpResponse extends Writable {
@@ -21,6 +40,14 @@ export interface HttpResponse extends Writable {
 
 /** Serves one HTTP request that is not gRPC. Must answer, and must not throw. */
 export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void;
+
+/** Serves requests of HTTP/1.1 to speak another protocol from then on. */
+export interface UpgradeHandler {
+  /** False if the request is to be served as plain HTTP instead. */
+  wants(request: IncomingMessage): boolean;
+  /** Owns the socket from now on. */
+  serve(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
 
 export interface ConnectionLimits {
   /** Largest gRPC request message, in bytes. */

@@ -9,7 +9,7 @@ import type { Clock } from "#base/clock.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
 import { GrpcServer } from "./grpc-server.ts";
-import type { ConnectionLimits, HttpHandler } from "./limits.ts";
+import type { ConnectionLimits, HttpHandler, UpgradeHandler } from "./limits.ts";
 import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
 import { boundPipelining } from "./pipelining.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
@@ -34,6 +34,9 @@ export interface ListenerOptions {
   readonly urls: readonly string[];
   readonly registry: ServiceRegistry;
   readonly http: HttpHandler;
+  readonly upgrade?: UpgradeHandler;
+  /** What is served; others are cut off. Both by default. */
+  readonly serves?: "grpc" | "http";
   readonly limits: ConnectionLimits;
   readonly clock: Clock;
   readonly log: Log;
@@ -170,17 +173,25 @@ class ConnectionDoor {
     this.held = options.held === true ? [] : undefined;
     this.grpc = new GrpcServer(options);
     this.secure = options.security?.acceptor((connection) => this.serveSecured(connection));
-    const { limits } = options;
+    const { limits, upgrade } = options;
     this.http = createHttpServer(
       {
+        shouldUpgradeCallback: (request) => upgrade?.wants(request) ?? false,
         maxHeaderSize: limits.maxHeaderBytes,
         headersTimeout: 10_000,
-        requestTimeout: 60_000,
+        // Streams of the gateway take requests as long as they live; other bodies have their own bound.
+        requestTimeout: 0,
         keepAliveTimeout: limits.httpIdleMs,
         connectionsCheckingInterval: 10_000,
       },
       boundPipelining(options.http),
     );
+    if (upgrade !== undefined) {
+      this.http.on("upgrade", (request, socket, head) => {
+        socket.on("error", ignoreSocketError);
+        upgrade.serve(request, socket, head);
+      });
+    }
     // Not even HTTP: an answer in HTTP/1.1 would only mislead whoever meant another protocol.
     this.http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       if (error.code === "HPE_INVALID_METHOD") socket.destroy();
@@ -210,10 +221,15 @@ class ConnectionDoor {
     else this.sniff(socket);
   }
 
+  private serveHttp(stream: Duplex): void {
+    if (this.options.serves === "grpc") stream.destroy();
+    else this.http.emit("connection", stream);
+  }
+
   private serveSecured({ stream, alpn, commonName }: SecuredConnection): void {
     stream.on("error", ignoreSocketError);
     if (alpn === "h2") this.grpc.serve(stream, commonName);
-    else if (alpn === "http/1.1") this.http.emit("connection", stream);
+    else if (alpn === "http/1.1") this.serveHttp(stream);
     else this.sniff(stream, commonName);
   }
 
@@ -245,8 +261,9 @@ class ConnectionDoor {
       stream.off("end", onEnd);
       stream.off("close", onClose);
       stream.unshift(bytes);
-      if (start === preface) this.grpc.serve(stream, commonName);
-      else this.http.emit("connection", stream);
+      if (start !== preface) this.serveHttp(stream);
+      else if (this.options.serves === "http") stream.destroy();
+      else this.grpc.serve(stream, commonName);
     };
     const onEnd = (): void => void stream.destroy();
     const onClose = (): void => patience.cancel();

@@ -116,6 +116,10 @@ export class GatewayCall implements Responder {
     return this.options.registered.method.responseStream;
   }
 
+  get takesStream(): boolean {
+    return this.options.registered.method.requestStream;
+  }
+
   /** Counts a message of the client. */
   received(bytes: number): void {
     this.counters.received++;

@@ -8,7 +8,7 @@ import { grpcCode } from "#proto/errors.ts";
 import { jsonMethods } from "#proto/gen/json-tables.ts";
 import { readJson } from "#proto/json-read.ts";
 import { JsonValues } from "#proto/json-values.ts";
-import type { HttpRequest, HttpResponse } from "#server/rpc/limits.ts";
+import { boundBody, type HttpRequest, type HttpResponse } from "#server/rpc/limits.ts";
 import type {
   RegisteredMethod,
   RequestSink,
@@ -48,6 +48,7 @@ export class Gateway {
     const sink = new HttpSink(response);
     const call = this.ask(path, httpRequest(request), sink);
     if (call === undefined) return;
+    if (!call.takesStream) boundBody(request, this.options.clock);
     response.on("drain", () => call.drained());
     response.once("close", () => call.gone());
   }

@@ -1,0 +1,131 @@
+// All that a member listens on for clients: gRPC and HTTP together or apart, and metrics, and what is
+// said when it is served.
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import { refusedHost } from "#server/api/access-control.ts";
+import { ProfileEndpoints } from "#server/api/debug-endpoints.ts";
+import { Gateway } from "#server/api/gateway/gateway.ts";
+import { GatewayWebSockets } from "#server/api/gateway/websocket.ts";
+import {
+  gatewayPath,
+  type HttpEndpoints,
+  httpEndpoints,
+  metricsEndpoints,
+} from "#server/api/http-endpoints.ts";
+import type { ServerConfig } from "#server/config/server-config.ts";
+import { defaultLimits, type UpgradeHandler } from "#server/rpc/limits.ts";
+import {
+  type ClientListeners,
+  type ListenerOptions,
+  startClientListeners,
+} from "#server/rpc/listeners.ts";
+import { ServiceRegistry } from "#server/rpc/service-registry.ts";
+
+export interface ServedClients {
+  readonly config: ServerConfig;
+  readonly registry: ServiceRegistry;
+  /** What HTTP shows; gateway, profiles and access come from the configuration. */
+  readonly endpoints: HttpEndpoints;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Listening {
+  /** Serves the clients that were held until now, and tells so. */
+  open(): void;
+  close(graceMs: number): Promise<void>;
+}
+
+/** Listens on every URL or on none; metrics are served at once, clients are held until `open`. */
+export async function listenForClients(served: ServedClients): Promise<Listening> {
+  const { config, registry, clock, log } = served;
+  const limits = {
+    ...defaultLimits(config.maxRequestBytes),
+    maxConcurrentStreams: config.maxConcurrentStreams,
+    keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
+    keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
+    keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
+  };
+  const access = { allowedOrigins: config.allowedOrigins, allowedHosts: config.allowedHosts };
+  const { maxReceiveBytes } = limits;
+  const gateway = config.enableGrpcGateway
+    ? new Gateway({ registry, clock, maxReceiveBytes })
+    : undefined;
+  const endpoints: HttpEndpoints = {
+    ...served.endpoints,
+    access,
+    clock,
+    log,
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(config.enablePprof ? { profiles: new ProfileEndpoints() } : {}),
+  };
+  const upgrade =
+    gateway === undefined ? {} : { upgrade: webSockets(gateway, endpoints, maxReceiveBytes) };
+  const shared = { limits, clock, log };
+  const client = { ...shared, ...upgrade, registry, http: httpEndpoints(endpoints), held: true };
+  const apart = config.listenClientHttpUrls.length > 0;
+  const groups: ListenerOptions[] = [
+    {
+      ...client,
+      urls: config.listenClientUrls.map(({ text }) => text),
+      ...(apart ? { serves: "grpc" } : {}),
+    },
+    {
+      ...client,
+      registry: new ServiceRegistry(),
+      urls: config.listenClientHttpUrls.map(({ text }) => text),
+      serves: "http",
+    },
+    {
+      ...shared,
+      registry: new ServiceRegistry(),
+      http: metricsEndpoints(endpoints),
+      urls: config.listenMetricsUrls.map(({ text }) => text),
+      serves: "http",
+    },
+  ];
+  const started: ClientListeners[] = [];
+  const close = async (graceMs: number): Promise<void> => {
+    await Promise.all(started.map((one) => one.close(graceMs)));
+  };
+  try {
+    for (const group of groups) started.push(await startClientListeners(group));
+  } catch (error) {
+    await close(0);
+    throw error;
+  }
+  for (const { text } of config.listenMetricsUrls) log.info({ address: text }, "serving metrics");
+  return {
+    close,
+    open() {
+      const [grpc, http] = started;
+      for (const [listeners, traffic] of [
+        [grpc, apart ? "grpc" : "grpc+http"],
+        [http, "http"],
+      ] as const) {
+        listeners?.open();
+        for (const address of listeners?.addresses ?? []) {
+          const message = "serving client traffic insecurely; this is strongly discouraged!";
+          log.warn({ traffic, address }, message);
+        }
+      }
+    },
+  };
+}
+
+/** WebSockets to the gateway; what else asks for an upgrade is served as plain HTTP. */
+function webSockets(
+  gateway: Gateway,
+  { access }: HttpEndpoints,
+  maxMessageBytes: number,
+): UpgradeHandler {
+  const sockets = new GatewayWebSockets({ gateway, maxMessageBytes: 4 * maxMessageBytes });
+  return {
+    wants: (request) =>
+      request.headers.upgrade?.toLowerCase() === "websocket" &&
+      gatewayPath(request.url ?? "/") !== undefined &&
+      (access === undefined || refusedHost(access, request) === undefined),
+    serve: (request, socket, head) =>
+      sockets.serve(gatewayPath(request.url ?? "/")!, request, socket, head),
+  };
+}
