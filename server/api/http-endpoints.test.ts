@@ -104,7 +104,7 @@ test("health and readiness name what is wrong", async () => {
   member.learner = true;
   assert.deepEqual(await get("/readyz/non_learner"), [
     503,
-    "[-]non_learner failed: not supported for learner\n",
+    "[-]non_learner failed: not supported for learner\n\n",
   ]);
 });
 
