@@ -6,6 +6,7 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
+import { ServingStatus } from "#server/api/health.ts";
 import { Metrics } from "#server/api/metrics.ts";
 import { SlowRequests } from "#server/api/slow-requests.ts";
 import { v2Endpoints } from "#server/api/v2-endpoints.ts";
@@ -96,7 +97,7 @@ async function start(
     if (stopping) log.warn({ error: errorText(error) }, "gave up work when stopping");
     else around.fatal(error);
   };
-  const peerClient = new PeerClient({ clock });
+  const peerClient = new PeerClient({ clock, localAddress: config.peerLocalAddress });
   const storage = await openStorage(config, {
     clock,
     log,
@@ -146,6 +147,7 @@ async function start(
     dialTimeoutMs: 1000 + config.electionTimeoutMs,
     readTimeoutMs: config.raftReadTimeoutMs,
     writeTimeoutMs: config.raftWriteTimeoutMs,
+    localAddress: config.peerLocalAddress,
     onRoundTrip: (id, seconds) => meters.roundTrip(id, seconds),
     onSnapshot: (to) => meters.snapshot("send", to),
   });
@@ -198,6 +200,7 @@ async function start(
   const peerListeners = await startPeerListeners(
     config.listenPeerUrls,
     peerRequestHandler({ identity, handler, api: services, transport, clock, log }),
+    config.socketReusePort,
   );
   closers.push(() => peerListeners.close());
   const checks = dataChecks({ config, member, peerClient, clusterId, clock, log, fatal });
@@ -229,7 +232,11 @@ async function start(
 
   const registry = new ServiceRegistry();
   const slow = new SlowRequests({ ...config, clock, log, all: config.log.level === "debug" });
-  const { gate } = registerV3Services(registry, api, clock, config, slow);
+  const stopsOnDefrag = config.featureGates.get("StopGRPCServiceOnDefrag") === true;
+  const serving = new ServingStatus(stopsOnDefrag, (status, reason) =>
+    log.warn({ service: "", status, reason }, "grpc service status changed"),
+  );
+  const { gate } = registerV3Services(registry, api, clock, config, { slow, serving });
   const metrics = new Metrics({ member: api, registry, gate, serverVersion });
   const slowReads = (): number => slow.slowReads;
   addMemberMetrics(metrics, { member, meters, peers: transport, transfer, slowReads });

@@ -61,7 +61,7 @@ export async function listenForClients(served: ServedClients): Promise<Listening
   };
   const upgrade =
     gateway === undefined ? {} : { upgrade: webSockets(gateway, endpoints, maxReceiveBytes) };
-  const shared = { limits, clock, log };
+  const shared = { limits, clock, log, reusePort: config.socketReusePort };
   const client = { ...shared, ...upgrade, registry, http: httpEndpoints(endpoints), held: true };
   const apart = config.listenClientHttpUrls.length > 0;
   const groups: ListenerOptions[] = [

@@ -15,6 +15,7 @@ export interface PeerListeners {
 export async function startPeerListeners(
   urls: readonly Endpoint[],
   handler: RequestListener,
+  reusePort: boolean,
 ): Promise<PeerListeners> {
   const servers: Server[] = [];
   const close = async (): Promise<void> => {
@@ -29,7 +30,7 @@ export async function startPeerListeners(
   try {
     for (const url of urls) {
       const server = createServer(peerServerOptions, boundPipelining(handler));
-      await listen(server, url);
+      await listen(server, url, reusePort);
       servers.push(server);
     }
   } catch (error) {
@@ -39,7 +40,7 @@ export async function startPeerListeners(
   return { close };
 }
 
-function listen(server: Server, url: Endpoint): Promise<void> {
+function listen(server: Server, url: Endpoint, reusePort: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error) => {
       const code = systemCode(error) ?? "LISTEN_FAILED";
@@ -47,6 +48,7 @@ function listen(server: Server, url: Endpoint): Promise<void> {
       const message = `cannot listen for peers on ${url.text}: ${text}; change --listen-peer-urls or free it`;
       reject(new OperatingError(code, message, { cause: error }));
     });
-    server.listen(url.port, url.host === "" ? undefined : url.host, () => resolve());
+    const host = url.host === "" ? {} : { host: url.host };
+    server.listen({ port: url.port, ...host, reusePort }, () => resolve());
   });
 }

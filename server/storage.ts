@@ -48,6 +48,12 @@ export async function openStorage(
   ports: StoragePorts,
 ): Promise<MemberStorage> {
   const { log } = ports;
+  if (config.unsafeNoFsync) {
+    log.warn(
+      { "data-dir": config.dataDir },
+      "--unsafe-no-fsync: nothing waits for the disk. A crash of this machine loses writes that were acknowledged, and the vote of this member: for tests only",
+    );
+  }
   const walDir = config.walDir ?? defaultWalDir(config.dataDir);
   const known = await walExists(walDir);
   if (known && config.discovery !== undefined) {
@@ -62,9 +68,15 @@ export async function openStorage(
     dataDir: config.dataDir,
     log,
     holder: ports.processName,
+    tuning: { unsafeNoSync: config.unsafeNoFsync },
   });
   ports.onClose(() => folder.close());
-  const opened = await openWal({ dir: walDir, identity: first, log });
+  const opened = await openWal({
+    dir: walDir,
+    identity: first,
+    log,
+    unsafeNoSync: config.unsafeNoFsync,
+  });
   const { wal } = opened;
   ports.onClose(() => wal.close());
   let { contents } = opened;

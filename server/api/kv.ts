@@ -26,6 +26,7 @@ import {
 } from "#server/apply/validate.ts";
 import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
 import type { HeaderEncoder } from "./header-encoder.ts";
+import type { ServingStatus } from "./health.ts";
 import type { ApiMember } from "./member.ts";
 import { type MethodGate, singleRequest } from "./method-gate.ts";
 import { rangeStream } from "./range-stream.ts";
@@ -38,6 +39,7 @@ export interface ServiceContext {
   readonly member: ApiMember;
   readonly gate: MethodGate;
   readonly headers: HeaderEncoder;
+  readonly serving: ServingStatus;
   readonly maxTxnOps: number;
   readonly maxRequestBytes: number;
 }

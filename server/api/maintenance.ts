@@ -27,7 +27,7 @@ const service = "/etcdserverpb.Maintenance/";
 
 /** The methods of the Maintenance service. */
 export function maintenanceMethods(context: ServiceContext): SingleRequestMethod[] {
-  const { clock, member, gate, headers } = context;
+  const { clock, member, gate, headers, serving } = context;
   return [
     singleRequest(gate, {
       path: `${service}Status`,
@@ -58,7 +58,12 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
       path: `${service}Defragment`,
       decode: (bytes) => DefragmentRequest.decode(bytes),
       async run() {
-        await member.defragment();
+        const ended = serving.defragmenting();
+        try {
+          await member.defragment();
+        } finally {
+          ended();
+        }
         // As in etcd, without a header.
         return emptyBytes;
       },

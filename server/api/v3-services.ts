@@ -4,7 +4,7 @@ import type { ServiceRegistry } from "#server/rpc/service-registry.ts";
 import { clusterMethods } from "./cluster.ts";
 import { electionMethods } from "./election.ts";
 import { HeaderEncoder } from "./header-encoder.ts";
-import { healthMethods } from "./health.ts";
+import { healthMethods, ServingStatus } from "./health.ts";
 import { kvMethods, type ServiceContext } from "./kv.ts";
 import { leaseMethods } from "./lease.ts";
 import { lockMethods } from "./lock.ts";
@@ -21,20 +21,29 @@ export interface V3Options {
   readonly maxRequestBytes: number;
 }
 
-/** Registers every v3 service; what it returns is read by metrics. `slow` is told of slow requests. */
+/** What services tell of, and are told; all of it may be left out. */
+export interface V3Ports {
+  /** Is told of slow requests. */
+  readonly slow?: SlowRequests;
+  /** What the health service says; by default always that it serves. */
+  readonly serving?: ServingStatus;
+}
+
+/** Registers every v3 service; what it returns is read by metrics. */
 export function registerV3Services(
   registry: ServiceRegistry,
   member: ApiMember,
   clock: Clock,
   options: V3Options,
-  slow?: SlowRequests,
+  ports: V3Ports = {},
 ): { readonly gate: MethodGate } {
-  const gate = new MethodGate(member, slow);
+  const gate = new MethodGate(member, ports.slow);
   const context: ServiceContext = {
     clock,
     member,
     gate,
     headers: new HeaderEncoder(member),
+    serving: ports.serving ?? new ServingStatus(false, () => {}),
     maxTxnOps: options.maxTxnOps,
     maxRequestBytes: options.maxRequestBytes,
   };

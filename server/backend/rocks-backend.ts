@@ -43,6 +43,8 @@ export interface RocksTuning {
   readonly cacheBytes?: number;
   /** Reads in the thread pool at a time; well below UV_THREADPOOL_SIZE. */
   readonly maxParallelReads?: number;
+  /** `--unsafe-no-fsync` */
+  readonly unsafeNoSync?: boolean;
 }
 
 export interface RocksBackendOptions extends RocksTuning {
@@ -70,6 +72,7 @@ export async function openRocksBackend(
     cacheBytes: options.cacheBytes ?? 16 * 1024 * 1024,
     compression: true,
     maxParallelReads: options.maxParallelReads ?? 8,
+    unsafeNoSync: options.unsafeNoSync,
   });
   try {
     await checkFormat(rocks, dir);

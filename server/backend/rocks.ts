@@ -50,6 +50,8 @@ export interface RocksOptions {
   readonly cacheBytes: number;
   readonly compression: boolean;
   readonly maxParallelReads: number;
+  /** Nothing waits for the disk: what a write promises does not survive the machine. */
+  readonly unsafeNoSync?: boolean | undefined;
 }
 
 /** Writes that take effect together. */
@@ -87,10 +89,13 @@ export class Rocks {
    */
   private stuck = false;
 
-  private constructor(db: Native<"db">, dir: string, maxParallelReads: number) {
+  private readonly unsafeNoSync: boolean;
+
+  private constructor(db: Native<"db">, dir: string, options: RocksOptions) {
     this.db = db;
     this.dir = dir;
-    this.reads = new ReadLanes(maxParallelReads);
+    this.reads = new ReadLanes(options.maxParallelReads);
+    this.unsafeNoSync = options.unsafeNoSync === true;
   }
 
   /** Opens the store in `dir`; fails with an OperatingError that names it. */
@@ -105,7 +110,7 @@ export class Rocks {
     return new Promise((resolve, reject) => {
       binding.db_open(db, dir, native, (error) => {
         if (error) reject(rocksError(error, dir));
-        else resolve(new Rocks(db, dir, options.maxParallelReads));
+        else resolve(new Rocks(db, dir, options));
       });
     });
   }
@@ -124,7 +129,7 @@ export class Rocks {
     this.check();
     assert(batch.used || !sync, "rocks: an empty batch syncs nothing");
     return new Promise((resolve, reject) => {
-      binding.batch_write(batch.native, { sync }, (error) => {
+      binding.batch_write(batch.native, { sync: sync && !this.unsafeNoSync }, (error) => {
         if (!error) {
           resolve();
           return;

@@ -221,6 +221,24 @@ test("a flag whose feature is not there is refused, unless it says what holds an
   }
 });
 
+test("SetMemberLocalAddr: the first advertised peer address that is not loopback", () => {
+  const rows = [
+    ["http://127.0.0.1:2380,http://10.0.0.7:2380", "10.0.0.7"],
+    ["http://[::1]:2380,http://[fd00::7]:2380", "fd00::7"],
+    ["http://0.0.0.0:2380,http://[::]:2380", undefined],
+    ["http://host.example:2380", undefined],
+  ] as const;
+  for (const [urls, want] of rows) {
+    const argv = [
+      `--initial-advertise-peer-urls=${urls}`,
+      `--initial-cluster=${urls.replaceAll("http:", "default=http:")}`,
+    ];
+    const gate = "--feature-gates=SetMemberLocalAddr=true";
+    assert.equal(config([...argv, gate]).peerLocalAddress, want, urls);
+    assert.equal(config(argv).peerLocalAddress, undefined, "without the gate");
+  }
+});
+
 test("an option without effect is accepted with a warning", () => {
   const argv = ["--max-wals=7", "--max-snapshots=5", "--feature-gates=FastLeaseKeepAlive=false"];
   const result = parse(argv);

@@ -12,6 +12,7 @@ import type { ConfigNote } from "./note.ts";
 import { findOption, oldNames, optionEntries, variableOf } from "./options.ts";
 import type { LogLevel, ServerConfig } from "./server-config.ts";
 import { Settings } from "./settings.ts";
+import { type Endpoint, isOwnAddress } from "./urls.ts";
 import { validate } from "./validate.ts";
 
 export type ConfigResult =
@@ -230,6 +231,21 @@ function atLeast5s(
   return minRaftTimeoutMs;
 }
 
+/** The first advertised address that others can reach, as etcd looks for it. */
+function localAddress(urls: readonly Endpoint[], warnings: ConfigNote[]): string | undefined {
+  const found = urls.find(({ host }) => isOwnAddress(host))?.host;
+  warnings.push(
+    found !== undefined
+      ? { level: "info", message: "setting member local address", fields: { LocalAddr: found } }
+      : {
+          level: "warn",
+          message: "unable to set a member local address due to lack of suitable local addresses",
+          fields: { "advertise-peer-urls": urls.map(({ text }) => text) },
+        },
+  );
+  return found;
+}
+
 /** Advertised URLs: 0.0.0.0 behind a default means the machine's own address. */
 function advertised(
   settings: Settings,
@@ -309,6 +325,12 @@ function build(
     initialClusterState: settings.get("initial-cluster-state") === "existing" ? "existing" : "new",
     initialClusterToken: settings.get("initial-cluster-token"),
     forceNewCluster: settings.get("force-new-cluster"),
+    unsafeNoFsync: settings.get("unsafe-no-fsync"),
+    socketReusePort: settings.get("socket-reuse-port"),
+    peerLocalAddress:
+      settings.get("feature-gates").get("SetMemberLocalAddr") === true
+        ? localAddress(settings.get("initial-advertise-peer-urls"), warnings)
+        : undefined,
     strictReconfigCheck: settings.get("strict-reconfig-check"),
     preVote: settings.get("pre-vote"),
     enableV2: settings.get("enable-v2"),

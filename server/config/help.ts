@@ -109,10 +109,12 @@ export function flagsDocument(): string {
       );
     }
   }
-  out.push("", "## Feature gates", "", "| gate | stage | default | supported |");
-  out.push("| --- | --- | --- | --- |");
+  out.push("", "## Feature gates", "", "| gate | stage | default | supported | what it does |");
+  out.push("| --- | --- | --- | --- | --- |");
   for (const [name, gate] of Object.entries(featureGates)) {
-    out.push(`| ${name} | ${gate.stage} | ${gate.default} | ${supportTexts[gate.support]} |`);
+    out.push(
+      `| ${name} | ${gate.stage} | ${gate.default} | ${supportTexts[gate.support]} | ${gate.help} |`,
+    );
   }
   out.push("", "## Old names", "");
   out.push("Names of etcd 3.6 and older are understood, with a warning:", "");

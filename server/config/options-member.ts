@@ -181,7 +181,7 @@ export const memberOptions = {
     type: "bool",
     default: "false",
     group: "Member",
-    support: "later",
+    support: "yes",
     file: ["socket-options", "reuse-port"],
     help: "Listen with SO_REUSEPORT.",
   },

@@ -184,7 +184,7 @@ export const runningOptions = {
     type: "bool",
     default: "false",
     group: "Unsafe feature",
-    support: "later",
+    support: "yes",
     help: "Do not wait for the disk. Loses acknowledged writes in a crash.",
   },
 } as const satisfies Record<string, OptionSpec>;

@@ -46,6 +46,12 @@ export interface ServerConfig {
   readonly initialClusterToken: string;
   /** Go on as a cluster of this member alone, with its data. */
   readonly forceNewCluster: boolean;
+  /** Wait for no disk. */
+  readonly unsafeNoFsync: boolean;
+  /** Listen with SO_REUSEPORT. */
+  readonly socketReusePort: boolean;
+  /** Where connections to peers come from; undefined: as the system has it. */
+  readonly peerLocalAddress: string | undefined;
   readonly strictReconfigCheck: boolean;
   readonly preVote: boolean;
   /** Serve the v2 API on client URLs. */

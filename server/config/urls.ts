@@ -76,6 +76,13 @@ export function isAddress(host: string): boolean {
   return host.includes(":") && isAddress6(host);
 }
 
+/** True for an address that connections to other machines may come from: not loopback, not 0.0.0.0. */
+export function isOwnAddress(host: string): boolean {
+  if (!isAddress(host)) return false;
+  if (!host.includes(":")) return !host.startsWith("127.") && host !== "0.0.0.0";
+  return !/^[0:]*:0*1?$/.test(host);
+}
+
 function isAddress6(host: string): boolean {
   const halves = host.split("::");
   if (halves.length > 2) return false;

@@ -1,6 +1,8 @@
 // What the API sees of a member (server/api/member.ts): proposals, reads, watches, leases, members
 // and status, each in the terms of its answer on the wire.
 import { text } from "#base/bytes.ts";
+import { errorText } from "#base/errors.ts";
+import { formatGoDuration } from "#base/go-duration.ts";
 import type { ClusterId, LeaseId, MemberId } from "#base/ids.ts";
 import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
 import type { Member as MemberInfo } from "#proto/gen/cluster.ts";
@@ -245,13 +247,22 @@ export class NodeApi implements ApiMember {
       dbSizeInUse: size,
       isLearner: members.get(memberId)?.isLearner ?? false,
       storageVersion: this.storageVersion() ?? "",
-      dbSizeQuota: Number.isFinite(quotaBytes) ? quotaBytes : 0,
+      dbSizeQuota: Number.isFinite(quotaBytes) ? quotaBytes : -1,
       downgradeInfo: members.downgrade,
     };
   }
 
-  defragment(): Promise<void> {
-    return this.member.parts.backend().defragment();
+  async defragment(): Promise<void> {
+    const { backend, clock, log } = this.member.parts;
+    const start = clock.monotonicMs();
+    log.info({}, "starting defragment");
+    try {
+      await backend().defragment();
+    } catch (error) {
+      log.warn({ error: errorText(error) }, "failed to defragment");
+      throw error;
+    }
+    log.info({ took: formatGoDuration(clock.monotonicMs() - start) }, "finished defragment");
   }
 
   async hashKv(revision: number): Promise<HashKVResponse> {

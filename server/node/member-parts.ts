@@ -60,6 +60,8 @@ export interface MemberParts {
   readonly memberId: MemberId;
   readonly timings: MemberTimings;
   readonly maxRequestBytes: number;
+  /** Gate PriorityRequest. */
+  readonly leasesFirst: boolean;
   /** Infinite for none. */
   readonly quotaBytes: number;
   /** A command that takes longer to apply is logged. */

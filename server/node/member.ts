@@ -95,6 +95,7 @@ export class Member {
       clock,
       pending: this.pending,
       maxRequestBytes: parts.maxRequestBytes,
+      leasesFirst: parts.leasesFirst,
       nextRequestId: () => requestIds.next(),
       hasLeader: () => this.leadership.hasLeader,
       committedIndex: () => this.committed,

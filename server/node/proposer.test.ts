@@ -15,23 +15,28 @@ class Rig {
   readonly handed: bigint[] = [];
   readonly pending = new PendingProposals(7000);
   private id = 0n;
-  readonly proposer = new Proposer({
-    clock: { monotonicMs: () => this.nowMs },
-    pending: this.pending,
-    maxRequestBytes: 1024 * 1024,
-    nextRequestId: () => ++this.id,
-    hasLeader: () => this.hasLeader,
-    committedIndex: () => this.committed,
-    appliedIndex: () => 0,
-    propose: (data) => {
-      if (this.result === "ok") this.handed.push(decodeCommand(data)!.header.id);
-      return this.result;
-    },
-    proposeChange: (change) => {
-      if (this.result === "ok") this.handed.push(change.id);
-      return this.result;
-    },
-  });
+  readonly proposer: Proposer;
+
+  constructor(leasesFirst = false) {
+    this.proposer = new Proposer({
+      leasesFirst,
+      clock: { monotonicMs: () => this.nowMs },
+      pending: this.pending,
+      maxRequestBytes: 1024 * 1024,
+      nextRequestId: () => ++this.id,
+      hasLeader: () => this.hasLeader,
+      committedIndex: () => this.committed,
+      appliedIndex: () => 0,
+      propose: (data) => {
+        if (this.result === "ok") this.handed.push(decodeCommand(data)!.header.id);
+        return this.result;
+      },
+      proposeChange: (change) => {
+        if (this.result === "ok") this.handed.push(change.id);
+        return this.result;
+      },
+    });
+  }
 
   put(valueBytes = 1): Promise<string> {
     const request = PutRequest.fromPartial({
@@ -128,5 +133,42 @@ test("what waits for a leader is bounded by number and by bytes", async () => {
     assert.equal(rig.pending.size, 0);
     answers.push(rig.put(bytes));
     assert.equal(rig.pending.size, 1, "room again once others gave up");
+  }
+});
+
+test("far behind, everything is refused; with gate PriorityRequest revocations a little later", async () => {
+  const tooMany = "etcdserver: too many requests";
+  const rows = [
+    [false, 5000, undefined, undefined],
+    [false, 5001, tooMany, tooMany],
+    [true, 5001, tooMany, undefined],
+    [true, 10_000, tooMany, undefined],
+    [true, 10_001, tooMany, tooMany],
+  ] as const;
+  for (const [leasesFirst, backlog, put, revoke] of rows) {
+    const rig = new Rig(leasesFirst);
+    rig.committed = backlog;
+    const outcome = (proposal: Promise<unknown>): Promise<string | undefined> =>
+      Promise.race([
+        proposal.then(
+          () => undefined,
+          (error: Error) => error.message,
+        ),
+        new Promise<undefined>((resolve) => void setImmediate(() => resolve(undefined))),
+      ]);
+    assert.equal(
+      await outcome(
+        rig.put().then((text) => {
+          if (text !== "applied") throw new Error(text);
+        }),
+      ),
+      put,
+      `put at ${backlog}`,
+    );
+    assert.equal(
+      await outcome(rig.proposer.propose("leaseRevoke", { ID: 1n as never })),
+      revoke,
+      `revoke at ${backlog}`,
+    );
   }
 });

@@ -10,6 +10,8 @@ import type { ProposeResult } from "#server/raft/status.ts";
 
 /** Entries that may be committed and not applied before new proposals are refused. */
 const maxApplyBacklog = 5000;
+/** The same for revocations of leases, with gate PriorityRequest: they free memory and end what is over. */
+const maxPriorityBacklog = 10_000;
 /** Proposals that may wait for a leader, and their bytes. */
 const maxBlocked = 5000;
 const maxBlockedBytes = 64 * 1024 * 1024;
@@ -18,6 +20,8 @@ export interface ProposerPorts {
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly pending: PendingProposals;
   readonly maxRequestBytes: number;
+  /** Gate PriorityRequest. */
+  readonly leasesFirst?: boolean;
   nextRequestId(): bigint;
   hasLeader(): boolean;
   committedIndex(): number;
@@ -54,13 +58,18 @@ export class Proposer {
   propose<K extends CommandKind>(kind: K, payload: CommandPayloads[K]): Promise<unknown> {
     const { ports } = this;
     if (this.stopped) return this.refuse(etcdError("stopped"));
-    if (ports.committedIndex() - ports.appliedIndex() > maxApplyBacklog) {
+    const backlog = ports.committedIndex() - ports.appliedIndex();
+    if (backlog > maxApplyBacklog && !(backlog <= maxPriorityBacklog && this.hasPriority(kind))) {
       return this.refuse(etcdError("tooManyRequests"));
     }
     const id = ports.nextRequestId();
     const data = encodeCommand(kind, payload, { id, username: "", authRevision: 0 });
     if (data.length > ports.maxRequestBytes) return this.refuse(etcdError("requestTooLarge"));
     return this.submit({ id, data, change: undefined });
+  }
+
+  private hasPriority(kind: CommandKind): boolean {
+    return this.ports.leasesFirst === true && kind === "leaseRevoke";
   }
 
   /** As `propose`, for a change of membership; its ID is given here. */

@@ -179,6 +179,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     timings: settings,
     maxRequestBytes: settings.maxRequestBytes,
     warningApplyMs: settings.warningApplyMs ?? Number.POSITIVE_INFINITY,
+    leasesFirst: gate("PriorityRequest"),
     checkpointLeases: gate("LeaseCheckpoint"),
     persistCheckpoints: gate("LeaseCheckpointPersist"),
     quotaBytes: settings.quotaBytes ?? Number.POSITIVE_INFINITY,

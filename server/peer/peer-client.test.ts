@@ -42,6 +42,22 @@ test("a peer is asked for members, versions, leases, promotions and hashes", asy
   await assert.rejects(client.hashKv(url, 1n, 0, 5000), { status: 412 });
 });
 
+test("questions come from the address that is given", async (t) => {
+  const from: (string | undefined)[] = [];
+  const peer = createServer((request, response) => {
+    from.push(request.socket.remoteAddress);
+    response.end("false");
+  });
+  peer.listen(0, "127.0.0.1");
+  await once(peer, "listening");
+  t.after(() => peer.close());
+  const url = `http://127.0.0.1:${(peer.address() as AddressInfo).port}`;
+  for (const localAddress of [undefined, "127.0.0.9"]) {
+    await new PeerClient({ clock: systemClock, localAddress }).downgradeEnabled(url, 5000);
+  }
+  assert.deepEqual(from, ["127.0.0.1", "127.0.0.9"]);
+});
+
 test("a peer that does not answer, or not as a peer, is an error in time", async (t) => {
   const silent = createServer((request, response) => {
     if (request.url === "/version") response.end('{"etcdserver":');

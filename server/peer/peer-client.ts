@@ -25,6 +25,8 @@ const dialTimeoutMs = 5000;
 export interface PeerClientPorts {
   readonly clock: Clock;
   readonly tls?: SecureContextOptions;
+  /** Where questions come from; as the system has it if left out. */
+  readonly localAddress?: string | undefined;
 }
 
 export interface RemoteCluster {
@@ -216,6 +218,7 @@ export class PeerClient {
       dialTimeoutMs: Math.min(dialTimeoutMs, timeoutMs),
       idleTimeoutMs: timeoutMs,
       tls: this.ports.tls,
+      localAddress: this.ports.localAddress,
     });
     const late = this.ports.clock.after(timeoutMs, () =>
       request.destroy(

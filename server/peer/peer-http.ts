@@ -30,6 +30,8 @@ export interface PeerRequest {
   /** A connection that carries nothing for so long is given up; 0 is never. */
   readonly idleTimeoutMs: number;
   readonly tls: SecureContextOptions | undefined;
+  /** Where the connection comes from; undefined: as the system has it. */
+  readonly localAddress: string | undefined;
 }
 
 /** Names what a member knows beyond etcd's wire; etcd's members neither send nor read it. */
@@ -63,6 +65,7 @@ export function openRequest(base: string, request: PeerRequest): ClientRequest {
     // The brackets of an IPv6 address belong to the URL, not to the host.
     options.host = url.hostname.replace(/^\[(.*)\]$/, "$1");
     options.port = url.port === "" ? (secure ? 443 : 80) : url.port;
+    if (request.localAddress !== undefined) options.localAddress = request.localAddress;
   }
   const opened = secure ? httpsRequest({ ...options, ...request.tls }) : httpRequest(options);
   opened.once("socket", (socket) => {

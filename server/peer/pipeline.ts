@@ -30,6 +30,7 @@ export interface PipelinePorts {
   readonly urls: PeerUrls;
   readonly agent: (url: string) => Agent;
   readonly tls: SecureContextOptions | undefined;
+  readonly localAddress: string | undefined;
   readonly dialTimeoutMs: number;
   removedFromCluster(): void;
   unreachable(): void;
@@ -141,7 +142,7 @@ export class Pipeline {
 
   private async post(url: string, post: Post): Promise<void> {
     if (this.stopped) throw new Error("stopped");
-    const { identity, tls, dialTimeoutMs, agent } = this.ports;
+    const { identity, tls, localAddress, dialTimeoutMs, agent } = this.ports;
     const request = openRequest(url, {
       method: "POST",
       path: post.path,
@@ -150,6 +151,7 @@ export class Pipeline {
       dialTimeoutMs,
       idleTimeoutMs: post.idleTimeoutMs,
       tls,
+      localAddress,
     });
     this.open.add(request);
     try {

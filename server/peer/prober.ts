@@ -17,6 +17,7 @@ export interface ProberPorts {
   readonly log: Log;
   readonly urls: PeerUrls;
   readonly tls: SecureContextOptions | undefined;
+  readonly localAddress: string | undefined;
   readonly dialTimeoutMs: number;
   /** Called with each round trip that was answered, in seconds. */
   roundTrip(seconds: number): void;
@@ -64,7 +65,7 @@ export class Prober {
   }
 
   private async remoteTime(url: string): Promise<number> {
-    const { tls, dialTimeoutMs } = this.ports;
+    const { tls, localAddress, dialTimeoutMs } = this.ports;
     const request = openRequest(url, {
       method: "GET",
       path: "/raft/probing",
@@ -73,6 +74,7 @@ export class Prober {
       dialTimeoutMs,
       idleTimeoutMs: periodMs,
       tls,
+      localAddress,
     });
     const answer = await new Promise<string>((resolve, reject) => {
       request.on("error", reject);

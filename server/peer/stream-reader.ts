@@ -26,6 +26,7 @@ export interface StreamReaderPorts {
   readonly status: PeerStatus;
   readonly urls: PeerUrls;
   readonly tls: SecureContextOptions | undefined;
+  readonly localAddress: string | undefined;
   readonly dialTimeoutMs: number;
   /** A stream that carries nothing, not even a heartbeat, for so long is given up. */
   readonly readTimeoutMs: number;
@@ -65,7 +66,8 @@ export class StreamReader {
   }
 
   private dial(): void {
-    const { identity, urls, tls, dialTimeoutMs, readTimeoutMs, clock, status } = this.ports;
+    const { identity, urls, tls, localAddress, dialTimeoutMs, readTimeoutMs, clock, status } =
+      this.ports;
     this.redial = undefined;
     this.dialledMs = clock.monotonicMs();
     const url = urls.pick();
@@ -77,6 +79,7 @@ export class StreamReader {
       dialTimeoutMs,
       idleTimeoutMs: readTimeoutMs,
       tls,
+      localAddress,
     });
     this.request = request;
     let failure = "closed by the peer";

@@ -39,6 +39,8 @@ export interface PeerTransportPorts {
   readonly writeTimeoutMs?: number;
   /** Certificates for https URLs. */
   readonly tls?: SecureContextOptions;
+  /** Where connections come from; as the system has it if left out. */
+  readonly localAddress?: string | undefined;
   /** Called with each answered probe of a peer; for metrics. */
   readonly onRoundTrip?: (id: MemberId, seconds: number) => void;
   /** Called when a snapshot begins to leave, and what it returns when it has ended; for metrics. */
@@ -241,7 +243,7 @@ export class PeerTransport {
   }
 
   private makePeer(id: MemberId, urls: readonly string[], member: boolean): Peer {
-    const { clock, log, identity, handler, dialTimeoutMs, tls } = this.ports;
+    const { clock, log, identity, handler, dialTimeoutMs, tls, localAddress } = this.ports;
     const { readTimeoutMs = etcdTimeoutMs } = this.ports;
     const picker = new PeerUrls(urls);
     const status = new PeerStatus(id, clock, log);
@@ -252,6 +254,7 @@ export class PeerTransport {
       status,
       urls: picker,
       tls,
+      localAddress,
       dialTimeoutMs,
       removedFromCluster: () => {
         if (this.state !== "stopped") handler.removedFromCluster();

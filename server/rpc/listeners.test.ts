@@ -26,7 +26,7 @@ interface TestServer extends AsyncDisposable {
 
 async function start(
   limits: Partial<ConnectionLimits> = {},
-  options: { readonly held?: boolean } = {},
+  options: { readonly held?: boolean; readonly reusePort?: boolean; readonly url?: string } = {},
 ): Promise<TestServer> {
   const registry = new ServiceRegistry();
   const arrived: Responder[] = [];
@@ -47,7 +47,7 @@ async function start(
     },
   });
   const listeners = await startClientListeners({
-    urls: ["http://127.0.0.1:0"],
+    urls: [options.url ?? "http://127.0.0.1:0"],
     registry,
     http: (_request, response) => void response.end("http"),
     limits: { ...defaultLimits(1000), ...limits },
@@ -70,6 +70,14 @@ async function start(
     [Symbol.asyncDispose]: () => listeners.close(0),
   };
 }
+
+test("with SO_REUSEPORT two listeners share a port, without it they do not", async () => {
+  await using first = await start({}, { reusePort: true });
+  await using second = await start({}, { reusePort: true, url: first.url });
+  assert.equal(second.url, first.url);
+  assert.equal(await (await fetch(first.url)).text(), "http");
+  await assert.rejects(start({}, { url: first.url }), { code: "EADDRINUSE" });
+});
 
 test("one port serves both HTTP versions", async () => {
   await using server = await start();

@@ -40,6 +40,8 @@ export interface ListenerOptions {
   readonly limits: ConnectionLimits;
   readonly clock: Clock;
   readonly log: Log;
+  /** Listen with SO_REUSEPORT: several processes may share a port. */
+  readonly reusePort?: boolean;
   /** Required by https and unixs URLs. */
   readonly security?: ConnectionSecurity;
   /** Take connections, but serve them only after `open`: a port in use is then known at the start. */
@@ -135,7 +137,11 @@ function listen(
     const where =
       address.path !== undefined
         ? { path: address.path }
-        : { port: address.port, ...(address.host === "" ? {} : { host: address.host }) };
+        : {
+            port: address.port,
+            reusePort: options.reusePort === true,
+            ...(address.host === "" ? {} : { host: address.host }),
+          };
     server.listen({ ...where, backlog: 1024 }, () => {
       server.off("error", failed);
       server.on("error", (error) => {

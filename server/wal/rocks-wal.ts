@@ -56,6 +56,8 @@ export interface WalOptions {
   /** Whose log it must be; with undefined, any log that is there is opened, and none is made. */
   readonly identity: WalIdentity | undefined;
   readonly log: Log;
+  /** `--unsafe-no-fsync` */
+  readonly unsafeNoSync?: boolean;
 }
 
 export interface OpenedWal {
@@ -97,7 +99,11 @@ export async function openWal(options: WalOptions): Promise<OpenedWal> {
     log.info({ dir }, "made the log");
   }
   await checkLogFiles(store);
-  const rocks = await Rocks.open(store, { create: false, ...rocksOptions });
+  const rocks = await Rocks.open(store, {
+    create: false,
+    unsafeNoSync: options.unsafeNoSync,
+    ...rocksOptions,
+  });
   try {
     const contents = await readContents(rocks, store, identity);
     const below = await readLowest(rocks, contents.snapshot.index);

@@ -194,8 +194,12 @@ export class FakeMember implements ApiMember {
 
   defragmented = 0;
 
+  /** Is awaited by each defragmentation. */
+  defragmentation: Promise<void> | undefined;
+
   async defragment(): Promise<void> {
     this.defragmented++;
+    await this.defragmentation;
   }
 
   async hashKv(revision: number): Promise<HashKVResponse> {

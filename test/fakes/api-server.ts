@@ -3,7 +3,7 @@ import { silentLog } from "#base/log.ts";
 import { systemClock } from "#base/system-clock.ts";
 import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
-import { registerV3Services } from "#server/api/v3-services.ts";
+import { registerV3Services, type V3Ports } from "#server/api/v3-services.ts";
 import { type ConnectionLimits, defaultLimits } from "#server/rpc/limits.ts";
 import { startClientListeners } from "#server/rpc/listeners.ts";
 import { type Method, ServiceRegistry } from "#server/rpc/service-registry.ts";
@@ -20,14 +20,24 @@ export interface ApiServer extends AsyncDisposable {
 
 /** Serves a fake member on a free port of 127.0.0.1 until disposed of. */
 export async function startApiServer(
-  options: { readonly limits?: Partial<ConnectionLimits>; readonly methods?: Method[] } = {},
+  options: {
+    readonly limits?: Partial<ConnectionLimits>;
+    readonly methods?: Method[];
+    readonly ports?: V3Ports;
+  } = {},
 ): Promise<ApiServer> {
   const member = new FakeMember();
   const registry = new ServiceRegistry();
-  const { gate } = registerV3Services(registry, member, systemClock, {
-    maxTxnOps: 128,
-    maxRequestBytes: testMaxRequestBytes,
-  });
+  const { gate } = registerV3Services(
+    registry,
+    member,
+    systemClock,
+    {
+      maxTxnOps: 128,
+      maxRequestBytes: testMaxRequestBytes,
+    },
+    options.ports,
+  );
   for (const method of options.methods ?? []) registry.add(method);
   const serverVersion = "3.7.3";
   const metrics = new Metrics({ member, registry, gate, serverVersion });
