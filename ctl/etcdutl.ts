@@ -5,7 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { errorText } from "#base/errors.ts";
 import { hashFileKv } from "#ctl/etcdutl/hash-kv.ts";
 import { consoleLog } from "#ctl/etcdutl/log.ts";
-import { formatNamed, formats, hashText, statusText } from "#ctl/etcdutl/output.ts";
+import { convertedText, formatNamed, formats, hashText, statusText } from "#ctl/etcdutl/output.ts";
 import { snapshotStatus, statFile } from "#ctl/etcdutl/snapshot-status.ts";
 import { badArguments, Exit } from "#ctl/exit.ts";
 import { apiVersion } from "#ctl/versions.ts";
@@ -116,6 +116,50 @@ function addSnapshotCommands(etcdutl: Command): void {
     .action(restore);
 }
 
+interface ConvertFlags {
+  readonly from: string;
+  readonly fromWalDir?: string;
+  readonly dataDir: string;
+  readonly walDir?: string;
+}
+
+function addConvert(etcdutl: Command): void {
+  etcdutl
+    .command("convert")
+    .description("Makes a data folder of etcd-ts out of the one of an etcd 3.5, 3.6 or 3.7")
+    .requiredOption("--from <folder>", "etcd's --data-dir; its member must not run")
+    .option("--from-wal-dir <folder>", "etcd's --wal-dir, if it lies elsewhere")
+    .requiredOption("--data-dir <folder>", "folder to make, for the same member")
+    .option("--wal-dir <folder>", "folder for the new log (default: within --data-dir)")
+    .addHelpText(
+      "after",
+      `
+The member goes on as the one it was: same ID, same cluster, same data, and what its log holds behind
+them. etcd's folder is only read, and is the way back as long as the converted member has not run.
+Never let both run. The rest of the cluster may be etcd or not (docs/migration.md).
+
+Example:
+  etcdutl convert --from /var/lib/etcd --data-dir /var/lib/etcd-ts`,
+    )
+    .action(async (flags: ConvertFlags) => {
+      const { convertEtcdFolder } = await import("#server/convert.ts");
+      const done = await convertEtcdFolder({
+        from: flags.from,
+        fromWalDir: flags.fromWalDir,
+        dataDir: flags.dataDir,
+        walDir: flags.walDir,
+        log: consoleLog(
+          (line) => process.stderr.write(line),
+          () => new Date(),
+        ),
+        processName: `etcdutl ${process.pid} on ${hostname()}`,
+      });
+      process.stdout.write(
+        convertedText(done, await hashFileKv(done.db, 0), formatNamed(etcdutl.opts()["writeOut"])),
+      );
+    });
+}
+
 function program(): Command {
   const own = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   const etcdutl = new Command("etcdutl")
@@ -149,6 +193,7 @@ function program(): Command {
       await statFile(file);
       process.stdout.write(hashText(await hashFileKv(file, flags.rev), format));
     });
+  addConvert(etcdutl);
   etcdutl.addHelpText("after", "\nDefragmenting and migrating a data folder are not there yet.");
   return etcdutl;
 }

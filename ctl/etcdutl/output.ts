@@ -1,9 +1,11 @@
 // What etcdutl prints, in the reference's formats.
+import { formatId } from "#base/ids.ts";
 import type { FileHash } from "#ctl/etcdutl/hash-kv.ts";
 import type { SnapshotStatus } from "#ctl/etcdutl/snapshot-status.ts";
 import { Exit, exitCode } from "#ctl/exit.ts";
 import { decimalSize } from "#ctl/go-text.ts";
 import { tableText } from "#ctl/print/table.ts";
+import type { Converted } from "#server/convert.ts";
 
 export const formats = ["fields", "json", "protobuf", "simple", "table"] as const;
 
@@ -56,5 +58,34 @@ export function hashText(one: FileHash, format: Format): string {
       return `"Hash" : ${hash}\n"Hash revision" : ${hashRevision}\n"Compact revision" : ${compactRevision}\n`;
     case "table":
       return tableText(["hash", "hash revision", "compact revision"], [cells]);
+  }
+}
+
+/** The text of a conversion: whose folder it is now, and how far its state goes. */
+export function convertedText(done: Converted, kv: FileHash, format: Format): string {
+  const rows: readonly (readonly [string, string | number])[] = [
+    ["member", formatId(done.memberId)],
+    ["cluster", formatId(done.clusterId)],
+    ["storageVersion", done.storageVersion],
+    ["appliedIndex", done.appliedIndex],
+    ["appliedTerm", done.appliedTerm],
+    ["entriesToApply", done.entriesToApply],
+    ["entriesNotCommitted", done.entriesNotCommitted],
+    ["hashKV", kv.hash],
+    ["revision", kv.hashRevision],
+    ["compactRevision", kv.compactRevision],
+  ];
+  switch (format) {
+    case "json":
+      return `${JSON.stringify(Object.fromEntries(rows))}\n`;
+    case "simple":
+      return `${rows.map(([, value]) => value).join(", ")}\n`;
+    case "fields":
+      return rows.map(([name, value]) => `${JSON.stringify(name)} : ${value}\n`).join("");
+    case "table":
+      return tableText(
+        rows.map(([name]) => name),
+        [rows.map(([, value]) => String(value))],
+      );
   }
 }
