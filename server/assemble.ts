@@ -6,6 +6,7 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
+import { HandlingTimes } from "#server/api/call-observer.ts";
 import { ServingStatus } from "#server/api/health.ts";
 import { Metrics } from "#server/api/metrics.ts";
 import { SlowRequests } from "#server/api/slow-requests.ts";
@@ -13,6 +14,7 @@ import { v2Endpoints } from "#server/api/v2-endpoints.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
 import { listenForClients } from "#server/client-listeners.ts";
+import { gateStage } from "#server/config/feature-gates.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
 import { dataChecks } from "#server/data-checks.ts";
 import type { Resolver } from "#server/discovery/resolver.ts";
@@ -236,10 +238,34 @@ async function start(
   const serving = new ServingStatus(stopsOnDefrag, (status, reason) =>
     log.warn({ service: "", status, reason }, "grpc service status changed"),
   );
-  const { gate } = registerV3Services(registry, api, clock, config, { slow, serving });
-  const metrics = new Metrics({ member: api, registry, gate, serverVersion });
-  const slowReads = (): number => slow.slowReads;
-  addMemberMetrics(metrics, { member, meters, peers: transport, transfer, slowReads });
+  const handling = config.extensiveMetrics ? new HandlingTimes(clock) : undefined;
+  const observers = handling === undefined ? [] : [handling.observe];
+  const { gate } = registerV3Services(
+    registry,
+    api,
+    clock,
+    { ...config, observers },
+    { slow, serving },
+  );
+  const features = [...config.featureGates].map(([name, isOn]) => {
+    return { name, stage: gateStage(name), isOn };
+  });
+  const metrics = new Metrics({
+    member: api,
+    registry,
+    gate,
+    serverVersion,
+    features,
+    ...(handling === undefined ? {} : { handling }),
+  });
+  addMemberMetrics(metrics, {
+    member,
+    meters,
+    peers: transport,
+    transfer,
+    slowReads: () => slow.slowReads,
+    rangeCount: () => api.rangeCount,
+  });
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
   const listening = await listenForClients({
     config,

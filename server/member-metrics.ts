@@ -1,5 +1,10 @@
 // What a member counts, under etcd's names.
+
+import { growingBounds, OutcomeDurations } from "#base/duration-counts.ts";
 import type { MemberId } from "#base/ids.ts";
+import { EtcdError } from "#proto/errors.ts";
+import type { LeaseGrantResponse } from "#proto/gen/lease.ts";
+import type { DurationSeries } from "#server/api/histogram-text.ts";
 import type { Metrics } from "#server/api/metrics.ts";
 import type { PeerSample, SnapshotDirection } from "#server/api/peer-metrics.ts";
 import type { Member } from "#server/node/member.ts";
@@ -41,12 +46,16 @@ export interface MeteredParts {
   readonly transfer: { readonly isInstalling: boolean };
   /** Reads of clients that took as long as a slow apply. */
   slowReads(): number;
+  /** Ranges read. */
+  rangeCount(): number;
 }
 
 /** Shows the member's numbers, and points its meters at the histograms. */
 export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
   const { member, meters, peers } = parts;
   const { hub, lessor, members, memberId, store } = member.parts;
+  let logBytes = 0;
+  let lastCompactionSeconds = 0;
   metrics.addSource(() => ({
     etcd_server_leader_changes_seen_total: member.leadership.changes,
     etcd_server_proposals_pending: member.pending.size,
@@ -58,7 +67,13 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
     etcd_mvcc_put_total: member.applier.counts.put,
     etcd_mvcc_delete_total: member.applier.counts.deleteRange,
     etcd_mvcc_txn_total: member.applier.counts.txn,
+    etcd_mvcc_range_total: parts.rangeCount(),
+    etcd_disk_wal_write_bytes_total: logBytes,
     etcd_debugging_mvcc_keys_total: store.keyCount,
+    etcd_debugging_mvcc_pending_events_total: hub.pendingEvents,
+    etcd_debugging_mvcc_total_put_size_in_bytes: store.putBytes,
+    etcd_debugging_mvcc_db_compaction_keys_total: store.compactedRecords,
+    etcd_debugging_mvcc_db_compaction_last: lastCompactionSeconds,
     etcd_debugging_mvcc_compact_revision: store.compactRevision,
     etcd_debugging_mvcc_watch_stream_total: hub.streamCount,
     etcd_debugging_mvcc_watcher_total: hub.watcherCount,
@@ -76,7 +91,22 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
     }),
   );
   const sync = metrics.duration("etcd_disk_wal_fsync_duration_seconds");
-  meters.logSynced = (durationMs) => sync.observe(durationMs / 1000);
+  const written = metrics.duration("etcd_disk_wal_write_duration_seconds");
+  meters.logSynced = (durationMs, bytes) => {
+    logBytes += bytes;
+    sync.observe(durationMs / 1000);
+    written.observe(durationMs / 1000);
+  };
+  const committed = metrics.duration("etcd_disk_backend_commit_duration_seconds");
+  meters.stateWritten = (durationMs) => committed.observe(durationMs / 1000);
+  const compacted = metrics.duration(
+    "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
+  );
+  meters.compacted = (durationMs) => {
+    compacted.observe(durationMs);
+    lastCompactionSeconds = Math.floor(member.parts.clock.wallMs() / 1000);
+  };
+  addApplyTimes(metrics, meters);
   const copied = metrics.duration("etcd_disk_backend_snapshot_duration_seconds");
   meters.stateCopied = (durationMs) => copied.observe(durationMs / 1000);
   const keysHashed = metrics.duration("etcd_mvcc_hash_rev_duration_seconds");
@@ -95,4 +125,29 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
     return (ok) => ended(ok, (member.parts.clock.monotonicMs() - start) / 1000);
   };
   meters.roundTrip = (to, seconds) => peerMetrics.roundTrip(to, seconds);
+}
+
+/** How long commands took to apply, by kind, and the times that granted leases live. */
+function addApplyTimes(metrics: Metrics, meters: DurationMeters): void {
+  const bounds = growingBounds(0.0001, 2, 20);
+  const byKind = new Map<string, OutcomeDurations>();
+  const ttl = metrics.duration("etcd_debugging_lease_ttl_total");
+  meters.commandApplied = ({ kind }, result, tookMs) => {
+    let durations = byKind.get(kind);
+    if (durations === undefined) {
+      durations = new OutcomeDurations(bounds);
+      byKind.set(kind, durations);
+    }
+    const ok = !(result instanceof EtcdError);
+    durations.observe(tookMs / 1000, ok);
+    if (kind === "leaseGrant" && ok) ttl.observe(Number((result as LeaseGrantResponse).TTL));
+  };
+  function* series(): Iterable<DurationSeries> {
+    for (const [kind, { ok, failed }] of byKind) {
+      const op = kind.charAt(0).toUpperCase() + kind.slice(1);
+      yield { labels: { op, success: "true", version: "v3" }, durations: ok };
+      yield { labels: { op, success: "false", version: "v3" }, durations: failed };
+    }
+  }
+  metrics.addDurations("etcd_server_apply_duration_seconds", "Commands applied.", series);
 }

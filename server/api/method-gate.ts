@@ -1,6 +1,7 @@
 // What every call passes before its handler: learners refuse most methods, a client that asks for a
 // leader is refused without one; and how a handler's failure becomes a status (facts: apply rules §9).
 import { InvariantError } from "#base/assert.ts";
+import type { OutcomeDurations } from "#base/duration-counts.ts";
 import { errorText } from "#base/errors.ts";
 import { EtcdError, type EtcdErrorName, errorTable, grpcCode } from "#proto/errors.ts";
 import { Utf8Error } from "#proto/wire.ts";
@@ -23,6 +24,8 @@ export class MethodGate {
     unary: new Map<string, number>(),
     stream: new Map<string, number>(),
   };
+  /** Events that were sent to watchers. */
+  eventsSent = 0;
 
   /** Undefined: nobody asks for slow requests. */
   readonly slow: SlowRequests | undefined;
@@ -137,6 +140,7 @@ export function singleRequest<Request>(
   service: SingleRequestService<Request>,
 ): SingleRequestMethod {
   const responseStream = service.responseStream ?? false;
+  const times = responseStream ? undefined : gate.slow?.timesOf(service.path);
   return {
     path: service.path,
     requestStream: false,
@@ -158,24 +162,24 @@ export function singleRequest<Request>(
       try {
         running = service.run(request, responder);
       } catch (error) {
-        tellSlow(slow, startMs, service.path, responder, request, bytes, undefined, error);
+        tellSlow(slow, times, startMs, service.path, responder, request, bytes, undefined, error);
         failWith(responder, error);
         return;
       }
       if (!(running instanceof Promise)) {
         if (running === undefined) return;
-        tellSlow(slow, startMs, service.path, responder, request, bytes, running);
+        tellSlow(slow, times, startMs, service.path, responder, request, bytes, running);
         responder.reply(running);
         return;
       }
       running.then(
         (answer) => {
           if (answer === undefined) return;
-          tellSlow(slow, startMs, service.path, responder, request, bytes, answer);
+          tellSlow(slow, times, startMs, service.path, responder, request, bytes, answer);
           responder.reply(answer);
         },
         (error: unknown) => {
-          tellSlow(slow, startMs, service.path, responder, request, bytes, undefined, error);
+          tellSlow(slow, times, startMs, service.path, responder, request, bytes, undefined, error);
           failWith(responder, error);
         },
       );
@@ -186,6 +190,7 @@ export function singleRequest<Request>(
 /** To be called before the answer is given: `bytes` are the transport's again from then on. */
 function tellSlow(
   slow: SlowRequests | undefined,
+  times: OutcomeDurations | undefined,
   startMs: number,
   path: string,
   responder: Responder,
@@ -194,7 +199,9 @@ function tellSlow(
   answer: Uint8Array | undefined,
   error?: unknown,
 ): void {
-  if (slow?.isSlow(startMs) !== true) return;
+  if (slow === undefined) return;
+  const counted = times === undefined ? times : slow.times.readOnlyOf(path, request, times);
+  if (!slow.isSlow(startMs, counted, answer !== undefined)) return;
   slow.tell(startMs, {
     path,
     peer: responder.peer,

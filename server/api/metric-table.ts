@@ -47,6 +47,10 @@ export const scalarMetrics = {
   etcd_debugging_lease_revoked_total: ["counter", "Leases revoked."],
   etcd_debugging_lease_renewed_total: ["counter", "Leases renewed by this leader."],
   etcd_debugging_server_lease_expired_total: ["counter", "Leases expired."],
+  process_virtual_memory_max_bytes: ["gauge", "Bytes of address space allowed."],
+  process_network_receive_bytes_total: ["counter", "Bytes received by the machine's network."],
+  process_network_transmit_bytes_total: ["counter", "Bytes sent by the machine's network."],
+  promhttp_metric_handler_requests_in_flight: ["gauge", "Scrapes under way."],
   os_fd_used: ["gauge", "File descriptors in use."],
   os_fd_limit: ["gauge", "File descriptors allowed."],
 } as const satisfies Record<string, readonly ["gauge" | "counter", string]>;
@@ -56,13 +60,14 @@ export type ScalarName = keyof typeof scalarMetrics;
 /** name → [help, first bucket, factor, count]; durations in seconds unless the name says otherwise. */
 export const durationMetrics = {
   etcd_disk_wal_fsync_duration_seconds: ["Syncs of the log.", 0.001, 2, 14],
-  etcd_disk_wal_write_duration_seconds: ["Writes of the log.", 0.001, 2, 14],
+  etcd_disk_wal_write_duration_seconds: ["Writes of the log, syncs included.", 0.001, 2, 14],
   etcd_disk_backend_commit_duration_seconds: ["Commits of the database.", 0.001, 2, 14],
   etcd_disk_backend_snapshot_duration_seconds: ["Snapshots of the database.", 0.01, 2, 17],
   etcd_snap_db_fsync_duration_seconds: ["Syncs of received databases.", 0.001, 2, 14],
   etcd_snap_db_save_total_duration_seconds: ["Received databases saved.", 0.1, 2, 10],
   etcd_mvcc_hash_duration_seconds: ["Hashes of the store.", 0.01, 2, 15],
   etcd_mvcc_hash_rev_duration_seconds: ["Hashes of the store at a revision.", 0.01, 2, 15],
+  etcd_disk_backend_defrag_duration_seconds: ["Defragmentations of the database.", 0.1, 2, 13],
   etcd_debugging_lease_ttl_total: ["TTLs of leases granted, in seconds.", 1, 2, 24],
   etcd_debugging_mvcc_db_compaction_total_duration_milliseconds: ["Compactions.", 100, 2, 14],
   etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds: [

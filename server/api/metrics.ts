@@ -6,6 +6,8 @@ import { formatId } from "#base/ids.ts";
 import { grpcCode } from "#proto/errors.ts";
 import { AlarmType } from "#proto/gen/maintenance.ts";
 import type { Method, ServiceRegistry } from "#server/rpc/service-registry.ts";
+import type { HandlingTimes } from "./call-observer.ts";
+import { type DurationSeries, histogramText } from "./histogram-text.ts";
 import type { ApiMember } from "./member.ts";
 import type { MethodGate } from "./method-gate.ts";
 import {
@@ -23,6 +25,16 @@ export interface MetricsOptions {
   readonly gate: MethodGate;
   /** The API level, such as `3.7.3`. */
   readonly serverVersion: string;
+  /** Feature gates: name, stage and whether it is on. */
+  readonly features?: readonly FeatureSample[];
+  /** With --metrics=extensive. */
+  readonly handling?: HandlingTimes;
+}
+
+export interface FeatureSample {
+  readonly name: string;
+  readonly stage: string;
+  readonly isOn: boolean;
 }
 
 /** Something measured now and then. */
@@ -40,6 +52,8 @@ type LabelName =
   | "type"
   | "name"
   | "status"
+  | "stage"
+  | "code"
   | "client_api_version"
   | "grpc_type"
   | "grpc_service"
@@ -56,6 +70,12 @@ export class Metrics {
   private readonly labelled: (() => void)[] = [];
   private readonly lastChecks: Gauge<LabelName>;
   private readonly checks: Counter<LabelName>;
+  private readonly ownHistograms: {
+    readonly name: string;
+    readonly help: string;
+    readonly series: () => Iterable<DurationSeries>;
+  }[] = [];
+  private scrapes = 0;
   private healthy = 0;
   private unhealthy = 0;
 
@@ -127,12 +147,24 @@ export class Metrics {
 
   /** Asks every source and prints all in Prometheus' text format. */
   async text(): Promise<string> {
+    this.scrapes++;
     for (const source of this.sources) {
       for (const [name, value] of Object.entries(source()))
         setTo(this.scalars.get(name as ScalarName)!, value);
     }
     for (const refresh of this.labelled) refresh();
-    return this.prometheus.metrics();
+    return (await this.prometheus.metrics()) + this.histograms();
+  }
+
+  /** Shows durations that are counted elsewhere. */
+  addDurations(name: string, help: string, series: () => Iterable<DurationSeries>): void {
+    this.ownHistograms.push({ name, help, series });
+  }
+
+  private histograms(): string {
+    return this.ownHistograms
+      .map(({ name, help, series }) => histogramText(name, help, series()))
+      .join("");
   }
 
   private ofMember(): ReturnType<MetricSource> {
@@ -151,6 +183,8 @@ export class Metrics {
       etcd_mvcc_db_total_size_in_bytes: status.dbSize,
       etcd_mvcc_db_total_size_in_use_in_bytes: status.dbSizeInUse,
       etcd_debugging_mvcc_current_revision: member.currentRevision(),
+      etcd_debugging_mvcc_events_total: this.options.gate.eventsSent,
+      promhttp_metric_handler_requests_in_flight: 1,
       etcd_network_client_grpc_received_bytes_total: registry.receivedBytes,
       etcd_network_client_grpc_sent_bytes_total: registry.sentBytes,
     };
@@ -179,6 +213,15 @@ export class Metrics {
       "server_id",
       "alarm_type",
     ]);
+    const features = this.gauge("etcd_server_feature_enabled", "1 if a feature gate is on.", [
+      "name",
+      "stage",
+    ]);
+    for (const { name, stage, isOn } of this.options.features ?? [])
+      features.set({ name, stage }, isOn ? 1 : 0);
+    const scrapes = this.counter("promhttp_metric_handler_requests_total", "Scrapes, by status.", [
+      "code",
+    ]);
     const clients = this.counter("etcd_server_client_requests_total", "Requests by version.", [
       "type",
       "client_api_version",
@@ -189,6 +232,8 @@ export class Metrics {
       ["Reason"],
     );
     this.labelled.push(() => {
+      scrapes.reset();
+      scrapes.inc({ code: "200" }, this.scrapes);
       promotions.reset();
       for (const [Reason, count] of member.reconfiguration.promotions.failed) {
         promotions.inc({ Reason }, count);
@@ -209,6 +254,24 @@ export class Metrics {
       }
     });
     this.addGrpc();
+    const { gate: asked, handling } = this.options;
+    const { slow } = asked;
+    if (slow !== undefined) {
+      const help = "Requests answered, by type.";
+      this.addDurations("etcd_server_request_duration_seconds", help, () => slow.times.series());
+    }
+    if (handling !== undefined)
+      this.addDurations("grpc_server_handling_seconds", "Calls, by method.", () =>
+        this.handlingSeries(handling),
+      );
+  }
+
+  private *handlingSeries({ byPath }: HandlingTimes): Iterable<DurationSeries> {
+    for (const [path, durations] of byPath) {
+      const { method, service, name } = this.options.registry.find(path)!;
+      const labels = { grpc_method: name, grpc_service: service, grpc_type: grpcType(method) };
+      yield { labels, durations };
+    }
   }
 
   private addTransport(): void {
@@ -276,16 +339,29 @@ const codeNames: readonly string[] = Object.keys(grpcCode).map((name) =>
   name === "ok" ? "OK" : name.charAt(0).toUpperCase() + name.slice(1),
 );
 
+/** What Linux tells of this process; elsewhere these stay 0. */
 function fileDescriptors(): ReturnType<MetricSource> {
   try {
     const limits = readFileSync("/proc/self/limits", "utf8");
     const limit = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+    const space = /^Max address space\s+(\d+)/m.exec(limits)?.[1];
+    const network = networkBytes(readFileSync("/proc/self/net/netstat", "utf8"));
     return {
       os_fd_used: readdirSync("/proc/self/fd").length,
       os_fd_limit: limit === undefined ? 0 : Number(limit),
+      process_virtual_memory_max_bytes: space === undefined ? 2 ** 64 : Number(space),
+      process_network_receive_bytes_total: network("InOctets"),
+      process_network_transmit_bytes_total: network("OutOctets"),
     };
   } catch {
-    // Only Linux has /proc; elsewhere both stay 0.
     return {};
   }
+}
+
+function networkBytes(netstat: string): (name: string) => number {
+  const [names, values] = netstat
+    .split("\n")
+    .filter((line) => line.startsWith("IpExt:"))
+    .map((line) => line.split(" "));
+  return (name) => Number(values?.[names?.indexOf(name) ?? -1] ?? 0);
 }

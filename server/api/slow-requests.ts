@@ -3,12 +3,14 @@
 // too long"). Nothing is made of a request but two looks at the clock until it is slow. With the log
 // at level debug every request is told.
 import type { Clock } from "#base/clock.ts";
+import type { OutcomeDurations } from "#base/duration-counts.ts";
 import { formatGoDuration } from "#base/go-duration.ts";
 import type { Log } from "#base/log.ts";
 import type { TxnRequest } from "#proto/gen/kv.ts";
 import { BinaryReader } from "#proto/wire.ts";
 import { requestText } from "#server/apply/request-text.ts";
 import { isReadOnly } from "#server/apply/validate.ts";
+import { RequestTimes } from "./request-times.ts";
 
 export interface SlowRequestOptions {
   readonly clock: Clock;
@@ -41,6 +43,7 @@ const succeededOfTxn = 2;
 export class SlowRequests {
   /** Reads that took longer than `--warning-apply-duration`. */
   slowReads = 0;
+  readonly times = new RequestTimes();
   private readonly options: SlowRequestOptions;
   private readonly leastMs: number;
 
@@ -54,9 +57,18 @@ export class SlowRequests {
     return this.options.clock.monotonicMs();
   }
 
-  /** True if a request that began at `startMs` is worth telling: then call `tell`. */
-  isSlow(startMs: number): boolean {
-    return this.options.clock.monotonicMs() - startMs > this.leastMs;
+  /** Where the times of this method's requests are counted. */
+  timesOf(path: string): OutcomeDurations | undefined {
+    return this.times.of(path);
+  }
+
+  /**
+   * Counts a request that began at `startMs` in `times`; true if it is worth telling: then call `tell`.
+   */
+  isSlow(startMs: number, times?: OutcomeDurations, ok = true): boolean {
+    const tookMs = this.options.clock.monotonicMs() - startMs;
+    times?.observe(tookMs / 1000, ok);
+    return tookMs > this.leastMs;
   }
 
   tell(startMs: number, ended: Ended): void {

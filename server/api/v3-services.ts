@@ -1,6 +1,7 @@
 // All v3 services of a member, registered in one call.
 import type { Clock } from "#base/clock.ts";
 import type { ServiceRegistry } from "#server/rpc/service-registry.ts";
+import { type CallObserver, observed } from "./call-observer.ts";
 import { clusterMethods } from "./cluster.ts";
 import { electionMethods } from "./election.ts";
 import { HeaderEncoder } from "./header-encoder.ts";
@@ -19,6 +20,8 @@ export interface V3Options {
   readonly maxTxnOps: number;
   /** `--max-request-bytes` */
   readonly maxRequestBytes: number;
+  /** Who looks at every call. */
+  readonly observers?: readonly CallObserver[];
 }
 
 /** What services tell of, and are told; all of it may be left out. */
@@ -57,6 +60,9 @@ export function registerV3Services(
     maintenanceMethods,
     healthMethods,
   ];
-  for (const methods of services) for (const method of methods(context)) registry.add(method);
+  const observers = options.observers ?? [];
+  for (const methods of services) {
+    for (const method of methods(context)) registry.add(observers.reduce(observed, method));
+  }
   return { gate };
 }

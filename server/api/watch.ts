@@ -8,7 +8,7 @@ import type { RequestSink, RequestStreamMethod, Responder } from "#server/rpc/se
 import type { HeaderEncoder } from "./header-encoder.ts";
 import type { ServiceContext } from "./kv.ts";
 import type { WatchSession } from "./member.ts";
-import { failMalformed, requestStream } from "./method-gate.ts";
+import { failMalformed, type MethodGate, requestStream } from "./method-gate.ts";
 
 /** The one method of the Watch service. */
 export function watchMethods(context: ServiceContext): RequestStreamMethod[] {
@@ -23,12 +23,14 @@ export function watchMethods(context: ServiceContext): RequestStreamMethod[] {
 
 class WatchStream implements RequestSink {
   private readonly responder: Responder;
+  private readonly gate: MethodGate;
   private readonly headers: HeaderEncoder;
   private readonly session: WatchSession;
   private full = false;
 
   constructor(context: ServiceContext, responder: Responder) {
     this.responder = responder;
+    this.gate = context.gate;
     this.headers = context.headers;
     this.session = context.member.openWatch(() => this.pump());
     responder.onEnded(() => this.session.close());
@@ -57,6 +59,7 @@ class WatchStream implements RequestSink {
     while (!this.full && !responder.ended) {
       const response = session.next();
       if (response === undefined) return;
+      this.gate.eventsSent += response.events.length;
       if (responder.write(this.encode(response))) continue;
       this.full = true;
       responder.holdRequests(true);

@@ -318,6 +318,7 @@ function build(
     allowedOrigins: settings.get("cors"),
     allowedHosts: settings.get("host-whitelist"),
     enablePprof: settings.get("enable-pprof"),
+    extensiveMetrics: settings.get("metrics") === "extensive",
     advertisePeerUrls,
     advertiseClientUrls,
     initialCluster,

@@ -111,3 +111,8 @@ export function parseFeatureGates(text: string): ReadonlyMap<string, boolean> | 
     ]),
   );
 }
+
+/** ALPHA or BETA, of a gate that there is. */
+export function gateStage(name: string): string {
+  return (featureGates as Readonly<Record<string, FeatureGate>>)[name]?.stage ?? "";
+}

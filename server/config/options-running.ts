@@ -13,7 +13,7 @@ export const runningOptions = {
     type: "choice",
     default: "basic",
     group: "Profiling and Monitoring",
-    support: "later",
+    support: "yes",
     choices: ["basic", "extensive"],
     help: "basic, or extensive for histograms of every gRPC method.",
   },

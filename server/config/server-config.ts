@@ -33,6 +33,8 @@ export interface ServerConfig {
   /** Host names that requests over plain HTTP may carry; empty or with `*`: all. */
   readonly allowedHosts: readonly string[];
   readonly enablePprof: boolean;
+  /** Histograms of every gRPC method. */
+  readonly extensiveMetrics: boolean;
   /** Sorted, never empty. */
   readonly advertisePeerUrls: readonly string[];
   /** Sorted. */

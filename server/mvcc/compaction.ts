@@ -44,6 +44,8 @@ export class Compaction {
   private hash: KvHash | undefined;
   private from: Uint8Array = successorOfEmpty;
   private finished = -1;
+  /** Records deleted since the start. */
+  removed = 0;
   private waiting: { revision: number; resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(state: StoreState) {
@@ -113,6 +115,7 @@ export class Compaction {
     const drop: DroppedChange = (main, sub, tombstone, size) => {
       dropped++;
       batch.delete("key", revisionKey(main, sub, tombstone), size);
+      this.removed++;
     };
     const emptied: number[] = [];
     const position = index.seek(this.from);

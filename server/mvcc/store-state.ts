@@ -53,6 +53,8 @@ export class StoreState {
   index = new KeyIndex();
   cache: RecordCache;
   recent: RecentLog;
+  /** Bytes of the keys and values that were put since the start. */
+  putBytes = 0;
   readonly recentBytes: number;
   currentRevision = 1;
   /** The last compaction, physically finished or not; -1 if there was none. */

@@ -104,6 +104,16 @@ export class MvccStore {
     return this.state.compactRevision;
   }
 
+  /** Bytes of the keys and values that were put since the start. */
+  get putBytes(): number {
+    return this.state.putBytes;
+  }
+
+  /** Records that compactions deleted since the start. */
+  get compactedRecords(): number {
+    return this.compaction.removed;
+  }
+
   /** Keys that exist now. */
   get keyCount(): number {
     return this.state.index.live;

@@ -77,6 +77,13 @@ export class WatchHub implements ChangeObserver, SessionPorts {
     return this.watcherCount - this.live.size;
   }
 
+  /** Events that wait to be sent, over all streams. */
+  get pendingEvents(): number {
+    let count = 0;
+    for (const session of this.sessions) count += session.queuedEvents;
+    return count;
+  }
+
   get streamCount(): number {
     return this.sessions.size;
   }

@@ -63,6 +63,14 @@ export class WatchSession {
     this.onReady = onReady;
   }
 
+  /** Events that wait to be sent. */
+  get queuedEvents(): number {
+    let count = 0;
+    for (let at = this.head; at < this.queue.length; at++)
+      count += this.queue[at]!.response.events.length;
+    return count;
+  }
+
   /** True if no more events may be queued now; asking marks the session as one that must be drained. */
   get full(): boolean {
     if (this.queuedBytes <= this.limits.queueBytes) return false;

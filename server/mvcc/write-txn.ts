@@ -70,6 +70,7 @@ export class WriteTxn implements Changes {
     assert(batch !== undefined, "a put outside of a transaction");
     const { index, cache } = state;
     const { table } = index;
+    state.putBytes += key.length + value.length;
     let slot = index.find(key);
     const exists = slot !== none && table.alive(slot);
     const oldLease = exists ? table.lease(slot) : noLease;

@@ -42,6 +42,8 @@ export interface LeaseForwarder {
 export type StateCopies = Pick<StateFiles, "export">;
 
 export class NodeApi implements ApiMember {
+  /** Ranges that clients read, outside of what is applied. */
+  rangeCount = 0;
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   private readonly member: Member;
@@ -104,6 +106,7 @@ export class NodeApi implements ApiMember {
   }
 
   range(request: RangeRequest): RangeResponse | Promise<RangeResponse> {
+    this.rangeCount++;
     return this.member.parts.store.range(request);
   }
 

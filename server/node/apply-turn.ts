@@ -34,6 +34,10 @@ export interface ApplyTurnPorts {
   /** Everything up to this index has been applied. */
   applied(index: number): void;
   readonly slow: SlowApplies;
+  /** A command was applied; counted, and nothing kept of it. */
+  timed?(command: Command, result: object, tookMs: number): void;
+  /** What a turn changed was handed to the backend's disk. */
+  stateWritten?(durationMs: number): void;
   monotonicMs(): number;
   fatal(error: unknown): void;
 }
@@ -173,6 +177,7 @@ export class ApplyTurn {
         const result = ports.applier.apply(command, batch, answers);
         if (answers) settled.push({ id, result });
         const nowMs = ports.monotonicMs();
+        ports.timed?.(command, result, nowMs - this.sinceMs);
         if (nowMs - this.sinceMs > ports.slow.limitMs)
           ports.slow.note(nowMs - this.sinceMs, command, result);
         this.sinceMs = nowMs;
@@ -213,10 +218,14 @@ export class ApplyTurn {
     batch.put("meta", consistentIndexKey, uint64Bytes(this.index));
     batch.put("meta", termKey, uint64Bytes(this.entryTerm));
     const revision = ports.store.currentRevision;
+    const startMs = ports.monotonicMs();
     this.writing = ports
       .backend()
       .write(batch, { sync: false })
-      .then(() => ports.store.written(revision), ports.fatal);
+      .then(() => {
+        ports.stateWritten?.(ports.monotonicMs() - startMs);
+        ports.store.written(revision);
+      }, ports.fatal);
     ports.hub.deliver();
     ports.applied(this.index);
     this.settle(settled);

@@ -18,6 +18,8 @@ export interface CompactionDriverPorts {
   readonly sliceRecords: number;
   /** --compaction-sleep-interval. */
   readonly pauseMs: number;
+  /** A compaction has ended. */
+  compacted?(durationMs: number): void;
   fatal(error: unknown): void;
 }
 
@@ -69,7 +71,8 @@ export class CompactionDriver {
   }
 
   private async run(): Promise<void> {
-    const { store, sliceRecords, pauseMs } = this.ports;
+    const { clock, store, sliceRecords, pauseMs } = this.ports;
+    let startMs = clock.monotonicMs();
     while (store.compacting && !this.stopped && !this.held) {
       if (this.ports.isApplyWaiting()) {
         await this.wait(blockedPauseMs);
@@ -92,6 +95,10 @@ export class CompactionDriver {
       const progress = store.compactStep(batch, sliceRecords);
       if (batch.opCount > 0) await backend.write(batch, { sync: false });
       store.compactionWritten();
+      if (progress === "finished") {
+        this.ports.compacted?.(clock.monotonicMs() - startMs);
+        startMs = clock.monotonicMs();
+      }
       if (progress === "finished" || progress === "idle") return;
       await this.wait(progress === "blocked" ? blockedPauseMs : pauseMs);
     }

@@ -5,6 +5,7 @@ import type { ClusterId, MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Message, Snapshot } from "#proto/gen/raft.ts";
 import type { Alarms } from "#server/apply/alarms.ts";
+import type { Command } from "#server/apply/command.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
 import type { Capabilities } from "#server/membership/capabilities.ts";
 import type { Members } from "#server/membership/members.ts";
@@ -41,7 +42,11 @@ export interface Snapshots {
 
 /** Counted for metrics; all optional work. */
 export interface MemberMeters {
-  logSynced(durationMs: number): void;
+  /** `bytes` are those of the entries. */
+  logSynced(durationMs: number, bytes: number): void;
+  commandApplied?(command: Command, result: object, tookMs: number): void;
+  stateWritten?(durationMs: number): void;
+  compacted?(durationMs: number): void;
   applied(durationMs: number, entries: number): void;
   /** A copy of the state was made for a client and read to its end. */
   stateCopied(durationMs: number): void;

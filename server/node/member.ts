@@ -140,6 +140,8 @@ export class Member {
           parts.snapshots().applied(index);
         },
         slow: this.slowApplies,
+        timed: (command, result, tookMs) => parts.meters.commandApplied?.(command, result, tookMs),
+        stateWritten: (durationMs) => parts.meters.stateWritten?.(durationMs),
         monotonicMs: () => clock.monotonicMs(),
         fatal: (error) => parts.fatal(error),
       },
@@ -187,7 +189,7 @@ export class Member {
         this.term = hardState.term;
         this.committed = Math.max(this.committed, hardState.commit);
       },
-      onSynced: (durationMs) => parts.meters.logSynced(durationMs),
+      onSynced: (durationMs, bytes) => parts.meters.logSynced(durationMs, bytes),
       schedule: (run) => parts.schedule(run),
       fatal: (error) => parts.fatal(error),
     });

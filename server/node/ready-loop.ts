@@ -49,7 +49,7 @@ export interface LoopPorts {
   onSoftState(state: SoftState): void;
   onReadState(context: Uint8Array, index: number): void;
   onHardState(state: HardState): void;
-  onSynced(durationMs: number, entries: number): void;
+  onSynced(durationMs: number, bytes: number): void;
   /** Calls `run` in a later turn of the event loop. */
   schedule(run: () => void): void;
   /** The process cannot go on: a log write failed, or an invariant broke. */
@@ -164,8 +164,10 @@ export class ReadyLoop {
     const { ports } = this;
     const start = ports.clock.monotonicMs();
     const saved = ports.wal.save(hardState, ready.entries, ready.mustSync);
+    let bytes = 0;
+    for (const entry of ready.entries) bytes += entry.data.length;
     return saved.then(() => {
-      ports.onSynced(ports.clock.monotonicMs() - start, ready.entries.length);
+      ports.onSynced(ports.clock.monotonicMs() - start, bytes);
     });
   }
 }

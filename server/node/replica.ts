@@ -171,6 +171,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     isApplyWaiting: () => member.applyTurn.isWaiting,
     sliceRecords: settings.compactionBatchLimit,
     pauseMs: settings.compactionSleepMs,
+    compacted: (durationMs) => ports.meters.compacted?.(durationMs),
     fatal,
   });
   const member: Member = new Member({

@@ -247,7 +247,14 @@ export class InProcessMember implements ContractMember {
     closers.push(() => progress.cancel());
     publication.start();
     closers.push(() => publication.stop());
-    const metered: MeteredParts = { member, meters, peers, transfer, slowReads: () => 0 };
+    const metered: MeteredParts = {
+      member,
+      meters,
+      peers,
+      transfer,
+      slowReads: () => 0,
+      rangeCount: () => 0,
+    };
     return { publication, api, metered };
   }
 
