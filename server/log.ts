@@ -5,11 +5,25 @@
 import pino from "pino";
 import { errorText, OperatingError } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
+import type { LogRotation } from "#server/config/log-rotation.ts";
+import { consoleLine } from "#server/log-console.ts";
+import {
+  DescriptorOutput,
+  fileOutput,
+  journalForm,
+  type LineForm,
+  type LogOutput,
+  RotatingOutput,
+} from "#server/log-outputs.ts";
 
 export interface LogOptions {
   readonly level: "debug" | "info" | "warn" | "error" | "panic" | "fatal";
-  /** "stderr", "stdout" or paths of files, which are appended to. */
+  /** "stderr", "stdout", "systemd/journal" or paths of files, which are appended to. */
   readonly outputs: readonly string[];
+  /** JSON if left out. */
+  readonly format?: "json" | "console";
+  /** How files are rotated, if they are. */
+  readonly rotation?: LogRotation;
 }
 
 /** A log that owns its outputs. */
@@ -30,7 +44,7 @@ const secretFields = ["password", "token", "authorization", "auth-token", "priv-
 
 /** Opens the outputs. Throws OperatingError LOG_OUTPUT, which names the one that cannot be opened. */
 export function openLog(options: LogOptions): ProcessLog {
-  const streams = options.outputs.map(openOutput);
+  const streams = options.outputs.map((output) => openOutput(output, options));
   const [only] = streams;
   const level = options.level === "panic" ? "fatal" : options.level;
   const root = pino(
@@ -55,11 +69,15 @@ export function openLog(options: LogOptions): ProcessLog {
   return Object.assign(new PinoLog(root, new Sampler()), { flush });
 }
 
-function openOutput(output: string) {
-  if (output === "stderr") return pino.destination({ dest: 2, sync: true });
-  if (output === "stdout") return pino.destination({ dest: 1, sync: true });
+function openOutput(output: string, { format, rotation }: LogOptions): LogOutput {
+  const form: LineForm = format === "console" ? consoleLine : asItIs;
+  if (output === "stderr") return new DescriptorOutput(2, form);
+  if (output === "stdout") return new DescriptorOutput(1, form);
+  if (output === "systemd/journal") return new DescriptorOutput(2, journalForm(form));
   try {
-    return pino.destination({ dest: output, append: true, sync: true });
+    return rotation === undefined
+      ? fileOutput(output, form)
+      : new RotatingOutput(output, rotation, form);
   } catch (cause) {
     throw new OperatingError(
       "LOG_OUTPUT",
@@ -68,6 +86,8 @@ function openOutput(output: string) {
     );
   }
 }
+
+const asItIs: LineForm = (json) => json;
 
 /** `err` becomes etcd's `error`, the text alone. */
 function plainErrors(fields: Record<string, unknown>): Record<string, unknown> {

@@ -12,6 +12,7 @@ import type { ConfigNote } from "#server/config/note.ts";
 import { systemResolver } from "#server/discovery/resolver.ts";
 import { openLog, type ProcessLog } from "#server/log.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
+import { notifyReady } from "#server/sd-notify.ts";
 
 /**
  * Ends as a kill would, where nothing is torn down, but with a code: after a full disk RocksDB's
@@ -137,6 +138,9 @@ async function main(): Promise<void> {
       },
     });
     await running.ready;
+    notifyReady(process.env, process.pid).catch((error: unknown) => {
+      log.warn({ error: errorText(error) }, "failed to notify systemd for readiness");
+    });
     // Now, since a member that is killed could not do it at its end.
     flushCompileCache();
   } catch (error) {

@@ -52,7 +52,7 @@ test("without anything: etcd's defaults", () => {
   assert.deepEqual(got.listenPeerUrls, [
     { text: "http://localhost:2380", scheme: "http", host: "localhost", port: 2380 },
   ]);
-  assert.deepEqual(got.log, { level: "info", outputs: ["stderr"] });
+  assert.deepEqual(got.log, { level: "info", format: "json", outputs: ["stderr"] });
   assert.equal(got.grpcKeepaliveIntervalMs, 7_200_000);
   assert.equal(got.preVote, true);
 });

@@ -8,6 +8,7 @@ import { discoveryOf } from "./discovery.ts";
 import { maxConfigFileBytes, parseConfigFile } from "./file.ts";
 import { parseFlags } from "./flags.ts";
 import { helpText, usage } from "./help.ts";
+import { type LogRotation, parseLogRotation } from "./log-rotation.ts";
 import type { ConfigNote } from "./note.ts";
 import { findOption, oldNames, optionEntries, variableOf } from "./options.ts";
 import type { LogLevel, ServerConfig } from "./server-config.ts";
@@ -275,6 +276,13 @@ function autoCompactionOf(settings: Settings): AutoCompaction | undefined {
   return typeof parsed === "string" ? undefined : parsed;
 }
 
+/** `validate` has refused what does not parse. */
+function rotationOf(settings: Settings): { readonly rotation?: LogRotation } {
+  if (!settings.get("enable-log-rotation")) return {};
+  const rotation = parseLogRotation(settings.get("log-rotation-config-json"));
+  return typeof rotation === "string" ? {} : { rotation };
+}
+
 function build(
   settings: Settings,
   defaultHost: string | undefined,
@@ -361,6 +369,8 @@ function build(
     warningUnaryRequestMs: settings.get("warning-unary-request-duration") || 300,
     log: {
       level: settings.get("log-level") as LogLevel,
+      format: settings.get("log-format") === "console" ? "console" : "json",
+      ...rotationOf(settings),
       outputs: [
         ...new Set(settings.get("log-outputs").map((one) => (one === "default" ? "stderr" : one))),
       ],

@@ -37,7 +37,7 @@ export const runningOptions = {
     group: "Logging",
     support: "yes",
     fileList: true,
-    help: "Where log lines go, by comma: default (stderr), stderr, stdout or file paths.",
+    help: "Where log lines go, by comma: default (stderr), stderr, stdout, systemd/journal or file paths.",
   },
   "log-level": {
     type: "string",
@@ -51,13 +51,13 @@ export const runningOptions = {
     default: "json",
     group: "Logging",
     support: "yes",
-    help: "json or console (console is not there yet).",
+    help: "json, or console for people.",
   },
   "enable-log-rotation": {
     type: "bool",
     default: "false",
     group: "Logging",
-    support: "later",
+    support: "yes",
     help: "Rotate the one file of --log-outputs.",
   },
   "log-rotation-config-json": {
@@ -65,7 +65,7 @@ export const runningOptions = {
     default:
       '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}',
     group: "Logging",
-    support: "inert",
+    support: "yes",
     help: "How to rotate, if --enable-log-rotation.",
   },
   "warning-unary-request-duration": {

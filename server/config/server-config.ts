@@ -1,6 +1,7 @@
 // What a member is started with, typed and checked. Times are milliseconds.
 import type { AutoCompaction } from "./auto-compaction.ts";
 import type { Discovery } from "./discovery.ts";
+import type { LogRotation } from "./log-rotation.ts";
 import type { Endpoint } from "./urls.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
@@ -92,8 +93,11 @@ export interface ServerConfig {
 
   readonly log: {
     readonly level: LogLevel;
-    /** "stderr", "stdout" or file paths; never empty. */
+    /** "stderr", "stdout", "systemd/journal" or file paths; never empty. */
     readonly outputs: readonly string[];
+    readonly format: "json" | "console";
+    /** How the one file is rotated, if it is. */
+    readonly rotation?: LogRotation;
   };
   /** Every gate with its value. */
   readonly featureGates: ReadonlyMap<string, boolean>;

@@ -3,6 +3,7 @@
 import { formatGoDuration } from "#base/go-duration.ts";
 import { parseAutoCompaction } from "./auto-compaction.ts";
 import { discoveryFault } from "./discovery.ts";
+import { rotationFault } from "./log-rotation.ts";
 import type { ConfigNote } from "./note.ts";
 import type { Settings } from "./settings.ts";
 import { advertiseFault, bindFault, type Endpoint } from "./urls.ts";
@@ -39,12 +40,13 @@ function logFault(settings: Settings): string | undefined {
   if (outputs.length > 1 && outputs.includes("default")) {
     return `multi logoutput for "default" is not supported yet`;
   }
-  if (outputs.includes("systemd/journal")) {
-    return "--log-outputs=systemd/journal is not supported; write to stderr, which systemd collects";
+  if (settings.get("enable-log-rotation")) {
+    const fault = rotationFault(outputs, settings.get("log-rotation-config-json"));
+    if (fault !== undefined) return fault;
   }
   const format = settings.get("log-format");
-  if (format === "console") return "--log-format=console is not supported yet; see docs/flags.md";
-  if (format !== "json") return `unknown log format: ${format}, supported values json, console`;
+  if (format !== "json" && format !== "console")
+    return `unknown log format: ${format}, supported values json, console`;
   const level = settings.get("log-level");
   return logLevels.includes(level) ? undefined : `unrecognized level: ${JSON.stringify(level)}`;
 }
