@@ -72,29 +72,35 @@ async function view(ctl: string, endpoint: string): Promise<unknown> {
   };
 }
 
+async function go(ctl: string, endpoint: string, ...args: string[]): Promise<string> {
+  const done = await run(ctl, ["--endpoints", endpoint, ...args]);
+  assert.equal(done.code, 0, done.stderr);
+  return done.stdout;
+}
+
 async function write(ctl: string, endpoint: string): Promise<void> {
-  const go = async (...args: string[]): Promise<string> => {
-    const done = await run(ctl, ["--endpoints", endpoint, ...args]);
-    assert.equal(done.code, 0, done.stderr);
-    return done.stdout;
-  };
   const puts = Array.from({ length: 60 }, (_, i) => `put k${i % 20} "${"v".repeat(i * 9)}"`);
   // One transaction holds a key once; each of them is a revision.
   for (let at = 0; at < 3; at++) {
     const stdin = `\n${puts.slice(20 * at, 20 * at + 20).join("\n")}\n\n\n`;
     assert.equal((await run(ctl, ["--endpoints", endpoint, "txn"], stdin)).code, 0);
   }
-  for (let i = 0; i < 12; i++) await go("put", "k1", String(i));
-  await go("compaction", "6");
+  for (let i = 0; i < 12; i++) await go(ctl, endpoint, "put", "k1", String(i));
+  await go(ctl, endpoint, "compaction", "6");
   // What concerns users goes into the state at once.
-  await go("user", "add", "root:secret");
-  await go("role", "add", "reader");
-  await go("role", "grant-permission", "reader", "read", "k", "l");
-  for (let i = 0; i < 12; i++) await go("put", "k1", String(i));
-  await go("del", "k3");
-  const [lease] = /[0-9a-f]{16}/.exec(await go("lease", "grant", "5000")) ?? [];
-  await go("put", "leased", "1", "--lease", lease ?? "");
-  await go("put", "last", "1");
+  await go(ctl, endpoint, "user", "add", "root:secret");
+  await go(ctl, endpoint, "role", "add", "reader");
+  await go(ctl, endpoint, "role", "grant-permission", "reader", "read", "k", "l");
+}
+
+/** What stays in the log of a member that writes its state lazily. */
+async function writeMore(ctl: string, endpoint: string): Promise<void> {
+  await go(ctl, endpoint, "role", "add", "writer");
+  for (let i = 0; i < 12; i++) await go(ctl, endpoint, "put", "k1", String(i));
+  await go(ctl, endpoint, "del", "k3");
+  const [lease] = /[0-9a-f]{16}/.exec(await go(ctl, endpoint, "lease", "grant", "5000")) ?? [];
+  await go(ctl, endpoint, "put", "leased", "1", "--lease", lease ?? "");
+  await go(ctl, endpoint, "put", "last", "1");
 }
 
 /** Starts a member of ours on a converted folder, under the addresses of the one before. */
@@ -120,10 +126,10 @@ async function startOurs(
 const lazily = ["--backend-batch-interval=10m"];
 
 for (const [release, signal, flags, storage] of [
-  ["v3.5.35", "SIGTERM", [], "3.5.0"],
-  // Fresh as it is, it has not settled on a storage version yet.
-  ["v3.6.16", "SIGKILL", lazily, "3.5.0"],
-  ["v3.7.3", "SIGKILL", lazily, "3.7.0"],
+  ["v3.5.35", "SIGTERM", [], /^3\.5\.0$/],
+  // A fresh one settles on its storage version only after some seconds.
+  ["v3.6.16", "SIGKILL", lazily, /^3\.[56]\.0$/],
+  ["v3.7.3", "SIGKILL", lazily, /^3\.7\.0$/],
 ] as const) {
   test(`a folder of etcd ${release} goes on, after ${signal}`, { timeout: 120_000 }, async (t) => {
     const reference = await referenceOf(t, release);
@@ -132,13 +138,14 @@ for (const [release, signal, flags, storage] of [
     const cluster = await startReferenceCluster(reference, { flags });
     t.after(() => cluster.stop());
     const member = cluster.members[0]!;
-    if (storage === "3.7.0") {
+    await write(reference.etcdctl, member.clientUrl);
+    if (release === "v3.7.3") {
       const status = ["--endpoints", member.clientUrl, "endpoint", "status", "-w", "json"];
       await eventually("the storage version settles", async () => {
         assert.match((await run(reference.etcdctl, status)).stdout, /"storageVersion":"3.7.0"/);
       });
     }
-    await write(reference.etcdctl, member.clientUrl);
+    await writeMore(reference.etcdctl, member.clientUrl);
     const before = await view(reference.etcdctl, member.clientUrl);
     const dataDir = join(folder, "converted");
     const convert = [
@@ -154,7 +161,7 @@ for (const [release, signal, flags, storage] of [
     const done = await run(etcdutl, convert);
     assert.equal(done.code, 0, done.stderr);
     const told = JSON.parse(done.stdout) as Record<string, string | number>;
-    assert.equal(told["storageVersion"], storage);
+    assert.match(String(told["storageVersion"]), storage);
     if (signal === "SIGKILL") assert.ok(Number(told["entriesToApply"]) > 10, done.stdout);
     else assert.equal(told["entriesToApply"], 0);
     assert.ok(source.equals(await readFile(join(member.dataDir, "member", "snap", "db"))));
