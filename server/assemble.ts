@@ -16,6 +16,9 @@ import { TransferFiles } from "#server/backend/transfer-files.ts";
 import { listenForClients } from "#server/client-listeners.ts";
 import { gateStage } from "#server/config/feature-gates.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
+import { hashPassword } from "#server/credentials/bcrypt.ts";
+import { PasswordWorker } from "#server/credentials/password-worker.ts";
+import { tokenProvider } from "#server/credentials/token-provider.ts";
 import { dataChecks } from "#server/data-checks.ts";
 import type { Resolver } from "#server/discovery/resolver.ts";
 import { addMemberMetrics, silentMeters } from "#server/member-metrics.ts";
@@ -168,6 +171,10 @@ async function start(
     crc32c,
     state: folder,
     files,
+    auth: {
+      tokens: tokenProvider(config.authToken, config.simpleTokenTtlMs, clock),
+      hashPassword: (password) => hashPassword(password, config.bcryptCost),
+    },
     peers: transport,
     meters,
     markState: (backend) => markState(backend, storage),
@@ -179,6 +186,8 @@ async function start(
   const { hub, members } = member.parts;
   closers.push(stopReplica);
 
+  const passwords = new PasswordWorker(config.bcryptCost);
+  closers.push(() => passwords.close());
   const reconfiguration = new Reconfiguration({
     member,
     peers: peerClient,
@@ -195,6 +204,7 @@ async function start(
     }),
     reconfiguration,
     files,
+    passwords,
   );
   const services = new PeerServices(member, api, {
     receive: (message, body) => transfer.receive(message, body),

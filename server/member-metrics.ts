@@ -53,7 +53,7 @@ export interface MeteredParts {
 /** Shows the member's numbers, and points its meters at the histograms. */
 export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
   const { member, meters, peers } = parts;
-  const { hub, lessor, members, memberId, store } = member.parts;
+  const { auth, hub, lessor, members, memberId, store } = member.parts;
   let logBytes = 0;
   let lastCompactionSeconds = 0;
   metrics.addSource(() => ({
@@ -78,6 +78,7 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
     etcd_debugging_mvcc_watch_stream_total: hub.streamCount,
     etcd_debugging_mvcc_watcher_total: hub.watcherCount,
     etcd_debugging_mvcc_slow_watcher_total: hub.slowWatcherCount,
+    etcd_debugging_auth_revision: auth.revision,
     etcd_debugging_lease_granted_total: lessor.granted,
     etcd_debugging_lease_revoked_total: lessor.revoked,
     etcd_debugging_lease_renewed_total: lessor.renewed,

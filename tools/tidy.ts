@@ -33,7 +33,13 @@ const pureFolders = [
   "operator/plan",
   ...pureServer,
 ];
-const adapters = ["server/wal", "server/backend", "server/peer", "server/rpc"];
+const adapters = [
+  "server/wal",
+  "server/backend",
+  "server/peer",
+  "server/rpc",
+  "server/credentials",
+];
 
 /**
  * What each folder may import besides itself; the longest matching folder counts. Tests, test/,
@@ -48,6 +54,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "server/node": ["base", "proto", "server/apply", ...pureServer],
   ...Object.fromEntries(adapters.map((folder) => [folder, ["base", "proto", ...pureServer]])),
   "server/rpc": ["base", "proto"],
+  "server/credentials": ["base", "proto", "server/auth", "server/config"],
   // Both open RocksDB, through one door.
   "server/wal": ["base", "proto", "server/backend", ...pureServer],
   "server/api": ["base", "proto", "server/apply", "server/node", "server/rpc", ...pureServer],

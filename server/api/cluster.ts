@@ -21,14 +21,15 @@ const service = "/etcdserverpb.Cluster/";
 
 /** The methods of the Cluster service. */
 export function clusterMethods(context: ServiceContext): SingleRequestMethod[] {
-  const { member, gate, headers } = context;
+  const { access, member, gate, headers } = context;
   const { reconfiguration } = member;
   return [
     singleRequest(gate, {
       path: `${service}MemberList`,
       decode: (bytes) => MemberListRequest.decode(bytes),
-      async run(request) {
+      async run(request, responder) {
         if (request.linearizable) await member.linearize();
+        await access.anyUser(responder);
         const response: MemberListResponse = { header: undefined, members: member.members() };
         return encodeAnswer(headers, MemberListResponse, response, 0);
       },
@@ -36,15 +37,18 @@ export function clusterMethods(context: ServiceContext): SingleRequestMethod[] {
     singleRequest(gate, {
       path: `${service}MemberAdd`,
       decode: (bytes) => MemberAddRequest.decode(bytes),
-      async run({ peerURLs, isLearner }) {
-        const added = await reconfiguration.add(peerUrlsOf(peerURLs), isLearner);
+      async run({ peerURLs, isLearner }, responder) {
+        const peerUrls = peerUrlsOf(peerURLs);
+        await access.admin(responder);
+        const added = await reconfiguration.add(peerUrls, isLearner);
         return encodeAnswer(headers, MemberAddResponse, { header: undefined, ...added }, 0);
       },
     }),
     singleRequest(gate, {
       path: `${service}MemberRemove`,
       decode: (bytes) => MemberRemoveRequest.decode(bytes),
-      async run({ ID }) {
+      async run({ ID }, responder) {
+        await access.admin(responder);
         const members = await reconfiguration.remove(ID);
         return encodeAnswer(headers, MemberRemoveResponse, { header: undefined, members }, 0);
       },
@@ -52,7 +56,8 @@ export function clusterMethods(context: ServiceContext): SingleRequestMethod[] {
     singleRequest(gate, {
       path: `${service}MemberUpdate`,
       decode: (bytes) => MemberUpdateRequest.decode(bytes),
-      async run({ ID, peerURLs }) {
+      async run({ ID, peerURLs }, responder) {
+        await access.admin(responder);
         // etcd takes any text here, and its other members then stop in the middle of applying it.
         const members = await reconfiguration.update(ID, peerUrlsOf(peerURLs));
         return encodeAnswer(headers, MemberUpdateResponse, { header: undefined, members }, 0);
@@ -62,6 +67,7 @@ export function clusterMethods(context: ServiceContext): SingleRequestMethod[] {
       path: `${service}MemberPromote`,
       decode: (bytes) => MemberPromoteRequest.decode(bytes),
       async run({ ID }, responder) {
+        await access.admin(responder);
         const members = await reconfiguration.promote(ID, responder.metadata("token"));
         return encodeAnswer(headers, MemberPromoteResponse, { header: undefined, members }, 0);
       },

@@ -12,9 +12,9 @@ import {
 } from "#proto/gen/election.ts";
 import { RangeRequest } from "#proto/gen/kv.ts";
 import { Event_EventType, type KeyValue } from "#proto/gen/mvcc.ts";
-import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
+import type { Responder, SingleRequestMethod } from "#server/rpc/service-registry.ts";
+import { type KeySpace, onBehalfOf } from "./access.ts";
 import { encodeAnswer, type ServiceContext } from "./kv.ts";
-import type { ApiMember } from "./member.ts";
 import { singleRequest } from "./method-gate.ts";
 import {
   deleteOp,
@@ -39,7 +39,8 @@ const service = "/v3electionpb.Election/";
 
 /** The methods of the Election service. */
 export function electionMethods(context: ServiceContext): SingleRequestMethod[] {
-  const { member, gate, headers } = context;
+  const { access, gate, headers } = context;
+  const as = (caller: Responder): KeySpace => onBehalfOf(context.member, access, caller);
   return [
     singleRequest(
       gate,
@@ -47,7 +48,7 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
         path: `${service}Campaign`,
         decode: (bytes) => CampaignRequest.decode(bytes),
         async run(request, responder) {
-          const won = await campaign(member, new WaitingCall(responder), request);
+          const won = await campaign(as(responder), new WaitingCall(responder), request);
           if (won === undefined) return undefined;
           const { key, created: rev, lease, revision } = won;
           const answer = { header: undefined, leader: { name: request.name, key, rev, lease } };
@@ -60,8 +61,9 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
       ordered({
         path: `${service}Proclaim`,
         decode: (bytes) => ProclaimRequest.decode(bytes),
-        async run({ leader, value }) {
+        async run({ leader, value }, responder) {
           if (leader === undefined) throw new Error(noLeaderField);
+          const member = as(responder);
           const lease = await leaseOf(member, leader.lease);
           const revision = await proclaim(member, leader.key, leader.rev, value, lease);
           return encodeAnswer(headers, ProclaimResponse, { header: undefined }, revision);
@@ -73,8 +75,8 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
       ordered({
         path: `${service}Leader`,
         decode: (bytes) => LeaderRequest.decode(bytes),
-        async run({ name }) {
-          const { kvs, header } = await read(member, oldest(prefixOf(name)));
+        async run({ name }, responder) {
+          const { kvs, header } = await read(as(responder), oldest(prefixOf(name)));
           const [kv] = kvs;
           if (kv === undefined) throw new Error("election: no leader");
           return encodeAnswer(headers, LeaderResponse, { header, kv }, header?.revision ?? 0);
@@ -90,7 +92,7 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
         async run({ name }, responder) {
           const room = new Room(responder);
           const call = new WaitingCall(responder);
-          for await (const { kv, revision } of leaders(member, call, prefixOf(name))) {
+          for await (const { kv, revision } of leaders(as(responder), call, prefixOf(name))) {
             const answer = { header: undefined, kv };
             if (responder.write(encodeAnswer(headers, LeaderResponse, answer, revision))) continue;
             await room.wait();
@@ -104,8 +106,9 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
       ordered({
         path: `${service}Resign`,
         decode: (bytes) => ResignRequest.decode(bytes),
-        async run({ leader }) {
+        async run({ leader }, responder) {
           if (leader === undefined) throw new Error(noLeaderField);
+          const member = as(responder);
           await leaseOf(member, leader.lease);
           const revision = await resign(member, leader.key, leader.rev);
           return encodeAnswer(headers, ResignResponse, { header: undefined }, revision);
@@ -128,7 +131,7 @@ interface Won {
 
 /** Resolves when this candidate leads; undefined if the call ended first. */
 async function campaign(
-  member: ApiMember,
+  member: KeySpace,
   call: WaitingCall,
   { name, lease: given, value }: CampaignRequest,
 ): Promise<Won | undefined> {
@@ -160,7 +163,7 @@ async function campaign(
 
 /** Puts another value under a key that was created then; the revision after it. */
 async function proclaim(
-  member: ApiMember,
+  member: KeySpace,
   key: Uint8Array,
   created: number,
   value: Uint8Array,
@@ -173,7 +176,7 @@ async function proclaim(
 }
 
 /** Deletes a key if it was created then; the revision after it. */
-async function resign(member: ApiMember, key: Uint8Array, created: number): Promise<number> {
+async function resign(member: KeySpace, key: Uint8Array, created: number): Promise<number> {
   const { header } = await member.propose("txn", ifCreatedAt(key, created, [deleteOp(key)]));
   return header?.revision ?? 0;
 }
@@ -185,7 +188,7 @@ interface Leader {
 
 /** The leader now, each value it proclaims, and so on with the next one, until the call ends. */
 async function* leaders(
-  member: ApiMember,
+  member: KeySpace,
   call: WaitingCall,
   prefix: Uint8Array,
 ): AsyncGenerator<Leader> {
@@ -209,7 +212,7 @@ async function* leaders(
 
 /** The first key that is put under the prefix; undefined if there was none up to the end of the call. */
 async function nextLeader(
-  member: ApiMember,
+  member: KeySpace,
   call: WaitingCall,
   prefix: Uint8Array,
   startRevision: number,

@@ -25,6 +25,7 @@ import {
   isReadOnly,
 } from "#server/apply/validate.ts";
 import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
+import type { Access, Caller } from "./access.ts";
 import type { HeaderEncoder } from "./header-encoder.ts";
 import type { ServingStatus } from "./health.ts";
 import type { ApiMember } from "./member.ts";
@@ -38,6 +39,7 @@ export interface ServiceContext {
   readonly clock: Clock;
   readonly member: ApiMember;
   readonly gate: MethodGate;
+  readonly access: Access;
   readonly headers: HeaderEncoder;
   readonly serving: ServingStatus;
   readonly maxTxnOps: number;
@@ -66,21 +68,35 @@ export function encodeAnswer<Response extends Answer>(
 
 /** The methods of the KV service. */
 export function kvMethods(context: ServiceContext): SingleRequestMethod[] {
-  const { member, gate, headers, maxTxnOps } = context;
+  const { access, member, gate, headers, maxTxnOps } = context;
 
   const encodeRange = (response: RangeResponse): Uint8Array =>
     encodeAnswer(headers, RangeResponse, response, revisionOf(response));
+  const readRange = (
+    request: RangeRequest,
+    caller: Caller,
+  ): RangeResponse | Promise<RangeResponse> => {
+    if (!access.isOn) return member.range(request);
+    const { key, rangeEnd } = request;
+    return access.read(
+      caller,
+      (auth, who) => auth.readRefusal(who, key, rangeEnd),
+      () => member.range(request),
+    );
+  };
 
   return [
     singleRequest(gate, {
       path: `${service}Range`,
       decode: (bytes) => RangeRequest.decode(bytes),
       learnerMay: (request) => request.serializable,
-      run(request) {
+      run(request, responder) {
         refuseIf(checkRange(request));
         const proof = request.serializable ? undefined : member.linearize();
         const reading =
-          proof === undefined ? member.range(request) : proof.then(() => member.range(request));
+          proof === undefined
+            ? readRange(request, responder)
+            : proof.then(() => readRange(request, responder));
         return reading instanceof Promise ? reading.then(encodeRange) : encodeRange(reading);
       },
     }),
@@ -97,35 +113,38 @@ export function kvMethods(context: ServiceContext): SingleRequestMethod[] {
     singleRequest(gate, {
       path: `${service}Put`,
       decode: (bytes) => PutRequest.decode(bytes),
-      async run(request) {
+      async run(request, responder) {
         refuseIf(checkPut(request));
-        const response = await member.propose("put", request);
+        const who = access.isOn ? await access.userOf(responder) : undefined;
+        const response = await member.propose("put", request, who);
         return encodeAnswer(headers, PutResponse, response, revisionOf(response));
       },
     }),
     singleRequest(gate, {
       path: `${service}DeleteRange`,
       decode: (bytes) => DeleteRangeRequest.decode(bytes),
-      async run(request) {
+      async run(request, responder) {
         refuseIf(checkDeleteRange(request));
-        const response = await member.propose("deleteRange", request);
+        const who = access.isOn ? await access.userOf(responder) : undefined;
+        const response = await member.propose("deleteRange", request, who);
         return encodeAnswer(headers, DeleteRangeResponse, response, revisionOf(response));
       },
     }),
     singleRequest(gate, {
       path: `${service}Txn`,
       decode: (bytes) => TxnRequest.decode(bytes),
-      async run(request) {
+      async run(request, responder) {
         refuseIf(checkTxn(request, maxTxnOps));
-        const response = await runTxn(member, request);
+        const response = await runTxn(context, request, responder);
         return encodeAnswer(headers, TxnResponse, response, revisionOf(response));
       },
     }),
     singleRequest(gate, {
       path: `${service}Compact`,
       decode: (bytes) => CompactionRequest.decode(bytes),
-      async run(request) {
-        const response = await member.propose("compaction", request);
+      async run(request, responder) {
+        const who = await access.admin(responder);
+        const response = await member.propose("compaction", request, who);
         if (request.physical) await member.physicalCompaction(request.revision);
         return encodeAnswer(headers, CompactionResponse, response, revisionOf(response));
       },
@@ -141,10 +160,22 @@ function revisionOf(answer: Answer): number {
   return answer.header?.revision ?? 0;
 }
 
-async function runTxn(member: ApiMember, request: TxnRequest): Promise<TxnResponse> {
-  if (!isReadOnly(request)) return member.propose("txn", request);
+async function runTxn(
+  { access, member }: ServiceContext,
+  request: TxnRequest,
+  caller: Caller,
+): Promise<TxnResponse> {
+  if (!isReadOnly(request)) {
+    const who = access.isOn ? await access.userOf(caller) : undefined;
+    return member.propose("txn", request, who);
+  }
   if (!isSerializable(request)) await member.linearize();
-  return member.readOnlyTxn(request);
+  if (!access.isOn) return member.readOnlyTxn(request);
+  return access.read(
+    caller,
+    (auth, who) => auth.txnRefusal(who, request),
+    () => member.readOnlyTxn(request),
+  );
 }
 
 function isSerializable(request: TxnRequest): boolean {

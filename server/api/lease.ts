@@ -1,4 +1,6 @@
 // etcdserverpb.Lease. A granted lease with ID 0 gets its ID from the member before it is proposed.
+
+import { type EtcdError, etcdError } from "#proto/errors.ts";
 import {
   LeaseGrantRequest,
   LeaseGrantResponse,
@@ -13,6 +15,7 @@ import {
 } from "#proto/gen/lease.ts";
 import { BinaryWriter } from "#proto/wire.ts";
 import type { Method, RequestSink, Responder } from "#server/rpc/service-registry.ts";
+import type { Caller } from "./access.ts";
 import { encodeAnswer, type ServiceContext } from "./kv.ts";
 import { failMalformed, failWith, requestStream, singleRequest } from "./method-gate.ts";
 
@@ -22,37 +25,42 @@ const maxWaitingRenewals = 64;
 
 /** The methods of the Lease service. */
 export function leaseMethods(context: ServiceContext): Method[] {
-  const { member, gate, headers } = context;
+  const { access, member, gate, headers } = context;
   return [
     singleRequest(gate, {
       path: `${service}LeaseGrant`,
       decode: (bytes) => LeaseGrantRequest.decode(bytes),
-      async run(request) {
-        const response = await member.propose("leaseGrant", request);
+      async run(request, responder) {
+        const who = await access.anyUser(responder);
+        const response = await member.propose("leaseGrant", request, who);
         return encodeAnswer(headers, LeaseGrantResponse, response, member.currentRevision());
       },
     }),
     singleRequest(gate, {
       path: `${service}LeaseRevoke`,
       decode: (bytes) => LeaseRevokeRequest.decode(bytes),
-      async run(request) {
-        const response = await member.propose("leaseRevoke", request);
+      async run(request, responder) {
+        const who = await access.anyUser(responder);
+        const response = await member.propose("leaseRevoke", request, who);
         return encodeAnswer(headers, LeaseRevokeResponse, response, member.currentRevision());
       },
     }),
     singleRequest(gate, {
       path: `${service}LeaseTimeToLive`,
       decode: (bytes) => LeaseTimeToLiveRequest.decode(bytes),
-      async run(request) {
-        const response = await member.leaseTimeToLive(request);
+      async run(request, responder) {
+        const response = await timeToLive(context, request, responder);
         return encodeAnswer(headers, LeaseTimeToLiveResponse, response, member.currentRevision());
       },
     }),
     singleRequest(gate, {
       path: `${service}LeaseLeases`,
       decode: (bytes) => LeaseLeasesRequest.decode(bytes),
-      async run() {
+      async run(_, responder) {
+        const who = await access.anyUser(responder);
         const response = member.leaseList();
+        const leases = response.leases.map(({ ID }) => ID);
+        refuseIf(access.isOn ? member.auth.leasesRefusal(who, leases) : undefined);
         return encodeAnswer(headers, LeaseLeasesResponse, response, member.currentRevision());
       },
     }),
@@ -62,6 +70,29 @@ export function leaseMethods(context: ServiceContext): Method[] {
       (responder) => new KeepAliveStream(context, responder),
     ),
   ];
+}
+
+/** Keys are shown to whom may read them all. */
+async function timeToLive(
+  { access, member }: ServiceContext,
+  request: LeaseTimeToLiveRequest,
+  caller: Caller,
+): Promise<LeaseTimeToLiveResponse> {
+  const who = await access.anyUser(caller);
+  const { auth } = member;
+  const { revision } = auth;
+  const shown = (): void =>
+    refuseIf(access.isOn && request.keys ? auth.leasesRefusal(who, [request.ID]) : undefined);
+  shown();
+  const response = await member.leaseTimeToLive(request);
+  // etcd looks only before, and so may show keys that were attached while it waited.
+  shown();
+  if (access.isOn && request.keys && auth.revision !== revision) throw etcdError("authOldRevision");
+  return response;
+}
+
+function refuseIf(error: EtcdError | undefined): void {
+  if (error !== undefined) throw error;
 }
 
 /** Renews one after the other, in the order asked; each answer's revision is from before its renewal. */
@@ -110,10 +141,20 @@ class KeepAliveStream implements RequestSink {
     if (this.waiting.length === 0) this.responder.holdRequests(false);
     this.busy = true;
     const revision = this.context.member.currentRevision();
-    this.context.member.leaseRenew(id).then(
+    this.renew(id).then(
       (ttl) => this.renewed(id, ttl, revision),
       (error: unknown) => failWith(this.responder, error),
     );
+  }
+
+  private async renew(id: bigint): Promise<number> {
+    const { access, member } = this.context;
+    if (access.isOn) {
+      await member.linearize();
+      const who = await access.anyUser(this.responder);
+      refuseIf(member.auth.renewalRefusal(who, id));
+    }
+    return member.leaseRenew(id);
   }
 
   private renewed(id: bigint, ttl: number, revision: number): void {

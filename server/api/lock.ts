@@ -4,9 +4,9 @@
 import { DeleteRangeRequest, RangeRequest } from "#proto/gen/kv.ts";
 import { LockRequest, LockResponse, UnlockRequest, UnlockResponse } from "#proto/gen/lock.ts";
 import { checkDeleteRange } from "#server/apply/validate.ts";
-import type { SingleRequestMethod } from "#server/rpc/service-registry.ts";
+import type { Responder, SingleRequestMethod } from "#server/rpc/service-registry.ts";
+import { type KeySpace, onBehalfOf } from "./access.ts";
 import { encodeAnswer, type ServiceContext } from "./kv.ts";
-import type { ApiMember } from "./member.ts";
 import { singleRequest } from "./method-gate.ts";
 import {
   ifCreatedAt,
@@ -27,7 +27,8 @@ const service = "/v3lockpb.Lock/";
 
 /** The methods of the Lock service. */
 export function lockMethods(context: ServiceContext): SingleRequestMethod[] {
-  const { member, gate, headers } = context;
+  const { access, gate, headers } = context;
+  const as = (caller: Responder): KeySpace => onBehalfOf(context.member, access, caller);
   return [
     singleRequest(
       gate,
@@ -35,7 +36,7 @@ export function lockMethods(context: ServiceContext): SingleRequestMethod[] {
         path: `${service}Lock`,
         decode: (bytes) => LockRequest.decode(bytes),
         async run(request, responder) {
-          const held = await lock(member, new WaitingCall(responder), request);
+          const held = await lock(as(responder), new WaitingCall(responder), request);
           if (held === undefined) return undefined;
           return encodeAnswer(
             headers,
@@ -51,11 +52,11 @@ export function lockMethods(context: ServiceContext): SingleRequestMethod[] {
       ordered({
         path: `${service}Unlock`,
         decode: (bytes) => UnlockRequest.decode(bytes),
-        async run({ key }) {
+        async run({ key }, responder) {
           const deletion = DeleteRangeRequest.fromPartial({ key });
           const refused = checkDeleteRange(deletion);
           if (refused !== undefined) throw refused;
-          const { header } = await member.propose("deleteRange", deletion);
+          const { header } = await as(responder).propose("deleteRange", deletion);
           return encodeAnswer(headers, UnlockResponse, { header }, header?.revision ?? 0);
         },
       }),
@@ -70,7 +71,7 @@ interface HeldLock {
 
 /** Resolves when the lock is held; undefined if the call ended first. */
 async function lock(
-  member: ApiMember,
+  member: KeySpace,
   call: WaitingCall,
   request: LockRequest,
 ): Promise<HeldLock | undefined> {
@@ -106,6 +107,6 @@ async function lock(
 }
 
 /** Takes the key away; should that fail its lease will. */
-async function leave(member: ApiMember, key: Uint8Array): Promise<void> {
+async function leave(member: KeySpace, key: Uint8Array): Promise<void> {
   await member.propose("deleteRange", DeleteRangeRequest.fromPartial({ key })).catch(() => {});
 }

@@ -2,6 +2,7 @@
 import { emptyBytes } from "#base/bytes.ts";
 import { EtcdError, grpcCode } from "#proto/errors.ts";
 import {
+  AlarmRequest_AlarmAction as AlarmAction,
   AlarmRequest,
   AlarmResponse,
   DefragmentRequest,
@@ -27,13 +28,14 @@ const service = "/etcdserverpb.Maintenance/";
 
 /** The methods of the Maintenance service. */
 export function maintenanceMethods(context: ServiceContext): SingleRequestMethod[] {
-  const { clock, member, gate, headers, serving } = context;
+  const { access, clock, member, gate, headers, serving } = context;
   return [
     singleRequest(gate, {
       path: `${service}Status`,
       decode: (bytes) => StatusRequest.decode(bytes),
       learnerMay: () => true,
-      async run() {
+      async run(_, responder) {
+        await access.anyUser(responder);
         const response = member.status();
         return encodeAnswer(headers, StatusResponse, response, member.currentRevision());
       },
@@ -41,7 +43,8 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
     singleRequest(gate, {
       path: `${service}HashKV`,
       decode: (bytes) => HashKVRequest.decode(bytes),
-      async run(request) {
+      async run(request, responder) {
+        await access.admin(responder);
         const response = await member.hashKv(request.revision);
         return encodeAnswer(headers, HashKVResponse, response, member.currentRevision());
       },
@@ -49,15 +52,18 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
     singleRequest(gate, {
       path: `${service}Alarm`,
       decode: (bytes) => AlarmRequest.decode(bytes),
-      async run(request) {
-        const response = await member.propose("alarm", request);
+      async run(request, responder) {
+        const isQuestion = request.action === AlarmAction.GET;
+        const who = await (isQuestion ? access.anyUser(responder) : access.admin(responder));
+        const response = await member.propose("alarm", request, who);
         return encodeAnswer(headers, AlarmResponse, response, member.currentRevision());
       },
     }),
     singleRequest(gate, {
       path: `${service}Defragment`,
       decode: (bytes) => DefragmentRequest.decode(bytes),
-      async run() {
+      async run(_, responder) {
+        await access.admin(responder);
         const ended = serving.defragmenting();
         try {
           await member.defragment();
@@ -71,7 +77,8 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
     singleRequest(gate, {
       path: `${service}MoveLeader`,
       decode: (bytes) => MoveLeaderRequest.decode(bytes),
-      async run({ targetID }) {
+      async run({ targetID }, responder) {
+        await access.admin(responder);
         await member.moveLeader(targetID);
         // As in etcd, without a header.
         return emptyBytes;
@@ -80,7 +87,8 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
     singleRequest(gate, {
       path: `${service}Hash`,
       decode: (bytes) => HashRequest.decode(bytes),
-      async run() {
+      async run(_, responder) {
+        await access.admin(responder);
         const response = await member.hash();
         return encodeAnswer(headers, HashResponse, response, member.currentRevision());
       },
@@ -91,6 +99,7 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
       decode: (bytes) => SnapshotRequest.decode(bytes),
       learnerMay: () => true,
       async run(_, responder) {
+        await access.admin(responder);
         await sendSnapshot(member, responder, clock);
         return undefined;
       },
@@ -98,7 +107,8 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
     singleRequest(gate, {
       path: `${service}Downgrade`,
       decode: (bytes) => DowngradeRequest.decode(bytes),
-      async run(request) {
+      async run(request, responder) {
+        await access.admin(responder);
         const response = { header: undefined, version: await downgrade(member, request) };
         return encodeAnswer(headers, DowngradeResponse, response, member.currentRevision());
       },

@@ -1,7 +1,44 @@
 // What the API needs of the member it runs in. server/node implements it; tests may fake it.
 import type { ClusterId, LeaseId, MemberId } from "#base/ids.ts";
+import type { EtcdError } from "#proto/errors.ts";
+import type {
+  AuthDisableRequest,
+  AuthDisableResponse,
+  AuthEnableRequest,
+  AuthEnableResponse,
+  AuthenticateResponse,
+  AuthRoleAddRequest,
+  AuthRoleAddResponse,
+  AuthRoleDeleteRequest,
+  AuthRoleDeleteResponse,
+  AuthRoleGetRequest,
+  AuthRoleGetResponse,
+  AuthRoleGrantPermissionRequest,
+  AuthRoleGrantPermissionResponse,
+  AuthRoleListRequest,
+  AuthRoleListResponse,
+  AuthRoleRevokePermissionRequest,
+  AuthRoleRevokePermissionResponse,
+  AuthStatusRequest,
+  AuthStatusResponse,
+  AuthUserAddRequest,
+  AuthUserAddResponse,
+  AuthUserChangePasswordRequest,
+  AuthUserChangePasswordResponse,
+  AuthUserDeleteRequest,
+  AuthUserDeleteResponse,
+  AuthUserGetRequest,
+  AuthUserGetResponse,
+  AuthUserGrantRoleRequest,
+  AuthUserGrantRoleResponse,
+  AuthUserListRequest,
+  AuthUserListResponse,
+  AuthUserRevokeRoleRequest,
+  AuthUserRevokeRoleResponse,
+} from "#proto/gen/auth.ts";
 import type { Member as MemberInfo } from "#proto/gen/cluster.ts";
 import type { ResponseHeader } from "#proto/gen/header.ts";
+import type { InternalAuthenticateRequest } from "#proto/gen/internal.ts";
 import type {
   CompactionRequest,
   CompactionResponse,
@@ -31,6 +68,7 @@ import type {
   StatusResponse,
 } from "#proto/gen/maintenance.ts";
 import type { WatchRequest, WatchResponse } from "#proto/gen/watch.ts";
+import type { Identity } from "#server/auth/tokens.ts";
 
 /** What can be proposed, and what each proposal is answered with. Headers lack identity and term. */
 export interface Proposals {
@@ -41,12 +79,38 @@ export interface Proposals {
   leaseGrant: readonly [LeaseGrantRequest, LeaseGrantResponse];
   leaseRevoke: readonly [LeaseRevokeRequest, LeaseRevokeResponse];
   alarm: readonly [AlarmRequest, AlarmResponse];
+  authenticate: readonly [InternalAuthenticateRequest, AuthenticateResponse];
+  authEnable: readonly [AuthEnableRequest, AuthEnableResponse];
+  authDisable: readonly [AuthDisableRequest, AuthDisableResponse];
+  authStatus: readonly [AuthStatusRequest, AuthStatusResponse];
+  authUserAdd: readonly [AuthUserAddRequest, AuthUserAddResponse];
+  authUserDelete: readonly [AuthUserDeleteRequest, AuthUserDeleteResponse];
+  authUserGet: readonly [AuthUserGetRequest, AuthUserGetResponse];
+  authUserList: readonly [AuthUserListRequest, AuthUserListResponse];
+  authUserChangePassword: readonly [AuthUserChangePasswordRequest, AuthUserChangePasswordResponse];
+  authUserGrantRole: readonly [AuthUserGrantRoleRequest, AuthUserGrantRoleResponse];
+  authUserRevokeRole: readonly [AuthUserRevokeRoleRequest, AuthUserRevokeRoleResponse];
+  authRoleAdd: readonly [AuthRoleAddRequest, AuthRoleAddResponse];
+  authRoleDelete: readonly [AuthRoleDeleteRequest, AuthRoleDeleteResponse];
+  authRoleGet: readonly [AuthRoleGetRequest, AuthRoleGetResponse];
+  authRoleList: readonly [AuthRoleListRequest, AuthRoleListResponse];
+  authRoleGrantPermission: readonly [
+    AuthRoleGrantPermissionRequest,
+    AuthRoleGrantPermissionResponse,
+  ];
+  authRoleRevokePermission: readonly [
+    AuthRoleRevokePermissionRequest,
+    AuthRoleRevokePermissionResponse,
+  ];
 }
 
 /** One gRPC watch stream. Responses carry only header.revision; the API adds identity and term. */
 export interface WatchSession {
-  /** Takes one request of the client; what it causes comes out of `next` in order. */
-  request(request: WatchRequest): void;
+  /**
+   * Takes one request of the client; what it causes comes out of `next` in order. With `refusal`, a
+   * watch that it asks for is answered as cancelled for that reason.
+   */
+  request(request: WatchRequest, refusal?: string): void;
   /** The next response to send, or undefined until `onReady` is called again. */
   next(): WatchResponse | undefined;
   /** Frees all watchers of this stream. */
@@ -103,7 +167,40 @@ export interface ApiDowngrades {
   cancel(): Promise<string>;
 }
 
+/** Who may what, as this member's state says now. Refusals are undefined where nothing is in the way. */
+export interface ApiAuth {
+  readonly isEnabled: boolean;
+  /** The auth revision. */
+  readonly revision: number;
+  /**
+   * Who has this token; at once but for a token that others have seen made and this member not yet.
+   * Throws or rejects with invalidAuthToken.
+   */
+  identify(token: string): Identity | Promise<Identity>;
+  adminRefusal(who: Identity | undefined): EtcdError | undefined;
+  readRefusal(
+    who: Identity | undefined,
+    key: Uint8Array,
+    rangeEnd: Uint8Array,
+  ): EtcdError | undefined;
+  txnRefusal(who: Identity | undefined, request: TxnRequest): EtcdError | undefined;
+  /** To renew a lease one must be allowed to write its keys. */
+  renewalRefusal(who: Identity | undefined, lease: LeaseId): EtcdError | undefined;
+  /** To be shown leases one must be allowed to read all their keys. */
+  leasesRefusal(who: Identity | undefined, leases: readonly bigint[]): EtcdError | undefined;
+  /** The random part of a simple token. */
+  tokenPrefix(): string;
+  /**
+   * Resolves with the auth revision at which the password was that of the user. Rejects with EtcdError:
+   * authNotEnabled, authFailed, that the user has no password, or too many ask at once.
+   */
+  checkPassword(name: string, password: string): Promise<number>;
+  /** The hash to store. Rejects with EtcdError: too long, or too many ask at once. */
+  hashPassword(password: string): Promise<string>;
+}
+
 export interface ApiMember {
+  readonly auth: ApiAuth;
   readonly reconfiguration: ClusterReconfiguration;
   readonly downgrades: ApiDowngrades;
   readonly clusterId: ClusterId;
@@ -116,9 +213,13 @@ export interface ApiMember {
   /**
    * Proposes through Raft (forwarded if this is a follower) and resolves when this member has
    * applied it. Rejects with EtcdError: timeouts, noLeader, tooManyRequests, requestTooLarge, and
-   * whatever apply answered. Requests were validated by the API before.
+   * whatever apply answered. Requests were validated by the API before. `who` asks for it, if known.
    */
-  propose<K extends keyof Proposals>(kind: K, request: Proposals[K][0]): Promise<Proposals[K][1]>;
+  propose<K extends keyof Proposals>(
+    kind: K,
+    request: Proposals[K][0],
+    who?: Identity,
+  ): Promise<Proposals[K][1]>;
   /**
    * One read-index round: resolves once everything committed before the call is applied here.
    * Undefined if that is so already, and proved.

@@ -20,14 +20,14 @@ import {
 import { type Event, Event_EventType } from "#proto/gen/mvcc.ts";
 import type { WatchCreateRequest } from "#proto/gen/watch.ts";
 import type { Responder } from "#server/rpc/service-registry.ts";
-import type { ApiMember } from "./member.ts";
+import type { KeySpace } from "./access.ts";
 import type { SingleRequestService } from "./method-gate.ts";
 
 /** Seconds that a lease lives which a request did not bring along; nobody renews it. */
 const leaseSeconds = 60;
 
 /** The lease of the request, or a new one for 0. */
-export async function leaseOf(member: ApiMember, lease: bigint): Promise<bigint> {
+export async function leaseOf(member: KeySpace, lease: bigint): Promise<bigint> {
   if (lease !== 0n) return lease;
   return (await member.propose("leaseGrant", { TTL: leaseSeconds, ID: 0n })).ID;
 }
@@ -119,7 +119,7 @@ export function intervalOf(prefix: Uint8Array): { key: Uint8Array; rangeEnd: Uin
 }
 
 /** A linearizable read. */
-export async function read(member: ApiMember, request: RangeRequest): Promise<RangeResponse> {
+export async function read(member: KeySpace, request: RangeRequest): Promise<RangeResponse> {
   await member.linearize();
   return await member.range(request);
 }
@@ -156,7 +156,7 @@ export class WaitingCall {
  * False if the call ended first.
  */
 export async function waitForOlder(
-  member: ApiMember,
+  member: KeySpace,
   call: WaitingCall,
   prefix: Uint8Array,
   maxCreateRevision: number,
@@ -186,7 +186,7 @@ export async function waitForOlder(
  * history that was asked for is compacted away.
  */
 export async function* eventsOf(
-  member: ApiMember,
+  member: KeySpace,
   call: WaitingCall,
   request: Partial<WatchCreateRequest>,
 ): AsyncGenerator<Event & { readonly revision: number }> {

@@ -19,8 +19,20 @@ export async function rangeStream(
   responder: Responder,
 ): Promise<void> {
   refuseUnsupported(request);
-  const { member } = context;
+  const { access, member } = context;
   if (!request.serializable) await member.linearize();
+  const send = (): Promise<void> => sendChunks(context, request, responder);
+  if (!access.isOn) return send();
+  const { key, rangeEnd } = request;
+  return access.read(responder, (auth, who) => auth.readRefusal(who, key, rangeEnd), send);
+}
+
+async function sendChunks(
+  context: ServiceContext,
+  request: RangeRequest,
+  responder: Responder,
+): Promise<void> {
+  const { member } = context;
   const room = new Room(responder);
   let revision = request.revision;
   let left = request.limit > 0 ? request.limit : Number.MAX_SAFE_INTEGER;

@@ -1,6 +1,8 @@
 // All v3 services of a member, registered in one call.
 import type { Clock } from "#base/clock.ts";
 import type { ServiceRegistry } from "#server/rpc/service-registry.ts";
+import { Access } from "./access.ts";
+import { authMethods } from "./auth.ts";
 import { type CallObserver, observed } from "./call-observer.ts";
 import { clusterMethods } from "./cluster.ts";
 import { electionMethods } from "./election.ts";
@@ -45,6 +47,7 @@ export function registerV3Services(
     clock,
     member,
     gate,
+    access: new Access(member.auth),
     headers: new HeaderEncoder(member),
     serving: ports.serving ?? new ServingStatus(false, () => {}),
     maxTxnOps: options.maxTxnOps,
@@ -58,6 +61,7 @@ export function registerV3Services(
     electionMethods,
     clusterMethods,
     maintenanceMethods,
+    authMethods,
     healthMethods,
   ];
   const observers = options.observers ?? [];

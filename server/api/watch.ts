@@ -5,6 +5,7 @@ import { Event } from "#proto/gen/mvcc.ts";
 import { WatchRequest, type WatchResponse } from "#proto/gen/watch.ts";
 import { BinaryWriter } from "#proto/wire.ts";
 import type { RequestSink, RequestStreamMethod, Responder } from "#server/rpc/service-registry.ts";
+import type { Access } from "./access.ts";
 import type { HeaderEncoder } from "./header-encoder.ts";
 import type { ServiceContext } from "./kv.ts";
 import type { WatchSession } from "./member.ts";
@@ -26,12 +27,15 @@ class WatchStream implements RequestSink {
   private readonly gate: MethodGate;
   private readonly headers: HeaderEncoder;
   private readonly session: WatchSession;
+  private readonly access: Access;
   private full = false;
+  private waiting: WatchRequest[] | undefined;
 
   constructor(context: ServiceContext, responder: Responder) {
     this.responder = responder;
     this.gate = context.gate;
     this.headers = context.headers;
+    this.access = context.access;
     this.session = context.member.openWatch(() => this.pump());
     responder.onEnded(() => this.session.close());
     responder.onDrain(() => this.onDrain());
@@ -46,8 +50,27 @@ class WatchStream implements RequestSink {
       failMalformed(this.responder, "stream", error);
       return;
     }
-    this.session.request(request);
+    this.take(request);
+  }
+
+  /** Requests are taken in their order; while one waits for what makes its token known, so do others. */
+  private take(request: WatchRequest): void {
+    if (this.waiting !== undefined) {
+      this.waiting.push(request);
+      return;
+    }
+    const judged = this.access.watch(this.responder, this.session, request);
     this.pump();
+    if (judged === undefined) return;
+    this.waiting = [];
+    this.responder.holdRequests(true);
+    void judged.then(() => {
+      const waiting = this.waiting ?? [];
+      this.waiting = undefined;
+      if (!this.full) this.responder.holdRequests(false);
+      for (const one of waiting) this.take(one);
+      this.pump();
+    });
   }
 
   /** A client that only closed its sending side goes on reading. */
@@ -69,7 +92,7 @@ class WatchStream implements RequestSink {
   private onDrain(): void {
     if (!this.full) return;
     this.full = false;
-    this.responder.holdRequests(false);
+    if (this.waiting === undefined) this.responder.holdRequests(false);
     this.pump();
   }
 

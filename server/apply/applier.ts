@@ -1,8 +1,8 @@
 // The replicated state machine: one command in, a response or an EtcdError out, all writes in the
 // turn's batch. Every member computes the same: nothing here reads a clock, a random number or
 // anything that only one member knows, but whether somebody here waits for a read's answer.
-// Order of checks: alarms, quota, then the state (facts: apply rules §1, §6).
-import { OperatingError } from "#base/errors.ts";
+// Order of checks: alarms, permission, quota, then the state (facts: apply rules §1, §6, §7).
+import { assert } from "#base/assert.ts";
 import type { MemberId } from "#base/ids.ts";
 import type { StateBatch } from "#base/state-batch.ts";
 import { EtcdError, etcdError } from "#proto/errors.ts";
@@ -24,6 +24,7 @@ import type {
   ClusterVersionSetRequest,
 } from "#proto/gen/membership.ts";
 import type { Alarms } from "#server/apply/alarms.ts";
+import { applyAuth, commandRefusal } from "#server/apply/auth.ts";
 import type { Command } from "#server/apply/command.ts";
 import {
   applyCompaction,
@@ -35,6 +36,7 @@ import {
   type KvContext,
 } from "#server/apply/kv.ts";
 import { commandCost } from "#server/apply/quota.ts";
+import type { AuthStore } from "#server/auth/auth-store.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
 import type { Capabilities } from "#server/membership/capabilities.ts";
 import { checkClusterVersion, majorMinor } from "#server/membership/cluster-version.ts";
@@ -46,6 +48,7 @@ export interface ApplierPorts {
   readonly store: MvccStore;
   readonly leases: Lessor;
   readonly alarms: Alarms;
+  readonly auth: AuthStore;
   readonly members: Members;
   readonly capabilities: Capabilities;
   readonly v2: V2Store;
@@ -79,16 +82,23 @@ export class Applier {
     this.ports = ports;
   }
 
-  /** Applies one command. `answers` is false if nobody on this member waits for the result. */
-  apply(command: Command, batch: StateBatch, answers: boolean): ApplyResult {
-    const { alarms } = this.ports;
+  /**
+   * Applies one command, behind what has been applied up to `appliedIndex`. `answers` is false if
+   * nobody on this member waits for the result.
+   */
+  apply(command: Command, batch: StateBatch, answers: boolean, appliedIndex: number): ApplyResult {
+    const { alarms, auth } = this.ports;
     if (!alarms.isEmpty) {
       const refused = this.refusedByAlarm(command);
       if (refused !== undefined) return refused;
     }
+    if (auth.isEnabled) {
+      const refused = commandRefusal(this.ports, command);
+      if (refused !== undefined) return refused;
+    }
     const cost = commandCost(command);
     const fits = cost === 0 || this.ports.sizeBytes() + cost < this.ports.quotaBytes;
-    const result = this.dispatch(command, batch, answers);
+    const result = this.dispatch(command, batch, answers, appliedIndex);
     if (fits) return result;
     // etcd applies what was committed and only tells that it did not fit.
     if (!alarms.has(AlarmType.NOSPACE)) this.onOverQuota();
@@ -119,7 +129,12 @@ export class Applier {
       : undefined;
   }
 
-  private dispatch(command: Command, batch: StateBatch, answers: boolean): ApplyResult {
+  private dispatch(
+    command: Command,
+    batch: StateBatch,
+    answers: boolean,
+    appliedIndex: number,
+  ): ApplyResult {
     const { store, leases } = this.ports;
     const context: KvContext = { store, leases, batch, answers };
     switch (command.kind) {
@@ -148,11 +163,6 @@ export class Applier {
         return this.setClusterVersion(command.payload, batch);
       case "clusterMemberAttrSet":
         return this.setAttributes(command.payload, batch);
-      case "authStatus":
-      case "authUserGet":
-      case "authRoleGet":
-      case "authUserList":
-      case "authRoleList":
       case "downgradeVersionTest":
         return nothing;
       case "downgradeInfoSet": {
@@ -171,12 +181,12 @@ export class Applier {
       }
       case "v2":
         return this.ports.v2.apply(command.payload, batch);
-      default:
-        // To skip what the others carry out would make this member differ from them.
-        throw new OperatingError(
-          "COMMAND_UNSUPPORTED",
-          `the log holds a command of kind ${command.kind}, which this version cannot apply: it needs a newer one`,
-        );
+      default: {
+        const turn = { auth: this.ports.auth, batch, header: this.header(), answers, appliedIndex };
+        const result = applyAuth(turn, command);
+        assert(result !== undefined, `a command of kind ${command.kind} is applied by nobody`);
+        return result;
+      }
     }
   }
 

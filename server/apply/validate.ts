@@ -1,5 +1,6 @@
 // What the API refuses before anything is proposed or read (facts: apply rules §3, Validation).
 import { Buffer } from "node:buffer";
+import { IntervalUnion } from "#base/interval-union.ts";
 import { type EtcdError, etcdError } from "#proto/errors.ts";
 import type {
   DeleteRangeRequest,
@@ -8,7 +9,6 @@ import type {
   RequestOp,
   TxnRequest,
 } from "#proto/gen/kv.ts";
-import { IntervalUnion } from "#server/apply/interval-union.ts";
 
 const lastSortOrder = 2;
 const lastSortTarget = 4;

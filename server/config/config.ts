@@ -1,8 +1,10 @@
 // From command line, environment and file to a ServerConfig, in etcd's order and words. Pure: the
 // arguments, the variables and the way to read a file are passed in.
 
+import { assert } from "#base/assert.ts";
 import { errorText } from "#base/errors.ts";
 import { formatGoDuration } from "#base/go-duration.ts";
+import { parseAuthToken, type TokenSettings } from "./auth-token.ts";
 import { type AutoCompaction, parseAutoCompaction } from "./auto-compaction.ts";
 import { discoveryOf } from "./discovery.ts";
 import { maxConfigFileBytes, parseConfigFile } from "./file.ts";
@@ -50,6 +52,10 @@ export interface ConfigSources {
 const quotaDefaultBytes = 2 * 1024 * 1024 * 1024;
 const minRaftTimeoutMs = 5000;
 const minProgressNotifyMs = 100;
+const minBcryptCost = 4;
+const maxBcryptCost = 31;
+const defaultBcryptCost = 10;
+const defaultTokenTtlSeconds = 300;
 /** The longest that Node's timers wait, 24.8 days; more would fire at once. */
 const maxTimerMs = 2 ** 31 - 1;
 
@@ -283,6 +289,37 @@ function rotationOf(settings: Settings): { readonly rotation?: LogRotation } {
   return typeof rotation === "string" ? {} : { rotation };
 }
 
+function tokensOf(settings: Settings, warnings: ConfigNote[]): TokenSettings {
+  const unknown: string[] = [];
+  const parsed = parseAuthToken(settings.get("auth-token"), unknown);
+  assert(typeof parsed !== "string", "--auth-token was validated");
+  if (parsed.kind === "simple") {
+    const message = "simple token is not cryptographically signed";
+    warnings.push({ level: "warn", message, fields: {} });
+  }
+  if (unknown.length > 0) {
+    const fields = { keys: unknown };
+    warnings.push({ level: "warn", message: "unknown JWT options", fields });
+  }
+  return parsed;
+}
+
+function bcryptCostOf(settings: Settings, warnings: ConfigNote[]): number {
+  const given = settings.get("bcrypt-cost");
+  if (given >= minBcryptCost && given <= maxBcryptCost) return given;
+  warnings.push({
+    level: "warn",
+    message: "use default bcrypt cost instead of the invalid given cost",
+    fields: {
+      "min-cost": minBcryptCost,
+      "max-cost": maxBcryptCost,
+      "default-cost": defaultBcryptCost,
+      "given-cost": given,
+    },
+  });
+  return defaultBcryptCost;
+}
+
 function build(
   settings: Settings,
   defaultHost: string | undefined,
@@ -356,6 +393,9 @@ function build(
     raftWriteTimeoutMs: atLeast5s(settings, "raft-write-timeout", warnings),
     requestTimeoutMs: 5000 + 2 * electionTicks * heartbeatMs,
     autoCompaction: autoCompactionOf(settings),
+    authToken: tokensOf(settings, warnings),
+    simpleTokenTtlMs: (settings.get("auth-token-ttl") || defaultTokenTtlSeconds) * 1000,
+    bcryptCost: bcryptCostOf(settings, warnings),
     compactionBatchLimit: settings.get("compaction-batch-limit") || 1000,
     corruptCheckMs: Math.min(settings.get("corrupt-check-time"), maxTimerMs),
     compactHashCheckMs: Math.min(settings.get("compact-hash-check-time"), maxTimerMs),

@@ -1,4 +1,6 @@
 // What a member is started with, typed and checked. Times are milliseconds.
+
+import type { TokenSettings } from "./auth-token.ts";
 import type { AutoCompaction } from "./auto-compaction.ts";
 import type { Discovery } from "./discovery.ts";
 import type { LogRotation } from "./log-rotation.ts";
@@ -79,6 +81,11 @@ export interface ServerConfig {
 
   /** undefined: history is kept until somebody compacts it. */
   readonly autoCompaction: AutoCompaction | undefined;
+  readonly authToken: TokenSettings;
+  readonly simpleTokenTtlMs: number;
+  /** Between 4 and 31. */
+  readonly bcryptCost: number;
+
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   /** Between comparisons of all members' data; 0: never. */

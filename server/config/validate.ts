@@ -1,6 +1,7 @@
 // The checks that etcd makes over all options together, in its order and words. Pure.
 
 import { formatGoDuration } from "#base/go-duration.ts";
+import { parseAuthToken } from "./auth-token.ts";
 import { parseAutoCompaction } from "./auto-compaction.ts";
 import { discoveryFault } from "./discovery.ts";
 import { rotationFault } from "./log-rotation.ts";
@@ -27,6 +28,7 @@ export function validate(
     urlFault(settings, warnings) ??
     discoveryFault(settings) ??
     timingFault(settings) ??
+    authFault(settings) ??
     laterFault(settings, source, warnings)
   );
 }
@@ -93,6 +95,11 @@ function timingFault(settings: Settings): string | undefined {
     return `--election-timeout[${election}ms] is too long, and should be set less than ${maxElectionMs}ms`;
   }
   return undefined;
+}
+
+function authFault(settings: Settings): string | undefined {
+  const parsed = parseAuthToken(settings.get("auth-token"), []);
+  return typeof parsed === "string" ? `--auth-token: ${parsed}` : undefined;
 }
 
 function laterFault(

@@ -82,13 +82,16 @@ export class WatchSession {
     return this.ended;
   }
 
-  /** Takes one request of the client; what it causes comes out of `next` in order. */
-  request(request: WatchRequest): void {
+  /**
+   * Takes one request of the client; what it causes comes out of `next` in order. With `refusal`, a
+   * watch that it asks for is answered as cancelled for that reason.
+   */
+  request(request: WatchRequest, refusal?: string): void {
     if (this.ended) return;
     const { requestUnion: union } = request;
     switch (union?.$case) {
       case "createRequest":
-        this.create(union.value);
+        this.create(union.value, refusal);
         break;
       case "cancelRequest":
         this.cancel(union.value.watchId);
@@ -100,11 +103,15 @@ export class WatchSession {
     }
   }
 
-  private create(request: WatchCreateRequest): void {
+  private create(request: WatchCreateRequest, refusal: string | undefined): void {
     const { startRevision, rangeEnd, filters } = request;
     const current = this.ports.currentRevision();
     if (startRevision < 0) {
       this.refuse(current, etcdError("compacted").message);
+      return;
+    }
+    if (refusal !== undefined) {
+      this.refuse(current, refusal);
       return;
     }
     const from = request.key.length === 0 ? "\0" : keyString(request.key);

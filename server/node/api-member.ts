@@ -21,10 +21,12 @@ import {
   type HashResponse,
   type StatusResponse,
 } from "#proto/gen/maintenance.ts";
-import type { ApiMember, Proposals, StateCopy, WatchSession } from "#server/api/member.ts";
+import type { ApiAuth, ApiMember, Proposals, StateCopy, WatchSession } from "#server/api/member.ts";
 import { readOnlyTxn } from "#server/apply/kv.ts";
 import { commandCost } from "#server/apply/quota.ts";
+import type { Identity } from "#server/auth/tokens.ts";
 import { serverVersion, storageVersionFor } from "#server/membership/cluster-version.ts";
+import { NodeAuth, type Passwords } from "#server/node/api-auth.ts";
 import { Downgrades } from "#server/node/downgrades.ts";
 import type { Member } from "#server/node/member.ts";
 import { toMemberInfo } from "#server/node/member-info.ts";
@@ -50,6 +52,7 @@ export class NodeApi implements ApiMember {
   private readonly forwarder: LeaseForwarder;
   readonly reconfiguration: Reconfiguration;
   readonly downgrades: Downgrades;
+  readonly auth: ApiAuth;
   private readonly copies: StateCopies;
 
   constructor(
@@ -57,7 +60,9 @@ export class NodeApi implements ApiMember {
     forwarder: LeaseForwarder,
     reconfiguration: Reconfiguration,
     copies: StateCopies,
+    passwords: Passwords,
   ) {
+    this.auth = new NodeAuth(member, passwords);
     this.copies = copies;
     this.reconfiguration = reconfiguration;
     this.member = member;
@@ -87,6 +92,7 @@ export class NodeApi implements ApiMember {
   async propose<K extends keyof Proposals>(
     kind: K,
     request: Proposals[K][0],
+    who?: Identity,
   ): Promise<Proposals[K][1]> {
     const { parts, proposer } = this.member;
     if (kind === "leaseGrant") {
@@ -98,7 +104,7 @@ export class NodeApi implements ApiMember {
       this.member.raiseNoSpace();
       throw etcdError("noSpace");
     }
-    return (await proposer.propose(kind, request as never)) as Proposals[K][1];
+    return (await proposer.propose(kind, request as never, who)) as Proposals[K][1];
   }
 
   linearize(): Promise<void> | undefined {

@@ -20,6 +20,7 @@ import { readApplied } from "#server/node/boot-state.ts";
 import { PendingProposals } from "#server/node/pending-proposals.ts";
 import { SlowApplies } from "#server/node/slow-applies.ts";
 import { V2Store } from "#server/v2store/v2-store.ts";
+import { fakeAuthStore } from "#test/fakes/auth.ts";
 
 class Rig {
   readonly backend: MemoryBackend;
@@ -44,6 +45,7 @@ class Rig {
       store,
       leases,
       alarms: new Alarms(),
+      auth: fakeAuthStore(),
       members: new Members(),
       capabilities: new Capabilities(1n as MemberId),
       v2: new V2Store(),

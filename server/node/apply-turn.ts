@@ -174,7 +174,7 @@ export class ApplyTurn {
         next++;
         const { id } = command.header;
         const answers = ports.pending.has(id);
-        const result = ports.applier.apply(command, batch, answers);
+        const result = ports.applier.apply(command, batch, answers, this.index);
         if (answers) settled.push({ id, result });
         const nowMs = ports.monotonicMs();
         ports.timed?.(command, result, nowMs - this.sinceMs);

@@ -1,8 +1,8 @@
 // What a member finds in its state when it starts or has installed another one.
 import { emptyBytes, text, utf8 } from "#base/bytes.ts";
-import { OperatingError } from "#base/errors.ts";
 import type { Bucket } from "#base/state-batch.ts";
 import type { Alarms } from "#server/apply/alarms.ts";
+import type { AuthStore } from "#server/auth/auth-store.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
 import type { Capabilities } from "#server/membership/capabilities.ts";
 import { storageVersionKey, storageVersionRecord } from "#server/membership/cluster-version.ts";
@@ -61,39 +61,42 @@ export async function settleStorageVersion(
   await backend.write(batch, { sync: false });
 }
 
-const authEnabledKey = utf8("authEnabled");
-
 /**
- * Throws OperatingError AUTH_UNSUPPORTED if the state is one of a cluster with authentication on: this
- * version has none, so it would show everybody what they may not see.
+ * Puts the auth revision into a state that lacks it: etcd's has one from the first start on. Unsynced: the
+ * next start would do it again.
  */
-async function refuseAuth(state: StateReader): Promise<void> {
-  const [enabled] = await state.getMany("auth", [authEnabledKey]);
-  if (enabled?.[0] !== 1) return;
-  throw new OperatingError(
-    "AUTH_UNSUPPORTED",
-    "the cluster has authentication enabled, which this version cannot enforce: disable it (etcdctl auth disable) before a member of this version joins, or stay with etcd",
-  );
+export async function settleAuthRevision(backend: Backend, auth: AuthStore): Promise<void> {
+  const [key, value] = auth.revisionRecord;
+  const [stored] = await backend.getMany("auth", [key]);
+  if (stored !== undefined) return;
+  const batch = backend.newBatch();
+  batch.put("auth", key, value);
+  await backend.write(batch, { sync: false });
 }
 
-/** Loads members, alarms, leases and what is private from the state; keys are the store's to load afterwards. */
+/** Loads members, alarms, users and roles, leases and what is private from the state; keys are the store's to load afterwards. */
 export async function loadSmallBuckets(
   state: StateReader,
   into: {
     readonly members: Members;
     readonly alarms: Alarms;
+    readonly auth: AuthStore;
     readonly lessor: Lessor;
     readonly capabilities: Capabilities;
     readonly v2: V2Store;
   },
 ): Promise<void> {
-  await refuseAuth(state);
   into.members.load({
     members: await readBucket(state, "members"),
     membersRemoved: await readBucket(state, "members_removed"),
     cluster: await readBucket(state, "cluster"),
   });
   into.alarms.load((await readBucket(state, "alarm")).map(([key]) => key));
+  into.auth.load({
+    auth: await readBucket(state, "auth"),
+    users: await readBucket(state, "authUsers"),
+    roles: await readBucket(state, "authRoles"),
+  });
   into.lessor.load(await readBucket(state, "lease"));
   const kept = await readBucket(state, "shared");
   into.capabilities.load(kept);

@@ -10,6 +10,7 @@ import type { Member } from "#server/node/member.ts";
 import { PeerServices } from "#server/node/peer-services.ts";
 import { Reconfiguration } from "#server/node/reconfiguration.ts";
 import { sha1 } from "#server/sha1.ts";
+import { promptPasswords } from "#test/fakes/auth.ts";
 
 const lease = 7n as LeaseId;
 
@@ -52,9 +53,8 @@ class Rig {
       sha1,
       isStrict: true,
     });
-    this.api = new NodeApi(member, forwarder, reconfiguration, {
-      export: () => Promise.reject(new Error("not asked")),
-    });
+    const copies = { export: () => Promise.reject(new Error("not asked")) };
+    this.api = new NodeApi(member, forwarder, reconfiguration, copies, promptPasswords);
     this.services = new PeerServices(member, this.api, { receive: () => Promise.resolve() });
   }
 }

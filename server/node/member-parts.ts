@@ -6,6 +6,7 @@ import type { Log } from "#base/log.ts";
 import type { Message, Snapshot } from "#proto/gen/raft.ts";
 import type { Alarms } from "#server/apply/alarms.ts";
 import type { Command } from "#server/apply/command.ts";
+import type { AuthStore } from "#server/auth/auth-store.ts";
 import type { Lessor } from "#server/lease/lessor.ts";
 import type { Capabilities } from "#server/membership/capabilities.ts";
 import type { Members } from "#server/membership/members.ts";
@@ -85,6 +86,7 @@ export interface MemberParts {
   readonly hub: WatchHub;
   readonly lessor: Lessor;
   readonly alarms: Alarms;
+  readonly auth: AuthStore;
   readonly members: Members;
   readonly capabilities: Capabilities;
   readonly v2: V2Store;

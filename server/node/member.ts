@@ -7,6 +7,7 @@ import { type EtcdError, etcdError } from "#proto/errors.ts";
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from "#proto/gen/maintenance.ts";
 import { type Message, MessageType } from "#proto/gen/raft.ts";
 import { Applier } from "#server/apply/applier.ts";
+import type { Identity } from "#server/auth/tokens.ts";
 import { ApplyTurn } from "#server/node/apply-turn.ts";
 import { Handover } from "#server/node/handover.ts";
 import { Leadership } from "#server/node/leadership.ts";
@@ -115,6 +116,7 @@ export class Member {
       store: parts.store,
       leases: parts.lessor,
       alarms: parts.alarms,
+      auth: parts.auth,
       members: parts.members,
       capabilities: parts.capabilities,
       v2: parts.v2,
@@ -153,7 +155,8 @@ export class Member {
       linearize: () => this.linearize(),
       expired: (nowMs, max) => parts.lessor.expired(nowMs, max),
       hasExpired: (lease) => parts.lessor.hasExpired(lease, clock.monotonicMs()),
-      revoke: (lease) => this.proposer.propose("leaseRevoke", { ID: lease }),
+      // As the user who may: the one that revokes is nobody.
+      revoke: (lease) => this.proposer.propose("leaseRevoke", { ID: lease }, this.asRoot()),
     });
     this.leaseCheckpoints = parts.checkpointLeases
       ? new LeaseCheckpoints({
@@ -222,10 +225,20 @@ export class Member {
     return this.handover.to(to, this.parts.timings.requestTimeoutMs);
   }
 
+  /** The user of what the member does by itself; undefined while authentication is off. */
+  private asRoot(): Identity | undefined {
+    const { auth } = this.parts;
+    return auth.isEnabled ? { username: "root", revision: auth.revision } : undefined;
+  }
+
   /** Resolves once all that is committed now is applied. Rejects after `limitMs`. */
-  async caughtUp(limitMs: number): Promise<void> {
+  caughtUp(limitMs: number): Promise<void> {
+    return this.appliedUpTo(this.committed, limitMs);
+  }
+
+  /** Resolves once the entry is applied. Rejects with EtcdError after `limitMs`. */
+  async appliedUpTo(wanted: number, limitMs: number): Promise<void> {
     const { clock } = this.parts;
-    const wanted = this.committed;
     const deadline = clock.monotonicMs() + limitMs;
     while (this.applyTurn.appliedIndex < wanted) {
       if (clock.monotonicMs() >= deadline) throw etcdError("timeoutWaitAppliedIndex");

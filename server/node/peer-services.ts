@@ -66,7 +66,14 @@ export class PeerServices implements PeerHandler, PeerApi {
     return membersJson(this.member.parts.members.list());
   }
 
-  async promote(id: MemberId): Promise<string> {
+  async promote(id: MemberId, authorization: string | undefined): Promise<string> {
+    const { auth } = this.api;
+    if (auth.isEnabled) {
+      const token = authorization?.replace(/^Bearer /, "");
+      const who = token === undefined ? undefined : await auth.identify(token);
+      const refused = auth.adminRefusal(who);
+      if (refused !== undefined) throw refused;
+    }
     return membersJson(await this.api.reconfiguration.promoteHere(id));
   }
 

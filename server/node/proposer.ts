@@ -5,6 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
 import type { ConfChange } from "#proto/gen/raft.ts";
 import { type CommandKind, type CommandPayloads, encodeCommand } from "#server/apply/command.ts";
+import { type Identity, nobody } from "#server/auth/tokens.ts";
 import type { PendingProposals } from "#server/node/pending-proposals.ts";
 import type { ProposeResult } from "#server/raft/status.ts";
 
@@ -53,9 +54,13 @@ export class Proposer {
 
   /**
    * Resolves with what apply answers. Rejects with EtcdError: requestTooLarge, tooManyRequests,
-   * what apply raised, a timeout, or stopped.
+   * what apply raised, a timeout, or stopped. `who` is the user that apply will judge by.
    */
-  propose<K extends CommandKind>(kind: K, payload: CommandPayloads[K]): Promise<unknown> {
+  propose<K extends CommandKind>(
+    kind: K,
+    payload: CommandPayloads[K],
+    who: Identity = nobody,
+  ): Promise<unknown> {
     const { ports } = this;
     if (this.stopped) return this.refuse(etcdError("stopped"));
     const backlog = ports.committedIndex() - ports.appliedIndex();
@@ -63,7 +68,8 @@ export class Proposer {
       return this.refuse(etcdError("tooManyRequests"));
     }
     const id = ports.nextRequestId();
-    const data = encodeCommand(kind, payload, { id, username: "", authRevision: 0 });
+    const header = { id, username: who.username, authRevision: who.revision };
+    const data = encodeCommand(kind, payload, header);
     if (data.length > ports.maxRequestBytes) return this.refuse(etcdError("requestTooLarge"));
     return this.submit({ id, data, change: undefined });
   }

@@ -14,6 +14,7 @@ import { openReplica } from "#server/node/replica.ts";
 import { MemoryLog } from "#server/raft/memory-log.ts";
 import { MemoryWal } from "#server/wal/memory-wal.ts";
 import { zeroMark } from "#server/wal/wal.ts";
+import { fakeAuthPorts } from "#test/fakes/auth.ts";
 
 const clusterId = 9n as ClusterId;
 const leader = 1n as MemberId;
@@ -71,6 +72,7 @@ async function joiner() {
       },
     },
     wal,
+    auth: fakeAuthPorts(),
     memoryLog: new MemoryLog(),
     markIndex: 0,
     expected: [],

@@ -7,6 +7,7 @@ import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
 import type { Message } from "#proto/gen/raft.ts";
 import { Alarms } from "#server/apply/alarms.ts";
+import { type AuthPorts, AuthStore } from "#server/auth/auth-store.ts";
 import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
 import { confStateOf } from "#server/membership/bootstrap-ids.ts";
 import { Capabilities } from "#server/membership/capabilities.ts";
@@ -17,7 +18,12 @@ import type { Backend } from "#server/mvcc/backend.ts";
 import { MvccStore, type StoreOptions } from "#server/mvcc/store.ts";
 import { WatchHub, type WatchHubOptions } from "#server/mvcc/watch-hub.ts";
 import { AutoCompaction, type AutoCompactionRule } from "#server/node/auto-compaction.ts";
-import { loadSmallBuckets, readApplied, settleStorageVersion } from "#server/node/boot-state.ts";
+import {
+  loadSmallBuckets,
+  readApplied,
+  settleAuthRevision,
+  settleStorageVersion,
+} from "#server/node/boot-state.ts";
 import { Checkpoints } from "#server/node/checkpoints.ts";
 import { CompactionDriver } from "#server/node/compaction-driver.ts";
 import { Member } from "#server/node/member.ts";
@@ -96,6 +102,8 @@ export interface ReplicaPorts {
   /** Members to know before the log or a snapshot tells them. */
   readonly expected: readonly MemberRecord[];
   readonly files: StateFiles;
+  /** Tokens of users, and hashes of passwords that an old log holds. */
+  readonly auth: AuthPorts;
   readonly peers: ReplicaPeers;
   readonly meters: MemberMeters;
   /** Puts what is private into a received state, before it counts. */
@@ -131,11 +139,13 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
   });
   const capabilities = new Capabilities(memberId);
   const v2 = new V2Store();
-  const small = { members, alarms, lessor, capabilities, v2 };
+  const auth = new AuthStore(ports.auth);
+  const small = { members, alarms, auth, lessor, capabilities, v2 };
   const applied = await readApplied(state.backend);
   await loadSmallBuckets(state.backend, small);
   if (members.clusterVersion !== undefined) checkClusterVersion(members.clusterVersion);
   await settleStorageVersion(state.backend, members.clusterVersion);
+  await settleAuthRevision(state.backend, auth);
   const store = await MvccStore.load(state.backend, lessor, {
     crc32c: ports.crc32c,
     pause,
@@ -266,6 +276,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
     await loadSmallBuckets(fresh, small);
     await settleStorageVersion(fresh, members.clusterVersion);
+    await settleAuthRevision(fresh, auth);
     await store.reload(fresh, lessor);
     hub.restore();
     checkpoints.reset(mark.index);

@@ -4,6 +4,7 @@ import { utf8 } from "#base/bytes.ts";
 import { MemoryBackend } from "#server/backend/memory-backend.ts";
 import { NodeApi } from "#server/node/api-member.ts";
 import type { Member } from "#server/node/member.ts";
+import { promptPasswords } from "#test/fakes/auth.ts";
 
 const record = (key: string, value: string) => [utf8(key), utf8(value)] as const;
 
@@ -33,7 +34,7 @@ function rig(meta: readonly (readonly [Uint8Array, Uint8Array])[]) {
       return { records, bytes: 5, body: async function* () {}, remove };
     },
   };
-  const api = new NodeApi(member, undefined as never, undefined as never, copies);
+  const api = new NodeApi(member, undefined as never, undefined as never, copies, promptPasswords);
   const pass = (ms: number): void => {
     now += ms;
   };

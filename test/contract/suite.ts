@@ -3,6 +3,7 @@
 // or a row in docs/compatibility.md. All cases run against all runners: there are no exceptions.
 import { after, before, describe } from "node:test";
 import { corruptSuite } from "./alarm-cases.ts";
+import { authSuite } from "./auth-cases.ts";
 import { type ContractRunner, startContractCluster } from "./cluster.ts";
 import { downgradeSuite } from "./downgrade-cases.ts";
 import { electionSuite } from "./election-cases.ts";
@@ -71,5 +72,6 @@ export function contractSuite(runner: ContractRunner): void {
     majoritySuite(runner);
     reconfigurationSuite(runner);
     downgradeSuite(runner);
+    authSuite(runner);
   });
 }

@@ -4,6 +4,7 @@
 // the contract is about. Every call has a deadline, so that a server that never answers is a failed
 // case and not a hang.
 import * as grpc from "@grpc/grpc-js";
+import { AuthDefinition } from "#proto/gen/auth.ts";
 import { ClusterDefinition } from "#proto/gen/cluster.ts";
 import { ElectionDefinition } from "#proto/gen/election.ts";
 import { HealthDefinition } from "#proto/gen/health.ts";
@@ -136,6 +137,7 @@ export class MessageStream<Request, Response> {
 /** One connection to one member. */
 export class Wire {
   readonly endpoint: string;
+  readonly auth: UnaryCalls<typeof AuthDefinition>;
   readonly kv: UnaryCalls<typeof KVDefinition>;
   readonly lease: UnaryCalls<typeof LeaseDefinition>;
   readonly cluster: UnaryCalls<typeof ClusterDefinition>;
@@ -158,6 +160,7 @@ export class Wire {
       "grpc.max_reconnect_backoff_ms": 250,
       ...options,
     });
+    this.auth = this.bind(AuthDefinition);
     this.kv = this.bind(KVDefinition);
     this.lease = this.bind(LeaseDefinition);
     this.cluster = this.bind(ClusterDefinition);
@@ -198,10 +201,18 @@ export class Wire {
     return this.serverStream(ElectionDefinition, observe, { name: Buffer.from(name) });
   }
 
+  snapshot(
+    options?: CallOptions,
+  ): MessageStream<never, ResponseOf<typeof MaintenanceDefinition.methods.snapshot>> {
+    const { snapshot } = MaintenanceDefinition.methods;
+    return this.serverStream(MaintenanceDefinition, snapshot, {}, options);
+  }
+
   rangeStream(
     request: RequestOf<typeof KVDefinition.methods.rangeStream>,
+    options?: CallOptions,
   ): MessageStream<never, ResponseOf<typeof KVDefinition.methods.rangeStream>> {
-    return this.serverStream(KVDefinition, KVDefinition.methods.rangeStream, request);
+    return this.serverStream(KVDefinition, KVDefinition.methods.rangeStream, request, options);
   }
 
   /** A unary call of any path with any bytes. */
@@ -247,14 +258,15 @@ export class Wire {
     service: ServiceDefinition,
     method: M,
     request: RequestOf<M>,
+    options?: CallOptions,
   ): MessageStream<never, ResponseOf<M>> {
     const call = this.client.makeServerStreamRequest(
       `/${service.fullName}/${method.name}`,
       (partial: RequestOf<M>) => serialize(method, partial),
       (bytes: Buffer) => method.responseType.decode(bytes) as ResponseOf<M>,
       request,
-      new grpc.Metadata(),
-      { deadline: deadlineOf(undefined) },
+      metadataOf(options),
+      { deadline: deadlineOf(options) },
     );
     return new MessageStream(call as unknown as grpc.ClientDuplexStream<never, ResponseOf<M>>);
   }

@@ -31,6 +31,7 @@ import type {
   StateCopy,
   WatchSession,
 } from "#server/api/member.ts";
+import { authOff } from "#test/fakes/auth.ts";
 
 type ProposalKind = keyof Proposals;
 
@@ -44,6 +45,7 @@ function inInterval(key: string, request: { key: Uint8Array; rangeEnd: Uint8Arra
 }
 
 export class FakeMember implements ApiMember {
+  readonly auth = authOff;
   readonly clusterId = 0x9fc5c8fe6565f4e9n;
   readonly memberId = 0x8da2f2fad34c553cn;
   revision = 1;
@@ -259,6 +261,8 @@ export class FakeMember implements ApiMember {
         return { header: undefined };
       case "alarm":
         return { header: undefined, alarms: this.activeAlarms };
+      default:
+        throw etcdError("authNotEnabled");
     }
   }
 

@@ -29,6 +29,7 @@ import { defaultLimits } from "#server/rpc/limits.ts";
 import { startClientListeners } from "#server/rpc/listeners.ts";
 import { sha1 } from "#server/sha1.ts";
 import type { ProcessExit } from "#test/cluster/member-process.ts";
+import { fakeAuthPorts, promptPasswords } from "#test/fakes/auth.ts";
 import { openLog } from "#test/simulation/cluster/open-log.ts";
 import { DiskImage, SlowDisk, type StateDepot } from "#test/simulation/cluster/slow-disk.ts";
 import type { VirtualTime } from "#test/simulation/cluster/virtual-time.ts";
@@ -200,6 +201,7 @@ export class InProcessMember implements ContractMember {
       wal: disk,
       expected: first,
       files: disk,
+      auth: fakeAuthPorts(timers, this.lives, config.simpleTokenTtlMs),
       peers,
       meters,
       markState: () => Promise.resolve(),
@@ -228,6 +230,7 @@ export class InProcessMember implements ContractMember {
       }),
       reconfiguration,
       disk,
+      promptPasswords,
     );
     running.services = new PeerServices(member, api, {
       receive: (message, body) => transfer.receive(message, body),

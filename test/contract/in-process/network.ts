@@ -70,8 +70,8 @@ export class Network {
   /** What `node` asks its peers beside raft. */
   peersAskedBy(node: NetworkNode): LeasePeers & PromotionPeers {
     return {
-      promote: async (url, id) =>
-        parseMembers(await this.ask(node, url, (services) => services.promote(id))),
+      promote: async (url, id, token) =>
+        parseMembers(await this.ask(node, url, (services) => services.promote(id, token))),
       renewLease: (url, lease) => this.ask(node, url, (services) => services.leaseRenew(lease)),
       leaseTimeToLive: (url, request) =>
         this.ask(node, url, (services) => services.leaseTimeToLive(request)),

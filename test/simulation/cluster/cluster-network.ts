@@ -223,7 +223,8 @@ export class ClusterNetwork {
     return {
       renewLease: (url, lease) => ask(url, (services) => services.leaseRenew(lease)),
       leaseTimeToLive: (url, request) => ask(url, (services) => services.leaseTimeToLive(request)),
-      promote: (url, id) => ask(url, async (services) => parseMembers(await services.promote(id))),
+      promote: (url, id, token) =>
+        ask(url, async (services) => parseMembers(await services.promote(id, token))),
       members: (url) => ask(url, members),
     };
   }

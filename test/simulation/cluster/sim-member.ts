@@ -16,6 +16,7 @@ import { Publication } from "#server/node/publication.ts";
 import { type PromotionPeers, Reconfiguration } from "#server/node/reconfiguration.ts";
 import { openReplica, type Replica, type ReplicaSettings } from "#server/node/replica.ts";
 import { sha1 } from "#server/sha1.ts";
+import { fakeAuthPorts, promptPasswords } from "#test/fakes/auth.ts";
 import type { ClusterNetwork } from "./cluster-network.ts";
 import type { ClusterStage } from "./cluster-stage.ts";
 import { openLog } from "./open-log.ts";
@@ -244,6 +245,7 @@ export class SimMember {
       markIndex,
       expected: isNew ? expected : [],
       files: disk,
+      auth: fakeAuthPorts(life),
       peers: {
         send: (messages) => network.send(this, messages),
         sendSnapshot: (message, body) => network.sendSnapshot(this, message, body),
@@ -324,6 +326,7 @@ export class SimMember {
       }),
       reconfiguration,
       disk,
+      promptPasswords,
     );
     const services = new PeerServices(member, api, {
       receive: (message, body) => transfer.receive(message, body),

@@ -28,6 +28,12 @@ export class IntervalUnion {
     for (let i = 0; i < other.starts.length; i++) this.add(other.starts[i]!, other.ends[i]!);
   }
 
+  /** True if the whole of [start, end) lies in the set; the interval must not be empty. */
+  covers(start: string, end: string): boolean {
+    const at = lowerBound(this.ends, end);
+    return at < this.starts.length && this.starts[at]! <= start;
+  }
+
   contains(key: string): boolean {
     const at = lowerBound(this.ends, `${key}\0`);
     return at < this.starts.length && this.starts[at]! <= key;
