@@ -39,6 +39,7 @@ import { raftVars } from "#server/raft-vars.ts";
 import { ServiceRegistry } from "#server/rpc/service-registry.ts";
 import { sha1 } from "#server/sha1.ts";
 import { markState, openStorage } from "#server/storage.ts";
+import { openTls, systemHostLookup } from "#server/tls/open.ts";
 
 /** What the process lends to a member. */
 export interface Surroundings {
@@ -102,7 +103,14 @@ async function start(
     if (stopping) log.warn({ error: errorText(error) }, "gave up work when stopping");
     else around.fatal(error);
   };
-  const peerClient = new PeerClient({ clock, localAddress: config.peerLocalAddress });
+  const tls = await openTls(config, { clock, log, lookup: systemHostLookup });
+  closers.push(async () => tls.close());
+  const peerTls = tls.dial === undefined ? {} : { tls: tls.dial };
+  const peerClient = new PeerClient({
+    clock,
+    localAddress: config.peerLocalAddress,
+    ...peerTls,
+  });
   const storage = await openStorage(config, {
     clock,
     log,
@@ -155,6 +163,7 @@ async function start(
     localAddress: config.peerLocalAddress,
     onRoundTrip: (id, seconds) => meters.roundTrip(id, seconds),
     onSnapshot: (to) => meters.snapshot("send", to),
+    ...peerTls,
   });
   closers.push(async () => transport.stop());
 
@@ -213,6 +222,7 @@ async function start(
     config.listenPeerUrls,
     peerRequestHandler({ identity, handler, api: services, transport, clock, log }),
     config.socketReusePort,
+    tls.peer?.security,
   );
   closers.push(() => peerListeners.close());
   const checks = dataChecks({ config, member, peerClient, clusterId, clock, log, fatal });
@@ -276,9 +286,11 @@ async function start(
     slowReads: () => slow.slowReads,
     rangeCount: () => api.rangeCount,
   });
+  if (tls.samples().length > 0) metrics.addTls(() => tls.samples());
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
   const listening = await listenForClients({
     config,
+    security: tls.client?.security,
     registry,
     clock,
     log,

@@ -16,6 +16,7 @@ import type { ServerConfig } from "#server/config/server-config.ts";
 import { defaultLimits, type UpgradeHandler } from "#server/rpc/limits.ts";
 import {
   type ClientListeners,
+  type ConnectionSecurity,
   type ListenerOptions,
   startClientListeners,
 } from "#server/rpc/listeners.ts";
@@ -24,6 +25,8 @@ import { ServiceRegistry } from "#server/rpc/service-registry.ts";
 export interface ServedClients {
   readonly config: ServerConfig;
   readonly registry: ServiceRegistry;
+  /** For https and unixs URLs. */
+  readonly security: ConnectionSecurity | undefined;
   /** What HTTP shows; gateway, profiles and access come from the configuration. */
   readonly endpoints: HttpEndpoints;
   readonly clock: Clock;
@@ -61,7 +64,8 @@ export async function listenForClients(served: ServedClients): Promise<Listening
   };
   const upgrade =
     gateway === undefined ? {} : { upgrade: webSockets(gateway, endpoints, maxReceiveBytes) };
-  const shared = { limits, clock, log, reusePort: config.socketReusePort };
+  const secured = served.security === undefined ? {} : { security: served.security };
+  const shared = { limits, clock, log, reusePort: config.socketReusePort, ...secured };
   const client = { ...shared, ...upgrade, registry, http: httpEndpoints(endpoints), held: true };
   const apart = config.listenClientHttpUrls.length > 0;
   const groups: ListenerOptions[] = [
@@ -104,7 +108,9 @@ export async function listenForClients(served: ServedClients): Promise<Listening
         [http, "http"],
       ] as const) {
         listeners?.open();
-        for (const address of listeners?.addresses ?? []) {
+        for (const { address, secure } of listeners?.places ?? []) {
+          if (secure !== "no") log.info({ traffic, address }, "serving client traffic securely");
+          if (secure === "yes") continue;
           const message = "serving client traffic insecurely; this is strongly discouraged!";
           log.warn({ traffic, address }, message);
         }

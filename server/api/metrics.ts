@@ -18,6 +18,7 @@ import {
   scalarMetrics,
 } from "./metric-table.ts";
 import { PeerMetrics, type PeerSample } from "./peer-metrics.ts";
+import { TlsMetrics, type TlsSample } from "./tls-metrics.ts";
 
 export interface MetricsOptions {
   readonly member: ApiMember;
@@ -122,6 +123,12 @@ export class Metrics {
     const peers = new PeerMetrics(this.prometheus, this.options.member.memberId);
     this.labelled.push(() => peers.refresh(samples()));
     return peers;
+  }
+
+  /** Shows what is loaded for TLS; only members that have any show these. */
+  addTls(samples: () => readonly TlsSample[]): void {
+    const tls = new TlsMetrics(this.prometheus);
+    this.labelled.push(() => tls.refresh(samples()));
   }
 
   duration(name: DurationName): DurationObserver {

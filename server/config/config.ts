@@ -15,6 +15,7 @@ import type { ConfigNote } from "./note.ts";
 import { findOption, oldNames, optionEntries, variableOf } from "./options.ts";
 import type { LogLevel, ServerConfig } from "./server-config.ts";
 import { Settings } from "./settings.ts";
+import { tlsConfigOf } from "./tls.ts";
 import { type Endpoint, isOwnAddress } from "./urls.ts";
 import { validate } from "./validate.ts";
 
@@ -366,6 +367,7 @@ function build(
     extensiveMetrics: settings.get("metrics") === "extensive",
     advertisePeerUrls,
     advertiseClientUrls,
+    tls: tlsConfigOf(settings),
     initialCluster,
     discovery,
     initialClusterState: settings.get("initial-cluster-state") === "existing" ? "existing" : "new",

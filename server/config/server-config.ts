@@ -4,6 +4,7 @@ import type { TokenSettings } from "./auth-token.ts";
 import type { AutoCompaction } from "./auto-compaction.ts";
 import type { Discovery } from "./discovery.ts";
 import type { LogRotation } from "./log-rotation.ts";
+import type { TlsConfig } from "./tls.ts";
 import type { Endpoint } from "./urls.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
@@ -42,6 +43,8 @@ export interface ServerConfig {
   readonly advertisePeerUrls: readonly string[];
   /** Sorted. */
   readonly advertiseClientUrls: readonly string[];
+
+  readonly tls: TlsConfig;
 
   /** As given; only read when the data folder is new: see bootstrap.ts. */
   readonly initialCluster: string;

@@ -7,6 +7,7 @@ import { discoveryFault } from "./discovery.ts";
 import { rotationFault } from "./log-rotation.ts";
 import type { ConfigNote } from "./note.ts";
 import type { Settings } from "./settings.ts";
+import { tlsFault } from "./tls.ts";
 import { advertiseFault, bindFault, type Endpoint } from "./urls.ts";
 
 const logLevels = ["debug", "info", "warn", "error", "panic", "fatal"];
@@ -156,18 +157,5 @@ function laterFault(
       fields: {},
     });
   }
-  return tlsFault(settings);
-}
-
-function tlsFault(settings: Settings): string | undefined {
-  const listening = [...settings.get("listen-peer-urls"), ...settings.get("listen-client-urls")];
-  for (const url of listening) {
-    if (url.scheme === "https" || url.scheme === "unixs") {
-      return `TLS is not supported yet: listen on http instead of ${url.text}`;
-    }
-    if (url.scheme === "unix") {
-      return `unix sockets are not supported yet: listen on an address instead of ${url.text}`;
-    }
-  }
-  return undefined;
+  return tlsFault(settings, warnings);
 }

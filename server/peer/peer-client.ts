@@ -3,7 +3,6 @@
 // ask next and until when is the caller's affair (facts: peer protocol §9 to §12).
 import { Buffer } from "node:buffer";
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
-import type { SecureContextOptions } from "node:tls";
 import type { Clock } from "#base/clock.ts";
 import { OperatingError } from "#base/errors.ts";
 import { type ClusterId, formatId, type LeaseId, type MemberId, parseId } from "#base/ids.ts";
@@ -17,6 +16,7 @@ import {
 import { LeaseInternalRequest, LeaseInternalResponse } from "#proto/gen/leasestate.ts";
 import { type Member, parseMembers } from "#server/membership/member-json.ts";
 import { openRequest, readBody, shownBody } from "#server/peer/peer-http.ts";
+import type { PeerTls } from "#server/peer/ports.ts";
 
 /** The largest answer that is read. */
 const answerLimit = 100 * 1024 * 1024;
@@ -24,7 +24,7 @@ const dialTimeoutMs = 5000;
 
 export interface PeerClientPorts {
   readonly clock: Clock;
-  readonly tls?: SecureContextOptions;
+  readonly tls?: PeerTls;
   /** Where questions come from; as the system has it if left out. */
   readonly localAddress?: string | undefined;
 }

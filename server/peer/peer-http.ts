@@ -10,11 +10,10 @@ import {
   type RequestOptions,
 } from "node:http";
 import { request as httpsRequest } from "node:https";
-import type { SecureContextOptions } from "node:tls";
 import { OperatingError } from "#base/errors.ts";
 import { formatId } from "#base/ids.ts";
 import { ownCapabilities } from "#server/membership/capabilities.ts";
-import type { PeerIdentity } from "#server/peer/ports.ts";
+import type { PeerIdentity, PeerTls } from "#server/peer/ports.ts";
 
 /** What a member without an `X-Min-Cluster-Version` of its own asks of its peers. */
 export const minClusterVersion = "3.0.0";
@@ -29,7 +28,7 @@ export interface PeerRequest {
   readonly dialTimeoutMs: number;
   /** A connection that carries nothing for so long is given up; 0 is never. */
   readonly idleTimeoutMs: number;
-  readonly tls: SecureContextOptions | undefined;
+  readonly tls: PeerTls | undefined;
   /** Where the connection comes from; undefined: as the system has it. */
   readonly localAddress: string | undefined;
 }
@@ -67,7 +66,7 @@ export function openRequest(base: string, request: PeerRequest): ClientRequest {
     options.port = url.port === "" ? (secure ? 443 : 80) : url.port;
     if (request.localAddress !== undefined) options.localAddress = request.localAddress;
   }
-  const opened = secure ? httpsRequest({ ...options, ...request.tls }) : httpRequest(options);
+  const opened = secure ? httpsRequest({ ...options, ...request.tls?.() }) : httpRequest(options);
   opened.once("socket", (socket) => {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);

@@ -3,7 +3,6 @@ import type { Buffer } from "node:buffer";
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline as pipeStreams } from "node:stream/promises";
-import type { SecureContextOptions } from "node:tls";
 import { errorText } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
@@ -13,7 +12,7 @@ import { writeMessageFrame } from "#server/peer/framing.ts";
 import { openRequest, raftHeaders, readBody, shownBody } from "#server/peer/peer-http.ts";
 import type { PeerStatus } from "#server/peer/peer-status.ts";
 import type { PeerUrls } from "#server/peer/peer-urls.ts";
-import type { PeerIdentity } from "#server/peer/ports.ts";
+import type { PeerIdentity, PeerTls } from "#server/peer/ports.ts";
 
 /** Messages that may wait for a free connection. */
 export const pipelineQueueLimit = 64;
@@ -29,7 +28,7 @@ export interface PipelinePorts {
   readonly status: PeerStatus;
   readonly urls: PeerUrls;
   readonly agent: (url: string) => Agent;
-  readonly tls: SecureContextOptions | undefined;
+  readonly tls: PeerTls | undefined;
   readonly localAddress: string | undefined;
   readonly dialTimeoutMs: number;
   removedFromCluster(): void;

@@ -1,4 +1,5 @@
 // What the peer wire needs of the member it runs in. server/node implements these; tests fake them.
+import type { ConnectionOptions } from "node:tls";
 import type { ClusterId, LeaseId, MemberId } from "#base/ids.ts";
 import type { LeaseTimeToLiveRequest, LeaseTimeToLiveResponse } from "#proto/gen/lease.ts";
 import type { HashKVResponse } from "#proto/gen/maintenance.ts";
@@ -23,6 +24,12 @@ export interface Admission {
   /** False if messages to this peer could stop it. */
   admits(id: MemberId): boolean;
 }
+
+/**
+ * How connections to https and unixs URLs are made at this moment: certificate, trust, what is expected
+ * of the peer. Asked for each connection, for certificates are replaced while a member runs.
+ */
+export type PeerTls = () => ConnectionOptions;
 
 /** Where the transport hands over what it received or noticed. Called in the socket's turn. */
 export interface PeerHandler {

@@ -1,12 +1,12 @@
 // Asks a peer every few seconds whether it is there, how far away, and what time it has (facts: peer
 // protocol §7). Nothing depends on the answers but logs and metrics.
-import type { SecureContextOptions } from "node:tls";
 import type { Clock, Timer } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import { openRequest, readBody } from "#server/peer/peer-http.ts";
 import type { PeerUrls } from "#server/peer/peer-urls.ts";
+import type { PeerTls } from "#server/peer/ports.ts";
 
 const periodMs = 4000;
 const driftLimitMs = 1000;
@@ -16,7 +16,7 @@ export interface ProberPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly urls: PeerUrls;
-  readonly tls: SecureContextOptions | undefined;
+  readonly tls: PeerTls | undefined;
   readonly localAddress: string | undefined;
   readonly dialTimeoutMs: number;
   /** Called with each round trip that was answered, in seconds. */

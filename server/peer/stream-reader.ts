@@ -2,7 +2,6 @@
 // most once in 100 ms, for ever (facts: peer protocol §4).
 import type { Buffer } from "node:buffer";
 import type { ClientRequest, IncomingMessage } from "node:http";
-import type { SecureContextOptions } from "node:tls";
 import type { Clock, Timer } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
@@ -13,7 +12,7 @@ import { AppendDecoder, FrameError, MessageDecoder } from "#server/peer/framing.
 import { openRequest, raftHeaders, readBody, shownBody } from "#server/peer/peer-http.ts";
 import type { PeerStatus } from "#server/peer/peer-status.ts";
 import type { PeerUrls } from "#server/peer/peer-urls.ts";
-import type { PeerIdentity } from "#server/peer/ports.ts";
+import type { PeerIdentity, PeerTls } from "#server/peer/ports.ts";
 import type { StreamKind } from "#server/peer/stream-writer.ts";
 
 const redialMs = 100;
@@ -25,7 +24,7 @@ export interface StreamReaderPorts {
   readonly identity: PeerIdentity;
   readonly status: PeerStatus;
   readonly urls: PeerUrls;
-  readonly tls: SecureContextOptions | undefined;
+  readonly tls: PeerTls | undefined;
   readonly localAddress: string | undefined;
   readonly dialTimeoutMs: number;
   /** A stream that carries nothing, not even a heartbeat, for so long is given up. */

@@ -3,7 +3,6 @@
 // Nothing here knows raft but the types of messages, which decide the way they take.
 import { Agent, type ServerResponse } from "node:http";
 import { Agent as TlsAgent } from "node:https";
-import type { SecureContextOptions } from "node:tls";
 import { assert, InvariantError } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
@@ -13,7 +12,7 @@ import { type Message, MessageType } from "#proto/gen/raft.ts";
 import { type PeerCounters, PeerStatus } from "#server/peer/peer-status.ts";
 import { PeerUrls } from "#server/peer/peer-urls.ts";
 import { Pipeline } from "#server/peer/pipeline.ts";
-import type { PeerHandler, PeerIdentity } from "#server/peer/ports.ts";
+import type { PeerHandler, PeerIdentity, PeerTls } from "#server/peer/ports.ts";
 import { Prober } from "#server/peer/prober.ts";
 import { StreamReader } from "#server/peer/stream-reader.ts";
 import { type StreamKind, StreamWriter } from "#server/peer/stream-writer.ts";
@@ -37,8 +36,8 @@ export interface PeerTransportPorts {
   readonly readTimeoutMs?: number;
   /** `--raft-write-timeout`: a stream that takes nothing for so long is given up. 5 s if left out. */
   readonly writeTimeoutMs?: number;
-  /** Certificates for https URLs. */
-  readonly tls?: SecureContextOptions;
+  /** For https URLs; without it such peers are verified by the machine's CAs. */
+  readonly tls?: PeerTls;
   /** Where connections come from; as the system has it if left out. */
   readonly localAddress?: string | undefined;
   /** Called with each answered probe of a peer; for metrics. */
@@ -88,7 +87,8 @@ export class PeerTransport {
     this.ports = ports;
     const options = { keepAlive: true, timeout: idleConnectionMs };
     this.agent = new Agent(options);
-    this.tlsAgent = new TlsAgent({ ...options, ...ports.tls });
+    // A session that is resumed would go on with the certificate that it began with.
+    this.tlsAgent = new TlsAgent({ ...options, maxCachedSessions: 0 });
   }
 
   /** Begins to dial the peers added so far and those added later. */

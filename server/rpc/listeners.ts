@@ -30,7 +30,10 @@ export interface ConnectionSecurity {
 }
 
 export interface ListenerOptions {
-  /** Such as `http://127.0.0.1:2379`, `https://[::]:2379`, `unix://name.sock:0`. */
+  /**
+   * Such as `http://127.0.0.1:2379`, `https://[::]:2379`, `unix://name.sock:0`. One place may be named
+   * by two schemes: then it serves both, told apart by the first byte.
+   */
   readonly urls: readonly string[];
   readonly registry: ServiceRegistry;
   readonly http: HttpHandler;
@@ -49,8 +52,10 @@ export interface ListenerOptions {
 }
 
 export interface ClientListeners {
-  /** Where each URL listens, in the order given; a port 0 has become a real one. */
+  /** Where it listens, in the order of the URLs; a port 0 has become a real one. */
   readonly addresses: readonly string[];
+  /** The same, each with what is served there. */
+  readonly places: readonly { readonly address: string; readonly secure: Place["secure"] }[];
   /** Serves the connections that were held, and those that come. */
   open(): void;
   /** Accepts no more, lets running calls finish for `graceMs`, then cuts all connections. */
@@ -59,26 +64,21 @@ export interface ClientListeners {
 
 /** Every HTTP/2 connection begins with these bytes (RFC 9113 §3.4). */
 const preface = "PRI * HTTP/2.0";
+/** The first byte of a client that begins a handshake (RFC 8446 §5.1). */
+const handshakeRecord = 0x16;
 
 /**
  * Listens on all URLs or on none. Rejects with OperatingError naming the URL: EADDRINUSE, BAD_URL,
  * LISTEN_FAILED, NO_CERTIFICATE.
  */
 export async function startClientListeners(options: ListenerOptions): Promise<ClientListeners> {
-  const addresses = options.urls.map(parseListenUrl);
-  for (const address of addresses) {
-    if (address.secure && options.security === undefined)
-      throw new OperatingError(
-        "NO_CERTIFICATE",
-        `${address.url} needs a certificate: give --cert-file and --key-file, or use http`,
-      );
-  }
+  const places = placesOf(options);
   const door = new ConnectionDoor(options);
   const servers: Server[] = [];
   try {
-    for (const address of addresses) {
-      if (address.path !== undefined) await removeAbandoned(address.path);
-      servers.push(await listen(address, door, options));
+    for (const place of places) {
+      if (place.address.path !== undefined) await removeAbandoned(place.address.path);
+      servers.push(await listen(place, door, options));
     }
   } catch (error) {
     for (const server of servers) server.close();
@@ -87,6 +87,7 @@ export async function startClientListeners(options: ListenerOptions): Promise<Cl
   }
   return {
     addresses: servers.map(addressText),
+    places: places.map(({ secure }, at) => ({ address: addressText(servers[at]!), secure })),
     open: () => door.open(),
     async close(graceMs) {
       const closed = servers.map(
@@ -98,6 +99,32 @@ export async function startClientListeners(options: ListenerOptions): Promise<Cl
   };
 }
 
+/** One port or Unix socket, and what its URLs make of it. */
+interface Place {
+  readonly address: ListenAddress;
+  secure: "no" | "yes" | "both";
+}
+
+function placesOf({ urls, security }: ListenerOptions): readonly Place[] {
+  const places = new Map<string, Place>();
+  for (const url of urls) {
+    const address = parseListenUrl(url);
+    if (address.secure && security === undefined)
+      throw new OperatingError(
+        "NO_CERTIFICATE",
+        `${url} needs a certificate: give --cert-file and --key-file, or use http`,
+      );
+    // Port 0 is another one each time.
+    const { path, host, port } = address;
+    const key = path ?? (port === 0 ? `${places.size}` : JSON.stringify([host, port]));
+    const known = places.get(key);
+    const secure = address.secure ? "yes" : "no";
+    if (known === undefined) places.set(key, { address, secure });
+    else if (known.secure !== secure) known.secure = "both";
+  }
+  return [...places.values()];
+}
+
 function addressText(server: Server): string {
   const address = server.address();
   if (address === null) return "";
@@ -107,7 +134,7 @@ function addressText(server: Server): string {
 }
 
 /** A process that was killed leaves its socket behind; one that somebody serves stays. */
-async function removeAbandoned(path: string): Promise<void> {
+export async function removeAbandoned(path: string): Promise<void> {
   // A connection to a file that is no socket is refused as well.
   if (!(await lstat(path).catch(() => undefined))?.isSocket()) return;
   const isAbandoned = await new Promise<boolean>((resolve) => {
@@ -121,14 +148,11 @@ async function removeAbandoned(path: string): Promise<void> {
   if (isAbandoned) await rm(path, { force: true });
 }
 
-function listen(
-  address: ListenAddress,
-  door: ConnectionDoor,
-  options: ListenerOptions,
-): Promise<Server> {
+function listen(place: Place, door: ConnectionDoor, options: ListenerOptions): Promise<Server> {
+  const { address } = place;
   const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true });
   server.maxConnections = options.limits.maxConnections;
-  server.on("connection", (socket) => door.accept(socket, address.secure));
+  server.on("connection", (socket) => door.accept(socket, place.secure));
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => {
       reject(listenError(address.url, error));
@@ -172,7 +196,7 @@ class ConnectionDoor {
   private readonly secure: ((socket: Socket) => void) | undefined;
   private readonly sockets = new Set<Socket>();
   /** Undefined once the door is open. */
-  private held: { readonly socket: Socket; readonly secure: boolean }[] | undefined;
+  private held: { readonly socket: Socket; readonly secure: Place["secure"] }[] | undefined;
 
   constructor(options: ListenerOptions) {
     this.options = options;
@@ -205,7 +229,7 @@ class ConnectionDoor {
     });
   }
 
-  accept(socket: Socket, secure: boolean): void {
+  accept(socket: Socket, secure: Place["secure"]): void {
     this.sockets.add(socket);
     socket.once("close", () => this.sockets.delete(socket));
     socket.on("error", ignoreSocketError);
@@ -222,9 +246,10 @@ class ConnectionDoor {
     }
   }
 
-  private serve(socket: Socket, secure: boolean): void {
-    if (secure) this.secure!(socket);
-    else this.sniff(socket);
+  private serve(socket: Socket, secure: Place["secure"]): void {
+    if (secure === "no") this.sniff(socket);
+    else if (secure === "yes") this.secure!(socket);
+    else this.sniffTls(socket);
   }
 
   private serveHttp(stream: Duplex): void {
@@ -246,8 +271,26 @@ class ConnectionDoor {
     for (const socket of this.sockets) socket.destroy();
   }
 
-  /** Reads until the bytes agree or disagree with the preface, puts them back and hands over. */
+  /** Tells HTTP/1.1 and HTTP/2 apart by the preface. */
   private sniff(stream: Duplex, commonName?: string): void {
+    this.firstBytes(stream, (bytes) => {
+      const start = bytes.toString("latin1", 0, preface.length);
+      if (start.length < preface.length && preface.startsWith(start)) return undefined;
+      if (start !== preface) return () => this.serveHttp(stream);
+      if (this.options.serves === "http") return () => void stream.destroy();
+      return () => this.grpc.serve(stream, commonName);
+    });
+  }
+
+  /** Tells a handshake of TLS from everything else: no other protocol here begins with this byte. */
+  private sniffTls(socket: Socket): void {
+    this.firstBytes(socket, (bytes) =>
+      bytes[0] === handshakeRecord ? () => this.secure!(socket) : () => this.sniff(socket),
+    );
+  }
+
+  /** Reads until `decide` knows from the first bytes who serves; puts them back and hands over. */
+  private firstBytes(stream: Duplex, decide: (bytes: Buffer) => (() => void) | undefined): void {
     const patience = this.options.clock.after(this.options.limits.firstBytesMs, () => {
       stream.destroy();
     });
@@ -257,8 +300,8 @@ class ConnectionDoor {
       const chunk = stream.read() as Buffer | null;
       if (chunk === null) return;
       const bytes: Buffer = held === undefined ? chunk : Buffer.concat([held, chunk]);
-      const start = bytes.toString("latin1", 0, preface.length);
-      if (start.length < preface.length && preface.startsWith(start)) {
+      const serve = decide(bytes);
+      if (serve === undefined) {
         held = bytes;
         return;
       }
@@ -267,9 +310,7 @@ class ConnectionDoor {
       stream.off("end", onEnd);
       stream.off("close", onClose);
       stream.unshift(bytes);
-      if (start !== preface) this.serveHttp(stream);
-      else if (this.options.serves === "http") stream.destroy();
-      else this.grpc.serve(stream, commonName);
+      serve();
     };
     const onEnd = (): void => void stream.destroy();
     const onClose = (): void => patience.cancel();

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import {
   createSecureContext,
   createServer,
+  type DetailedPeerCertificate,
   type SecureContextOptions,
   type Server,
   type TLSSocket,
@@ -13,6 +14,7 @@ import {
 import { errorText, OperatingError } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
 import type { ConnectionSecurity, SecuredConnection } from "./listeners.ts";
+import type { RejectionLog } from "./rejections.ts";
 
 /** What a server shows, and whom it trusts; PEM. */
 export interface TlsMaterial {
@@ -27,18 +29,34 @@ export interface TlsOptions {
   readonly material: TlsMaterial;
   /** `verified`: a client may come without a certificate, but not with a bad one. */
   readonly clientCertificates: "off" | "verified" | "required";
+  /** Hands on the common names of verified certificates. */
+  readonly namesClients?: boolean;
+  /** Why a verified certificate is refused all the same, or undefined. Must not reject. */
+  readonly check?: CertificateCheck;
+  /** Offered by ALPN, the preferred one first; those of a client port if left out. */
+  readonly protocols?: readonly string[];
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   readonly maxVersion?: "TLSv1.2" | "TLSv1.3";
   /** In OpenSSL's form; node's own if not given. */
-  readonly ciphers?: string;
+  readonly ciphers?: string | undefined;
   readonly handshakeMs: number;
   /** With so many handshakes under way, further connections are closed unread. */
   readonly maxHandshakes: number;
   readonly log: Log;
+  /** Where connections that are turned away are told of; only debug lines if left out. */
+  readonly rejections?: RejectionLog;
 }
 
+export type CertificateCheck = (
+  certificate: X509Certificate,
+  remoteAddress: string,
+  /** Of the certificate and of those between it and its root, in hexadecimal. */
+  serials: readonly string[],
+) => string | undefined | Promise<string | undefined>;
+
+const maxChain = 16;
 /** The protocols of a client port, the preferred one first. */
-const protocols = ["h2", "http/1.1"];
+const clientProtocols = ["h2", "http/1.1"];
 
 export class TlsSecurity implements ConnectionSecurity {
   private readonly options: TlsOptions;
@@ -65,30 +83,34 @@ export class TlsSecurity implements ConnectionSecurity {
   }
 
   acceptor(ready: (connection: SecuredConnection) => void): (socket: Socket) => void {
-    const { clientCertificates, handshakeMs, maxHandshakes, log } = this.options;
+    const { clientCertificates, handshakeMs, maxHandshakes, protocols } = this.options;
     const server = createServer({
       ...this.context,
-      ALPNProtocols: protocols,
+      ALPNProtocols: [...(protocols ?? clientProtocols)],
       requestCert: clientCertificates !== "off",
-      rejectUnauthorized: clientCertificates === "required",
+      // Node would only end the connection, without a word why: `judge` refuses instead.
+      rejectUnauthorized: false,
       handshakeTimeout: handshakeMs,
     });
     this.servers.push(server);
     // One of these two follows for each socket, whatever becomes of it.
     server.on("secureConnection", (stream) => {
-      this.handshakes--;
-      if (showsBadCertificate(stream)) {
-        this.failures++;
-        log.debug({ fault: String(stream.authorizationError) }, "a client certificate was refused");
-        stream.destroy();
-        return;
+      stream.on("error", ignoreError);
+      // Asked for once: node gives an empty one to those who ask again.
+      const certificate =
+        this.options.clientCertificates === "off" ? undefined : stream.getPeerX509Certificate();
+      const verdict = this.judge(stream, certificate);
+      if (typeof verdict === "object") {
+        void verdict.then((fault) => this.judged(stream, certificate, fault, ready));
+      } else {
+        this.judged(stream, certificate, verdict, ready);
       }
-      ready({ stream, alpn: stream.alpnProtocol || undefined });
     });
-    server.on("tlsClientError", (error, stream) => {
+    server.on("tlsClientError", (error: NodeJS.ErrnoException & { reason?: string }, stream) => {
       this.handshakes--;
-      this.failures++;
-      log.debug({ err: errorText(error) }, "a TLS handshake failed");
+      // Whoever hangs up before it has said anything: a probe of the port.
+      if (error.code === "ECONNRESET") this.failures++;
+      else this.rejected(stream, undefined, error.reason ?? errorText(error));
       stream.destroy();
     });
     return (socket) => {
@@ -101,11 +123,85 @@ export class TlsSecurity implements ConnectionSecurity {
       server.emit("connection", socket);
     };
   }
+
+  /** Why the client is refused, or undefined. */
+  private judge(
+    stream: TLSSocket,
+    certificate: X509Certificate | undefined,
+  ): string | undefined | Promise<string | undefined> {
+    const { clientCertificates, check } = this.options;
+    if (clientCertificates === "off") return undefined;
+    if (certificate === undefined) {
+      return clientCertificates === "required"
+        ? "tls: client didn't provide a certificate"
+        : undefined;
+    }
+    if (!stream.authorized) {
+      return `tls: failed to verify certificate: ${String(stream.authorizationError)}`;
+    }
+    return check?.(certificate, stream.remoteAddress ?? "", serialsOf(stream));
+  }
+
+  private judged(
+    stream: TLSSocket,
+    certificate: X509Certificate | undefined,
+    fault: string | undefined,
+    ready: (connection: SecuredConnection) => void,
+  ): void {
+    this.handshakes--;
+    if (stream.destroyed) return;
+    if (fault !== undefined) {
+      this.rejected(stream, certificate, fault);
+      stream.destroy();
+      return;
+    }
+    const isNamed = this.options.namesClients === true && certificate !== undefined;
+    ready({
+      stream,
+      alpn: stream.alpnProtocol || undefined,
+      commonName: isNamed ? commonNameOf(certificate) : undefined,
+    });
+  }
+
+  private rejected(
+    stream: TLSSocket,
+    certificate: X509Certificate | undefined,
+    error: string,
+  ): void {
+    this.failures++;
+    const { rejections, log } = this.options;
+    const one = {
+      address: stream.remoteAddress ?? "",
+      port: stream.remotePort ?? 0,
+      serverName: (stream as { readonly servername?: string | false }).servername || undefined,
+      alternatives: certificate?.subjectAltName,
+      error,
+    };
+    if (rejections === undefined) log.debug(one, "a connection was rejected");
+    else rejections.add(one);
+  }
 }
 
-/** True if the client showed a certificate that does not verify; without one there is nothing to. */
-function showsBadCertificate(stream: TLSSocket): boolean {
-  return !stream.authorized && stream.getPeerX509Certificate() !== undefined;
+function serialsOf(stream: TLSSocket): readonly string[] {
+  const serials: string[] = [];
+  let one: DetailedPeerCertificate | undefined = stream.getPeerCertificate(true);
+  // A root is its own issuer.
+  while (one?.serialNumber !== undefined && serials.length < maxChain) {
+    serials.push(one.serialNumber);
+    one = one.issuerCertificate === one ? undefined : one.issuerCertificate;
+  }
+  return serials;
+}
+
+/** The last common name of a certificate's subject; "" if it has none. */
+export function commonNameOf(certificate: X509Certificate): string {
+  const name: unknown = certificate.toLegacyObject().subject?.CN;
+  if (Array.isArray(name)) return String(name.at(-1) ?? "");
+  return typeof name === "string" ? name : "";
+}
+
+function ignoreError(): void {
+  // The connection ends by itself; whoever serves it sees that.
 }
 
 function contextOf(options: TlsOptions, material: TlsMaterial): SecureContextOptions {

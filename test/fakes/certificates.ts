@@ -1,6 +1,7 @@
 // Certificates for tests, made when they are needed: a root, and what it signs.
 import "reflect-metadata"; // the library's injection needs it to be there first
 import { webcrypto } from "node:crypto";
+import { isIP } from "node:net";
 import {
   BasicConstraintsExtension,
   cryptoProvider,
@@ -9,8 +10,9 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
-  type X509Certificate,
+  X509Certificate,
   X509CertificateGenerator,
+  X509CrlGenerator,
 } from "@peculiar/x509";
 
 /** A certificate and its key, PEM. */
@@ -66,8 +68,14 @@ export class TestAuthority {
     return new TestAuthority(root, keys);
   }
 
-  /** A certificate for servers and clients alike; `expired` makes one of yesterday. */
-  async issue(commonName: string, options: { expired?: boolean } = {}): Promise<CertifiedKey> {
+  /**
+   * A certificate for servers and clients alike; `expired` makes one of yesterday. For 127.0.0.1 and
+   * localhost unless `hosts` says otherwise.
+   */
+  async issue(
+    commonName: string,
+    options: { readonly expired?: boolean; readonly hosts?: readonly string[] } = {},
+  ): Promise<CertifiedKey> {
     const keys = await newKeys();
     this.serial++;
     const cert = await X509CertificateGenerator.create({
@@ -82,12 +90,30 @@ export class TestAuthority {
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
         new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-        new SubjectAlternativeNameExtension([
-          { type: "dns", value: "localhost" },
-          { type: "ip", value: "127.0.0.1" },
-        ]),
+        new SubjectAlternativeNameExtension(
+          (options.hosts ?? ["localhost", "127.0.0.1"]).map((value) => ({
+            type: isIP(value) === 0 ? "dns" : "ip",
+            value,
+          })),
+        ),
       ],
     });
     return { cert: cert.toString("pem"), key: await pemOf(keys.privateKey) };
+  }
+
+  /** A list of revoked certificates, DER, as etcd reads it. */
+  async revoke(...certificates: readonly CertifiedKey[]): Promise<Buffer> {
+    const list = await X509CrlGenerator.create({
+      issuer: this.root.subject,
+      thisUpdate: new Date(Date.now() - dayMs),
+      nextUpdate: new Date(Date.now() + dayMs),
+      entries: certificates.map(({ cert }) => ({
+        serialNumber: new X509Certificate(cert).serialNumber,
+        revocationDate: new Date(Date.now() - dayMs),
+      })),
+      signingAlgorithm: algorithm,
+      signingKey: this.keys.privateKey,
+    });
+    return Buffer.from(list.rawData);
   }
 }

@@ -1,0 +1,94 @@
+// TLS on the client port, asked by clients that are not ours: the reference's etcdctl and curl.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { TestAuthority } from "#test/fakes/certificates.ts";
+import { referenceOrSkip } from "#test/reference/reference.ts";
+import { cleanEnvironment, Folder, outcomeOf, startMembers } from "./secured-member.ts";
+
+const authority = await TestAuthority.create("clients and servers");
+const stranger = await TestAuthority.create("nobody's root");
+
+test("certificates of clients, both protocols, and one port for both schemes", async (t) => {
+  const reference = await referenceOrSkip(t);
+  if (reference === undefined) return;
+  using folder = new Folder();
+  const ca = folder.put("ca.crt", authority.cert);
+  const server = folder.putPair("server", await authority.issue("server"));
+  const alice = folder.putPair("alice", await authority.issue("alice", { hosts: ["alice.test"] }));
+  const bob = folder.putPair("bob", await authority.issue("bob", { hosts: ["bob.test"] }));
+  const gone = await authority.issue("gone", { hosts: ["alice.test"] });
+  const revoked = folder.putPair("gone", gone);
+  const foreign = folder.putPair("foreign", await stranger.issue("alice"));
+  const crl = folder.put("crl.der", await authority.revoke(gone));
+  const socket = `${folder.path}/member.sock`;
+  await using members = await startMembers(
+    folder,
+    ["ours"],
+    (_, { client }) => [
+      `--listen-client-urls=https://127.0.0.1:${client},http://127.0.0.1:${client},https://[::1]:${client},unixs://${socket}`,
+      `--cert-file=${server.cert}`,
+      `--key-file=${server.key}`,
+      "--client-cert-auth",
+      `--trusted-ca-file=${ca}`,
+      `--client-crl-file=${crl}`,
+      "--client-cert-allowed-hostname=alice.test",
+    ],
+    { client: "https", peer: "http" },
+  );
+  const { clientUrl, process: member } = members[0]!;
+  const put = (pair: { cert: string; key: string } | undefined, url = clientUrl) =>
+    outcomeOf(
+      reference.etcdctl,
+      [
+        `--endpoints=${url}`,
+        `--cacert=${ca}`,
+        ...(pair === undefined ? [] : [`--cert=${pair.cert}`, `--key=${pair.key}`]),
+        "--command-timeout=2s",
+        "put",
+        "k",
+        "v",
+      ],
+      cleanEnvironment(),
+    );
+  assert.deepEqual(await put(alice), { code: 0, stdout: "OK\n", stderr: "" });
+  const port = new URL(clientUrl).port;
+  assert.equal((await put(alice, `https://localhost:${port}`)).stdout, "OK\n");
+
+  const rows = [
+    [undefined, "tls: client didn't provide a certificate"],
+    [foreign, "tls: failed to verify certificate: UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+    [bob, "client certificate authentication failed"],
+    [revoked, "transport: certificate serial"],
+  ] as const;
+  for (const [pair, why] of rows) {
+    const refused = await put(pair);
+    assert.notEqual(refused.code, 0, why);
+    assert.match(refused.stderr, /context deadline exceeded/);
+  }
+  // A client tries again and again; each reason is told once.
+  const logged = member.log().filter((line) => line.includes("rejected connection on client"));
+  for (const [, why] of rows) {
+    assert.equal(logged.filter((line) => line.includes(why)).length, 1, logged.join("\n"));
+  }
+
+  const curl = (args: readonly string[]) =>
+    outcomeOf("curl", ["-sS", "--cacert", ca, "--cert", alice.cert, "--key", alice.key, ...args]);
+  for (const version of ["--http1.1", "--http2"]) {
+    const page = await curl([version, "-w", "%{http_version}", `${clientUrl}/health`]);
+    assert.equal(
+      page.stdout,
+      `{"health":"true","reason":""}${version === "--http2" ? "2" : "1.1"}`,
+      page.stderr,
+    );
+  }
+  const plain = await outcomeOf("curl", ["-sS", `http://127.0.0.1:${port}/version`]);
+  assert.match(plain.stdout, /"etcdserver"/, plain.stderr);
+  const local = await curl(["--unix-socket", socket, "https://localhost/version"]);
+  assert.match(local.stdout, /"etcdserver"/, local.stderr);
+  const metrics = await curl([`${clientUrl}/metrics`]);
+  assert.match(metrics.stdout, /^etcd_server_tls_handshake_failures_total\{port="client"\} [1-9]/m);
+  assert.match(
+    metrics.stdout,
+    /^etcd_server_tls_loaded\{port="client",leaf_sha256="[0-9a-f]{64}",ca_sha256="[0-9a-f]{64}"\} 1$/m,
+  );
+});
