@@ -1,8 +1,14 @@
 // The documents and CustomResourceDefinitions that are made from tables in the code. `npm run gen` writes them; a test and
 // `npm run check` keep them equal.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { definitionFiles } from "#operator/api/definitions.ts";
 import { errorTable } from "#proto/errors.ts";
 import { flagsDocument } from "#server/config/help.ts";
+import { withApiPart } from "#test/differential/document.ts";
+
+const compatibility = "docs/compatibility.md";
 
 /** The content of docs/errors.md. */
 export function errorsDocument(): string {
@@ -28,6 +34,10 @@ export function documents(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/flags.md", flagsDocument()],
     ["docs/errors.md", errorsDocument()],
+    [
+      compatibility,
+      withApiPart(readFileSync(join(import.meta.dirname, "..", compatibility), "utf8")),
+    ],
     ...definitionFiles(),
   ]);
 }

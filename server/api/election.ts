@@ -1,5 +1,6 @@
 // v3electionpb.Election: the oldest key under the election's name leads, and its value is what the
 // leader proclaims (facts: apply rules §8). A campaign whose call ends takes its key along.
+import { etcdError } from "#proto/errors.ts";
 import {
   CampaignRequest,
   CampaignResponse,
@@ -65,6 +66,7 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
           if (leader === undefined) throw new Error(noLeaderField);
           const member = as(responder);
           const lease = await leaseOf(member, leader.lease);
+          mustBeKey(leader.key);
           const revision = await proclaim(member, leader.key, leader.rev, value, lease);
           return encodeAnswer(headers, ProclaimResponse, { header: undefined }, revision);
         },
@@ -110,12 +112,18 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
           if (leader === undefined) throw new Error(noLeaderField);
           const member = as(responder);
           await leaseOf(member, leader.lease);
+          mustBeKey(leader.key);
           const revision = await resign(member, leader.key, leader.rev);
           return encodeAnswer(headers, ResignResponse, { header: undefined }, revision);
         },
       }),
     ),
   ];
+}
+
+/** A key that a client names must be one, as in any transaction. */
+function mustBeKey(key: Uint8Array): void {
+  if (key.length === 0) throw etcdError("emptyKey");
 }
 
 const noLeaderField = '"leader" field must be provided';

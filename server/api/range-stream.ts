@@ -3,7 +3,12 @@
 // size limit. The next chunk is read only when the connection takes it.
 import { Buffer } from "node:buffer";
 import { EtcdError, grpcCode } from "#proto/errors.ts";
-import { type RangeRequest, RangeRequest_SortOrder, RangeResponse } from "#proto/gen/kv.ts";
+import {
+  type RangeRequest,
+  RangeRequest_SortOrder,
+  RangeRequest_SortTarget,
+  RangeResponse,
+} from "#proto/gen/kv.ts";
 import { BinaryWriter } from "#proto/wire.ts";
 import type { Responder } from "#server/rpc/service-registry.ts";
 import type { ServiceContext } from "./kv.ts";
@@ -36,9 +41,11 @@ async function sendChunks(
   const room = new Room(responder);
   let revision = request.revision;
   let left = request.limit > 0 ? request.limit : Number.MAX_SAFE_INTEGER;
-  let chunkKeys = firstChunkKeys;
+  // A limit below 0 is none, and asks for everything in one chunk.
+  let chunkKeys = request.limit < 0 ? 0 : firstChunkKeys;
   let key = request.key;
   let count: number | undefined;
+  let sent = 0;
   for (;;) {
     const limit = request.countOnly ? request.limit : Math.min(chunkKeys, left);
     const response = await member.range({ ...request, key, limit, revision });
@@ -47,14 +54,21 @@ async function sendChunks(
     if (revision <= 0) revision = current;
     count ??= response.count;
     left -= response.kvs.length;
+    sent += response.kvs.length;
     const last = !response.more || left <= 0 || response.kvs.length === 0;
+    const lastKey = response.kvs.at(-1)?.key;
+    if (lastKey !== undefined) key = Buffer.concat([lastKey, Buffer.of(0)]);
+    if (last && response.more && request.sortTarget !== RangeRequest_SortTarget.KEY) {
+      // Another target than the key is let through if no order is named. Then etcd counts what was
+      // sent and what lies behind the last key, though that need not be the largest.
+      const behind = { ...request, key, revision, limit: 0, countOnly: true };
+      count = sent + (await member.range(behind)).count;
+    }
     const message = last
       ? encodeLast(context, response, { revision: current, count })
       : encodeChunk(response);
     const mayGoOn = responder.write(message);
     if (last) break;
-    const lastKey = response.kvs[response.kvs.length - 1]!.key;
-    key = Buffer.concat([lastKey, Buffer.of(0)]);
     if (message.length > context.maxRequestBytes) chunkKeys = Math.max(1, chunkKeys >> 1);
     else if (message.length * 2 <= context.maxRequestBytes)
       chunkKeys = Math.min(maxChunkKeys, chunkKeys * 2);

@@ -22,11 +22,11 @@ export class HashQueue {
     this.state = state;
   }
 
-  /** HashKV at `revision`, 0 for the current one. Rejects compacted, futureRevision or tooManyRequests. */
+  /** HashKV at `revision`, 0 for the current one, of nothing below. Rejects compacted, futureRevision or tooManyRequests. */
   hash(revision: number): Promise<KvHash> {
     const { compactRevision, currentRevision, epoch } = this.state;
     if (revision > currentRevision) return Promise.reject(etcdError("futureRevision"));
-    const at = revision <= 0 ? currentRevision : revision;
+    const at = revision === 0 ? currentRevision : revision;
     const shared = this.asked.find(
       (one) =>
         one.revision === at && one.compactRevision === compactRevision && one.epoch === epoch,

@@ -30,12 +30,16 @@ const fullSliceBytes = 512 * 1024;
 const bucketName = utf8("key");
 const nothing = new Uint8Array(0);
 
-/** Hashes at `revision` (0: current). Rejects compacted or futureRevision. */
+/** Hashes at `revision` (0: current; below 0: of nothing). Rejects compacted or futureRevision. */
 export async function hashKv(state: StoreState, revision: number): Promise<KvHash> {
   const { compactRevision, currentRevision } = state;
   if (revision > 0 && revision < compactRevision) throw etcdError("compacted");
   if (revision > currentRevision) throw etcdError("futureRevision");
-  const at = revision <= 0 ? currentRevision : revision;
+  if (revision < 0) {
+    const hash = state.options.crc32c(bucketName);
+    return { hash, compactRevision, hashRevision: revision, currentRevision };
+  }
+  const at = revision === 0 ? currentRevision : revision;
   const pace: HashPace = { pause: state.options.pause, isOver: () => false };
   state.pin(at);
   const { epoch } = state;

@@ -127,6 +127,10 @@ export function electionSuite(setting: SettingOf): void {
         2,
         "etcdserver: requested lease not found",
       );
+      const noKey = { name: b(name), lease: 1n };
+      const notProvided = "etcdserver: key is not provided";
+      await refuses(wire.election.proclaim({ leader: noKey, value: b("x") }), 2, notProvided);
+      await refuses(wire.election.resign({ leader: noKey }), 2, notProvided);
       const { leader } = await campaign(wire, name, "one");
       const other: LeaderKey = { ...leader, rev: leader.rev - 1 };
       await refuses(

@@ -113,6 +113,12 @@ export function memberSuite(setting: SettingOf): void {
       assert.equal(new Set(hashes.map((answer) => answer.compactRevision)).size, 1);
     });
 
+    test("hash_kv: below revision 0 there is nothing", async () => {
+      const { wire } = setting();
+      const { hash, hashRevision } = await wire.maintenance.hashKV({ revision: -1 });
+      assert.deepEqual([hash, hashRevision], [1_084_519_789, -1]);
+    });
+
     test("hash_kv: a future and a compacted revision are refused", async () => {
       const { wire } = setting();
       const p = freshPrefix();

@@ -22,12 +22,17 @@ export function rangeStreamSuite(setting: SettingOf): void {
   describe("KV.RangeStream", () => {
     const p = freshPrefix();
     const total = 250;
+    /** The key that was created first, and the revision at which all were there. */
+    const first = "001";
+    let written = 0;
     before(async () => {
       const { kv } = setting().wire;
       const key = (i: number): Buffer => b(`${p}${String(i).padStart(3, "0")}`);
-      await Promise.all(
+      await kv.put({ key: key(Number(first)), value: b("") });
+      const puts = await Promise.all(
         Array.from({ length: total }, (_, i) => kv.put({ key: key(i), value: b(String(i)) })),
       );
+      written = Math.max(...puts.map(revisionOf));
     });
 
     const read = async (request: Partial<RangeRequest>): Promise<RangeResponse[]> => {
@@ -90,6 +95,16 @@ export function rangeStreamSuite(setting: SettingOf): void {
       assert.equal(s(chunks[0]?.kvs[0]?.value), "0");
       const keys = await read({ ...all(p), keysOnly: true });
       assert.ok(keys.every(({ kvs }) => kvs.every(({ value }) => value.length === 0)));
+    });
+    test("a limit below 0 is none, and asks for one chunk", async () => {
+      const [only, ...others] = await read({ ...all(p), limit: -2, keysOnly: true });
+      assert.deepEqual([only?.kvs.length, only?.more, only?.count], [total, false, total]);
+      assert.deepEqual(others, []);
+    });
+    test("a target without an order sorts each chunk, and counts what lies behind its last", async () => {
+      const [only] = await read({ ...all(p), limit: 1, sortTarget: 2, revision: written });
+      assert.deepEqual([names(only!.kvs, p), only?.more], [first, true]);
+      assert.equal(only?.count, total - Number(first));
     });
     for (const [name, request, code, message] of [
       ["an empty key", {}, 3, "etcdserver: key is not provided"],

@@ -1,0 +1,81 @@
+// What of the v3 API differs from etcd and stays so. docs/compatibility.md is made from this table,
+// mapping.ts and the makers of steps name its rows where they make room for them, and nothing else
+// may differ.
+
+/** One difference. */
+export interface ApiDifference {
+  /** The RPCs that it shows in. */
+  readonly rpcs: readonly string[];
+  readonly etcd: string;
+  readonly ours: string;
+  readonly why: string;
+  /** How the test makes room for it. */
+  readonly room: "mapped" | "not asked";
+}
+
+/** Every difference, by a name for the code. */
+export const differences = {
+  fileHash: {
+    rpcs: ["Maintenance/Hash"],
+    etcd: "a hash of its database file",
+    ours: "a hash of the same records in another order of storage",
+    why: "there is no such file here; HashKV is equal",
+    room: "mapped",
+  },
+  hashAtZero: {
+    rpcs: ["Maintenance/HashKV"],
+    etcd: "revision 0 after a compaction at revision 0: the hash of that compaction",
+    ours: "the hash of now, as always",
+    why: "it would hide what differs",
+    room: "not asked",
+  },
+  endedWatch: {
+    rpcs: ["Watch/Watch"],
+    etcd: "a watch that a compaction ended keeps its ID: a cancel is answered once more, another watch cannot have the ID, and requests for progress on the stream get no answer any more",
+    ours: "it is gone with its last response",
+    why: "a stream must not fall silent for one watch",
+    room: "not asked",
+  },
+  longHistory: {
+    rpcs: ["Watch/Watch"],
+    etcd: "a history comes in responses of up to 1,000 revisions, of any size, if fragments are not asked for",
+    ours: "a response ends at some 512 KiB too, never within a revision",
+    why: "every queue has a bound",
+    room: "mapped",
+  },
+  tiedOrder: {
+    rpcs: ["KV/Range", "KV/Txn"],
+    etcd: "pairs that are equal in what is sorted by come in any order, if there are more than 12",
+    ours: "they come in the order of their keys",
+    why: "any order fits",
+    room: "mapped",
+  },
+  keysOfLease: {
+    rpcs: ["Lease/LeaseTimeToLive"],
+    etcd: "keys come in any order",
+    ours: "keys come in an order of their own",
+    why: "any order fits",
+    room: "mapped",
+  },
+  badPeerUrls: {
+    rpcs: ["Cluster/MemberUpdate"],
+    etcd: "peer URLs that are none are taken; the other members end and cannot start again",
+    ours: "`etcdserver: given member URLs are invalid`",
+    why: "one request must not end a cluster",
+    room: "not asked",
+  },
+  unknownAlarm: {
+    rpcs: ["Maintenance/Alarm"],
+    etcd: "an unknown action ends the member",
+    ours: "it does nothing",
+    why: "one request must not end a member",
+    room: "not asked",
+  },
+  keptThenDeleted: {
+    rpcs: ["KV/Txn"],
+    etcd: "a transaction that deletes a key and then puts it with `ignore_value` or `ignore_lease` ends every member, and each start after it",
+    ours: "the put keeps nothing: the value is empty, the lease none",
+    why: "one request must not end a cluster",
+    room: "not asked",
+  },
+} as const satisfies Readonly<Record<string, ApiDifference>>;

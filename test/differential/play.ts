@@ -1,0 +1,164 @@
+// Many sequences over several pairs at once; a difference is shrunk and told with the command that
+// replays it.
+
+import { shown, valueAt } from "./comparison.ts";
+import type { Coverage } from "./coverage.ts";
+import { sequenceOf } from "./generator.ts";
+import { type Difference, Pair } from "./pair.ts";
+import { type Step, stepText } from "./step.ts";
+
+/** What is to be played. */
+export interface Plan {
+  readonly sequences: number;
+  readonly steps: number;
+  /** The seed of the first sequence; the others follow. */
+  readonly seed: number;
+  readonly lanes: number;
+  /** Stop after as many differences. */
+  readonly maxFindings: number;
+  /** Environment of our members. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds given to making a finding's steps fewer. */
+  readonly shrinkMs: number;
+}
+
+/** A sequence that was answered differently. */
+export interface Finding {
+  readonly seed: number;
+  /** What remains of it and still differs; the last step is the one that does. */
+  readonly steps: readonly Step[];
+  readonly difference: Difference;
+  readonly command: string;
+}
+
+/** Told of how far a run is. */
+export interface Progress {
+  played(done: number): void;
+  found(finding: Finding): void;
+}
+
+interface Outcome {
+  /** How many steps were played, the one that differed included. */
+  readonly played: number;
+  readonly difference: Difference;
+}
+
+/** Plays steps on a pair as it is; the first difference. */
+async function playAll(pair: Pair, steps: readonly Step[]): Promise<Outcome | undefined> {
+  for (const [i, step] of steps.entries()) {
+    const difference = await pair.play(step);
+    if (difference !== undefined) return { played: i + 1, difference };
+  }
+  const difference = await pair.end();
+  return difference === undefined ? undefined : { played: steps.length, difference };
+}
+
+/** A pair that is made anew once its members are out of step. */
+class Lane {
+  private pair: Pair | undefined;
+  private readonly env: NodeJS.ProcessEnv;
+
+  constructor(env: NodeJS.ProcessEnv) {
+    this.env = env;
+  }
+
+  /** Plays steps from an empty store. */
+  async play(steps: readonly Step[], coverage?: Coverage): Promise<Outcome | undefined> {
+    this.pair ??= await Pair.start(this.env);
+    this.pair.coverage = coverage;
+    let outcome: Outcome | undefined;
+    try {
+      outcome = await playAll(this.pair, steps);
+      this.pair.coverage = undefined;
+      await this.pair.reset();
+    } catch (error) {
+      const ours = error instanceof Error ? error.stack : String(error);
+      const log = this.pair.log().slice(-5);
+      outcome ??= { played: steps.length, difference: { at: "the run", ours, theirs: log } };
+      await this.stop();
+    }
+    return outcome;
+  }
+
+  async stop(): Promise<void> {
+    const { pair } = this;
+    this.pair = undefined;
+    await pair?.stop();
+  }
+}
+
+/** Drops steps for as long as what remains still differs. */
+async function shrink(
+  lane: Lane,
+  steps: readonly Step[],
+  first: Difference,
+  limitMs: number,
+): Promise<{ readonly steps: readonly Step[]; readonly difference: Difference }> {
+  let best = { steps, difference: first };
+  const end = performance.now() + limitMs;
+  for (let size = Math.ceil(steps.length / 2); size >= 1; size = size === 1 ? 0 : size >> 1) {
+    for (let at = best.steps.length - 1 - size; at > -size; at -= size) {
+      if (performance.now() > end) return best;
+      const from = Math.max(0, at);
+      const fewer = best.steps.filter((_, i) => i < from || i >= at + size);
+      const outcome = await lane.play(fewer);
+      if (outcome === undefined) continue;
+      best = { steps: fewer.slice(0, outcome.played), difference: outcome.difference };
+      at = Math.min(at, best.steps.length);
+    }
+  }
+  return best;
+}
+
+/** Plays the plan; resolves with what differed. */
+export async function playPlan(
+  plan: Plan,
+  coverage: Coverage,
+  progress: Progress,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  let next = 0;
+  let done = 0;
+  const run = async (): Promise<void> => {
+    const lane = new Lane(plan.env ?? {});
+    try {
+      while (next < plan.sequences && findings.length < plan.maxFindings) {
+        const seed = plan.seed + next++;
+        const { steps } = sequenceOf(seed, plan.steps);
+        const outcome = await lane.play(steps, coverage);
+        progress.played(++done);
+        if (outcome === undefined) continue;
+        const { played, difference } = outcome;
+        const least = await shrink(lane, steps.slice(0, played), difference, plan.shrinkMs);
+        const finding = {
+          seed,
+          ...least,
+          command: `npm run test:differential -- --seed ${seed} --sequences 1 --steps ${plan.steps}`,
+        };
+        findings.push(finding);
+        progress.found(finding);
+      }
+    } finally {
+      await lane.stop();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(plan.lanes, plan.sequences) }, run));
+  return findings;
+}
+
+/** Steps that a finding tells at most; there are more only of what could not be shrunk. */
+const toldSteps = 15;
+
+/** A finding for people: the command, the steps that remain, both answers. */
+export function findingText({ seed, steps, difference, command }: Finding): string {
+  return [
+    `seed ${seed} differs at ${difference.at}; replay: ${command}`,
+    ...steps.slice(-toldSteps).map((step, i, all) => {
+      return `  ${i === all.length - 1 ? ">" : " "} ${stepText(step)}`;
+    }),
+    `  ours:      ${shown(valueAt(difference.ours, difference.at))}`,
+    `  reference: ${shown(valueAt(difference.theirs, difference.at))}`,
+    `  ours, all:      ${shown(difference.ours)}`,
+    `  reference, all: ${shown(difference.theirs)}`,
+  ].join("\n");
+}

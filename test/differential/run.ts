@@ -1,0 +1,55 @@
+// The differential test by hand:
+//   npm run test:differential -- [--sequences N] [--steps N] [--seed N] [--lanes N]
+// Prints a line of progress every few seconds, what differs with the command that replays it, and at
+// the end what was asked for.
+import { parseArgs } from "node:util";
+import { Coverage, leastCount } from "./coverage.ts";
+import { findingText, playPlan } from "./play.ts";
+
+const { values } = parseArgs({
+  options: {
+    sequences: { type: "string", default: "200" },
+    steps: { type: "string", default: "200" },
+    seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+    lanes: { type: "string", default: "3" },
+    findings: { type: "string", default: "10" },
+    coverage: { type: "boolean", default: false },
+  },
+});
+
+const coverage = new Coverage();
+const began = performance.now();
+let told = began;
+const sequences = Number(values.sequences);
+const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
+const findings = await playPlan(
+  {
+    sequences,
+    steps: Number(values.steps),
+    seed: Number(values.seed),
+    lanes: Number(values.lanes),
+    maxFindings: Number(values.findings),
+    shrinkMs: 25_000,
+  },
+  coverage,
+  {
+    played: (done) => {
+      if (performance.now() - told < 10_000) return;
+      told = performance.now();
+      console.log(`${done} of ${sequences} sequences, ${coverage.requests} requests, ${seconds()}`);
+    },
+    found: (finding) => console.log(findingText(finding)),
+  },
+);
+for (const line of coverage.summary()) console.log(line);
+const missing = coverage.missing(leastCount);
+if (missing.length > 0) console.log(`less often than ${leastCount}: ${missing.join(", ")}`);
+if (values.coverage) {
+  for (const [name, count] of [...coverage.counts].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    console.log(`${String(count).padStart(8)} ${name}`);
+  }
+}
+console.log(
+  `${sequences} sequences from seed ${values.seed}, ${findings.length} differed, ${seconds()}`,
+);
+process.exitCode = findings.length === 0 ? 0 : 1;

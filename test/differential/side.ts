@@ -1,0 +1,324 @@
+// One member under test: plays steps on it and keeps what of them stays open.
+import type { LeaderKey } from "#proto/gen/election.ts";
+import type { WatchCreateRequest } from "#proto/gen/watch.ts";
+import { type CallEnd, Connection, collected, type OpenCall } from "./connection.ts";
+import { Mapping } from "./mapping.ts";
+import type { Request, Step } from "./step.ts";
+import { sentinelKey, until, Watching } from "./watching.ts";
+import { decodeResponse, encodeRequest, pathOf } from "./wire-codec.ts";
+
+/** What a step came to, in a form that both members must share. */
+export interface Answer {
+  readonly code: number;
+  readonly message: string;
+  /** Answers, mapped; more than one of a stream. */
+  readonly answers: readonly unknown[];
+}
+
+type CallStep = Extract<Step, { readonly do: "call" }>;
+type BeginStep = Extract<Step, { readonly do: "begin" }>;
+
+interface Begun {
+  readonly call: OpenCall;
+  readonly step: BeginStep;
+  /** Of a call that waits: it holds a key, whose end is one revision. */
+  readonly isQueued: boolean;
+}
+
+const ok: Answer = { code: 0, message: "", answers: [] };
+const POLL_MS = 4;
+/** How long a call is given to do something before it is taken to wait without having done it. */
+const WAITS_MS = 700;
+
+/** A pause between two looks at a member that tells of nothing by itself. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A member, the connection to it, and what is open on it. */
+export class Side {
+  readonly mapping = new Mapping();
+  /** The revision that the last answer with one had. */
+  revision = 0;
+  private readonly connection: Connection;
+  private readonly streams = new Map<number, Watching>();
+  private readonly begun = new Map<string, Begun>();
+  private readonly campaigns = new Map<string, LeaderKey>();
+  private readonly tokens = new Map<string, string>();
+
+  constructor(url: string) {
+    this.connection = new Connection(url);
+  }
+
+  /** Makes a unary call whose success is taken for granted. */
+  async ask<T>(rpc: string, request: Request, as?: string): Promise<T> {
+    const bytes = encodeRequest(rpc, request);
+    const end = await this.connection.call(pathOf(rpc), [bytes], this.metadata({}, as));
+    if (end.code !== 0) throw new Error(`${rpc}: ${end.code} ${end.message}`);
+    return decodeResponse(rpc, end.messages[0]!).message as T;
+  }
+
+  /** The member's revision now. */
+  async currentRevision(): Promise<number> {
+    const { header } = await this.ask<{ header: { revision: number } }>("KV/Range", {
+      key: sentinelKey,
+      countOnly: true,
+    });
+    this.revision = header.revision;
+    return header.revision;
+  }
+
+  /** Plays one step, but for `settle` and `abort`, which need both members. */
+  async play(step: Step): Promise<Answer> {
+    switch (step.do) {
+      case "call":
+        return await this.call(step);
+      case "bytes": {
+        return this.plain("", await this.connection.call(step.path, [step.body]));
+      }
+      case "keepAlive": {
+        const messages = step.ids.map((ID) =>
+          encodeRequest("Lease/LeaseKeepAlive", this.mapping.resolve({ ID })),
+        );
+        const path = pathOf("Lease/LeaseKeepAlive");
+        const end = await this.connection.call(path, messages, this.metadata({}, step.as));
+        return this.plain("Lease/LeaseKeepAlive", end);
+      }
+      case "watchOpen": {
+        const call = this.connection.open(pathOf("Watch/Watch"), this.metadata({}, step.as));
+        const watching = new Watching(call, this.mapping, step.strict);
+        this.streams.get(step.stream)?.call.cancel();
+        this.streams.set(step.stream, watching);
+        await watching.begin();
+        return ok;
+      }
+      case "begin":
+        return await this.begin(step);
+      case "finish": {
+        const begun = this.begun.get(step.name);
+        if (begun === undefined) return ok;
+        this.begun.delete(step.name);
+        return this.answerOf(begun.step, await collected(begun.call));
+      }
+      case "expire":
+        return await this.expire(step.ids, step.keys);
+      case "settle":
+      case "abort":
+        return ok;
+      default:
+        return await this.watch(step);
+    }
+  }
+
+  private async watch(
+    step: Extract<Step, { readonly do: `watch${string}` }> & { readonly stream: number },
+  ): Promise<Answer> {
+    const watching = this.streams.get(step.stream);
+    if (watching === undefined || watching.call.status !== undefined) return ok;
+    switch (step.do) {
+      case "watchCreate": {
+        const request = this.mapping.resolve(step.request) as Partial<WatchCreateRequest>;
+        await watching.create(request, await this.currentRevision());
+        return ok;
+      }
+      case "watchCancel":
+        watching.cancel(step.id);
+        return ok;
+      case "watchProgress": {
+        const revision = await this.currentRevision();
+        if (watching.cannotTell(revision)) return ok;
+        return { ...ok, answers: [await watching.askProgress(revision)] };
+      }
+      case "watchNotify":
+        return { ...ok, answers: [await watching.notification(await this.currentRevision())] };
+      case "watchBytes": {
+        watching.call.send(step.body);
+        await until(watching.call, () => watching.call.status !== undefined, 1000);
+        return { ...(watching.call.status ?? ok), answers: [] };
+      }
+      case "watchClose":
+        watching.call.cancel();
+        this.streams.delete(step.stream);
+        return ok;
+      default:
+        return ok;
+    }
+  }
+
+  /** Waits until all watches have all up to here, on one stream or all; false at the limit. */
+  async reach(revision: number, stream?: number): Promise<boolean> {
+    const all = [...this.streams].filter(([at]) => stream === undefined || at === stream);
+    const reached = await Promise.all(all.map(([, watching]) => watching.reach(revision)));
+    return reached.every(Boolean);
+  }
+
+  /** Waits until no watch reads history any more. */
+  async catchUp(stream?: number): Promise<void> {
+    const revision = await this.currentRevision();
+    const all = [...this.streams].filter(([at]) => stream === undefined || at === stream);
+    await Promise.all(all.map(([, watching]) => watching.catchUp(revision)));
+  }
+
+  hasStreams(): boolean {
+    return this.streams.size > 0;
+  }
+
+  /** What all streams and observers were sent since the last time. */
+  view(): unknown {
+    return Object.fromEntries([...this.streams].map(([at, watching]) => [at, watching.view()]));
+  }
+
+  /** Begins the view anew. */
+  forgetView(): void {
+    for (const watching of this.streams.values()) watching.forget();
+  }
+
+  /** What the open calls that answer more than once were sent last. */
+  observed(): unknown {
+    const out: Record<string, unknown> = {};
+    for (const [name, { call, step }] of this.begun) {
+      if (step.rpc !== "Election/Observe" && step.rpc !== "Health/Watch") continue;
+      const last = call.messages.at(-1);
+      const message = last === undefined ? undefined : decodeResponse(step.rpc, last).message;
+      const settled = message && (this.mapping.settle(step.rpc, message) as { kv?: unknown });
+      out[name] = { message: settled?.kv ?? settled, status: call.status };
+    }
+    return out;
+  }
+
+  /** Gives up a begun call; true if it waited in a queue, where it leaves a revision behind. */
+  abort(name: string): boolean {
+    const begun = this.begun.get(name);
+    this.begun.delete(name);
+    begun?.call.cancel();
+    return begun?.isQueued === true && begun.call.status === undefined;
+  }
+
+  /** Names of the begun calls. */
+  pending(): readonly string[] {
+    return [...this.begun.keys()];
+  }
+
+  /** Closes all that is open but the connection. */
+  closeAll(): void {
+    for (const { call } of this.streams.values()) call.cancel();
+    for (const { call } of this.begun.values()) call.cancel();
+    this.streams.clear();
+    this.begun.clear();
+    this.campaigns.clear();
+    this.tokens.clear();
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+
+  private metadata(
+    given: Readonly<Record<string, string>>,
+    as: string | undefined,
+  ): Record<string, string> {
+    const token = as === undefined ? undefined : (this.tokens.get(as) ?? "no.1");
+    return token === undefined ? { ...given } : { ...given, token };
+  }
+
+  private request(step: CallStep | BeginStep): Request {
+    const request = this.mapping.resolve(step.request);
+    if (step.do !== "call" || step.leaderOf === undefined) return request;
+    const leader = this.campaigns.get(step.leaderOf);
+    return leader === undefined ? request : { ...request, leader: { ...leader } };
+  }
+
+  private async call(step: CallStep): Promise<Answer> {
+    const bytes = encodeRequest(step.rpc, this.request(step), step.trailing);
+    const metadata = this.metadata(step.metadata ?? {}, step.as);
+    const end = await this.connection.call(pathOf(step.rpc), [bytes], metadata);
+    return this.answerOf(step, end);
+  }
+
+  private answerOf(step: CallStep | BeginStep, end: CallEnd): Answer {
+    const first = end.messages[0];
+    if (first !== undefined && end.code === 0) {
+      const { message } = decodeResponse(step.rpc, first);
+      const { alias, keepAs } = step;
+      const leader = message["leader"] as LeaderKey | undefined;
+      if (keepAs !== undefined && leader !== undefined) this.campaigns.set(keepAs, leader);
+      const token = message["token"];
+      if (keepAs !== undefined && typeof token === "string") this.tokens.set(keepAs, token);
+      const member = message["member"] as { readonly ID: bigint } | undefined;
+      const id = message["ID"] ?? leader?.lease ?? member?.ID ?? idIn(message["key"]);
+      if (alias !== undefined && typeof id === "bigint") this.mapping.bind(alias, id);
+    }
+    return this.plain(step.rpc, end, step.request);
+  }
+
+  private plain(rpc: string, end: CallEnd, request: Request = {}): Answer {
+    const answers = end.messages.map((bytes) => {
+      if (rpc === "") return bytes;
+      const { message, isCanonical } = decodeResponse(rpc, bytes);
+      const header = message["header"] as { readonly revision: number } | undefined;
+      if (header !== undefined && header.revision > 0) this.revision = header.revision;
+      const settled = this.mapping.settle(rpc, message, request) as Record<string, unknown>;
+      return isCanonical ? settled : { ...settled, isCanonical };
+    });
+    return {
+      code: end.code,
+      message: end.message,
+      // As many pieces as the size of the file makes.
+      answers: rpc === "Maintenance/Snapshot" ? answers.slice(0, 1) : answers,
+    };
+  }
+
+  private async begin(step: BeginStep): Promise<Answer> {
+    const before = await this.currentRevision();
+    const call = this.connection.open(pathOf(step.rpc));
+    call.send(encodeRequest(step.rpc, this.request(step)));
+    call.finish();
+    if (step.rpc === "Election/Observe" || step.rpc === "Health/Watch") {
+      this.begun.set(step.name, { call, step, isQueued: false });
+      await until(call, () => call.messages.length > 0 || call.status !== undefined, 60);
+      return ok;
+    }
+    for (let ms = 0; ms < WAITS_MS && call.status === undefined; ms += POLL_MS) {
+      if ((await this.currentRevision()) > before) {
+        // It has its key: it is answered at once, or waits for somebody's.
+        await until(call, () => call.status !== undefined, 40);
+        break;
+      }
+      await pause(POLL_MS);
+    }
+    if (call.status !== undefined) return this.answerOf(step, await collected(call));
+    this.begun.set(step.name, { call, step, isQueued: this.revision > before });
+    return { ...ok, answers: ["waits"] };
+  }
+
+  private async expire(ids: readonly bigint[], keys: readonly Uint8Array[]): Promise<Answer> {
+    const answers: unknown[] = [];
+    for (const ID of ids) answers.push(await this.simple("Lease/LeaseGrant", { ID, TTL: 1 }));
+    for (const [i, key] of keys.entries()) {
+      const lease = ids[i % ids.length];
+      answers.push(await this.simple("KV/Put", { key, value: Buffer.from("short"), lease }));
+    }
+    for (const ID of ids) {
+      for (let ms = 0; ms < 20_000; ms += 50) {
+        const { grantedTTL } = await this.ask<{ grantedTTL: number }>("Lease/LeaseTimeToLive", {
+          ID,
+        });
+        if (grantedTTL === 0) break;
+        await pause(50);
+      }
+      answers.push(await this.simple("Lease/LeaseTimeToLive", { ID, keys: true }));
+    }
+    return { ...ok, answers };
+  }
+
+  private async simple(rpc: string, request: Request): Promise<Answer> {
+    return await this.call({ do: "call", rpc, request });
+  }
+}
+
+/** The lease in the key of a lock. */
+function idIn(key: unknown): bigint | undefined {
+  if (!(key instanceof Uint8Array)) return undefined;
+  const match = /\/([0-9a-f]+)$/.exec(Buffer.from(key).toString("latin1"));
+  return match === null ? undefined : BigInt.asIntN(64, BigInt(`0x${match[1]}`));
+}
