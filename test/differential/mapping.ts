@@ -144,10 +144,12 @@ export class Mapping {
   private peerUrl = "";
   /** True once an ID that a member chose may stand in a key or a pair. */
   hasChosenIds = false;
+  private hadChosenIds = false;
 
   /** Begins a sequence at this revision. */
   begin(revision: number): void {
     this.base = revision;
+    this.hadChosenIds = this.hasChosenIds;
     this.hasChosenIds = false;
     for (const id of [...this.actual.keys()]) if (id >= ALIAS) this.forget(id);
   }
@@ -187,7 +189,9 @@ export class Mapping {
     if (rpc === "KV/Range") orderTies(request, settled);
     if (rpc === "KV/Txn") orderTxn(request, settled);
     if (rpc === "Maintenance/Hash" && makesRoom("fileHash")) settled["hash"] = "of the file";
-    if (rpc === "Maintenance/HashKV" && this.hasChosenIds) settled["hash"] = "of chosen IDs";
+    if (rpc === "Maintenance/HashKV" && this.hashesChosenIds(settled)) {
+      settled["hash"] = "of chosen IDs";
+    }
     // How the file is cut depends on its size.
     if (rpc === "Maintenance/Snapshot") settled["remainingBytes"] = "some";
     if (rpc === "Lease/LeaseLeases") {
@@ -202,6 +206,11 @@ export class Mapping {
       if (makesRoom("keysOfLease")) (settled["keys"] as Uint8Array[]).sort(Buffer.compare);
     }
     return settled;
+  }
+
+  /** A hash at the revision that a sequence begins at is that of a compaction of the one before. */
+  private hashesChosenIds({ hashRevision }: { readonly hashRevision?: number }): boolean {
+    return this.hasChosenIds || (this.hadChosenIds && (hashRevision ?? 0) <= this.base);
   }
 
   private id(id: bigint, isAnswer: boolean): bigint {
