@@ -260,6 +260,12 @@ async function start(
   );
   const handling = config.extensiveMetrics ? new HandlingTimes(clock) : undefined;
   const observers = handling === undefined ? [] : [handling.observe];
+  if (config.tracing !== undefined) {
+    const { openTracing } = await import("#server/tracing.ts");
+    const tracing = await openTracing(config.tracing, config.listenClientUrls[0]!);
+    observers.push(tracing.observe);
+    closers.push(() => tracing.stop());
+  }
   const { gate } = registerV3Services(
     registry,
     api,

@@ -4,8 +4,15 @@ import type { Clock } from "#base/clock.ts";
 import { DurationCounts } from "#base/duration-counts.ts";
 import type { Method, Responder } from "#server/rpc/service-registry.ts";
 
-/** Told of each call as it begins; what it returns runs when the call is over. */
-export type CallObserver = (method: Method, responder: Responder) => void;
+/**
+ * Told of each call as it begins, with its request where there is one; the handler gets the responder
+ * that it returns. The request must not be kept beyond the call's end.
+ */
+export type CallObserver = (
+  method: Method,
+  responder: Responder,
+  request?: Uint8Array,
+) => Responder;
 
 /** The method, whose calls are shown to `observe` before its handler has them. */
 export function observed(method: Method, observe: CallObserver): Method {
@@ -15,8 +22,7 @@ export function observed(method: Method, observe: CallObserver): Method {
       requestStream: true,
       responseStream: method.responseStream,
       open(responder) {
-        observe(method, responder);
-        return method.open(responder);
+        return method.open(observe(method, responder));
       },
     };
   }
@@ -25,8 +31,7 @@ export function observed(method: Method, observe: CallObserver): Method {
     requestStream: false,
     responseStream: method.responseStream,
     handle(request, responder) {
-      observe(method, responder);
-      method.handle(request, responder);
+      method.handle(request, observe(method, responder, request));
     },
   };
 }
@@ -52,5 +57,6 @@ export class HandlingTimes {
     const counted = durations;
     const startMs = this.clock.monotonicMs();
     responder.onEnded(() => counted.observe((this.clock.monotonicMs() - startMs) / 1000));
+    return responder;
   };
 }

@@ -364,6 +364,14 @@ function build(
     allowedOrigins: settings.get("cors"),
     allowedHosts: settings.get("host-whitelist"),
     enablePprof: settings.get("enable-pprof"),
+    tracing: settings.get("enable-distributed-tracing")
+      ? {
+          address: settings.get("distributed-tracing-address"),
+          serviceName: settings.get("distributed-tracing-service-name"),
+          instanceId: settings.get("distributed-tracing-instance-id"),
+          samplesPerMillion: settings.get("distributed-tracing-sampling-rate"),
+        }
+      : undefined,
     extensiveMetrics: settings.get("metrics") === "extensive",
     advertisePeerUrls,
     advertiseClientUrls,

@@ -9,6 +9,17 @@ import type { Endpoint } from "./urls.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
 
+/** Where traces go, and which. */
+export interface TracingSettings {
+  /** `host:port` of a collector that takes OTLP over gRPC in plain text. */
+  readonly address: string;
+  readonly serviceName: string;
+  /** Left out of the traces if empty. */
+  readonly instanceId: string;
+  /** Of a million traces that no client began, so many are sent. */
+  readonly samplesPerMillion: number;
+}
+
 /** The configuration of one member. */
 export interface ServerConfig {
   readonly name: string;
@@ -37,6 +48,8 @@ export interface ServerConfig {
   /** Host names that requests over plain HTTP may carry; empty or with `*`: all. */
   readonly allowedHosts: readonly string[];
   readonly enablePprof: boolean;
+  /** Undefined: no traces. */
+  readonly tracing: TracingSettings | undefined;
   /** Histograms of every gRPC method. */
   readonly extensiveMetrics: boolean;
   /** Sorted, never empty. */

@@ -12,6 +12,7 @@ import { advertiseFault, bindFault, type Endpoint } from "./urls.ts";
 
 const logLevels = ["debug", "info", "warn", "error", "panic", "fatal"];
 const maxElectionMs = 50_000;
+const maxSamplingRate = 1_000_000;
 /** Not etcd's: keeps tick arithmetic and queues in sane bounds. */
 const maxRequestBytesLimit = 1 << 30;
 
@@ -46,6 +47,13 @@ function logFault(settings: Settings): string | undefined {
   if (settings.get("enable-log-rotation")) {
     const fault = rotationFault(outputs, settings.get("log-rotation-config-json"));
     if (fault !== undefined) return fault;
+  }
+  if (settings.get("enable-distributed-tracing")) {
+    const rate = settings.get("distributed-tracing-sampling-rate");
+    if (rate < 0)
+      return "distributed tracing configuration is not valid: (tracing sampling rate must be positive)";
+    if (rate > maxSamplingRate)
+      return `distributed tracing configuration is not valid: (tracing sampling rate must be less than ${maxSamplingRate})`;
   }
   const format = settings.get("log-format");
   if (format !== "json" && format !== "console")
