@@ -213,6 +213,16 @@ export const sections: readonly CommandSection[] = [
     title: "Other",
     nodes: [
       {
+        name: "make-mirror",
+        summary: "Copies keys to another cluster, and what changes from then on",
+        load: () => import("#ctl/commands/make-mirror.ts"),
+      },
+      {
+        name: "completion",
+        summary: "Prints what makes a shell complete etcdctl's words",
+        load: () => import("#ctl/commands/completion.ts"),
+      },
+      {
         name: "version",
         summary: "Shows versions",
         load: () => import("#ctl/commands/version.ts"),

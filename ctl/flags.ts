@@ -11,7 +11,7 @@ import {
   safeNumber,
 } from "#ctl/go-text.ts";
 
-export type FlagKind = "bool" | "string" | "int" | "duration" | "list";
+export type FlagKind = "bool" | "string" | "int" | "uint" | "duration" | "list";
 
 /** One row of a table of flags. Durations have their default in milliseconds. */
 export interface Flag {
@@ -58,6 +58,11 @@ function readValue(flag: Flag, text: string): Value {
       return value;
     }
     case "int":
+      return safeNumber(parseInt64(text, 0));
+    case "uint":
+      if (!/^(0x[0-9a-f]+|\d+)$/i.test(text)) {
+        throw new GoSyntaxError(`strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`);
+      }
       return safeNumber(parseInt64(text, 0));
     case "duration":
       return parseDurationMs(text);

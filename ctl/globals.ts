@@ -194,7 +194,25 @@ export function tlsOf(flags: ParsedFlags): TlsOptions | undefined {
       throw badArguments(`empty string is passed to --${name} option`);
     }
   }
-  const files = { cert: flags.string("cert"), key: flags.string("key") };
+  return tlsOfFiles({
+    cert: flags.string("cert"),
+    key: flags.string("key"),
+    cacert: flags.string("cacert"),
+    insecureSkipVerify: flags.bool("insecure-skip-tls-verify"),
+    insecureTransport: flags.bool("insecure-transport"),
+  });
+}
+
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly cacert: string;
+  readonly insecureSkipVerify: boolean;
+  readonly insecureTransport: boolean;
+}
+
+/** TLS of PEM files, "" for none; throws Exit. */
+export function tlsOfFiles(files: TlsFiles): TlsOptions | undefined {
   if ((files.cert === "") !== (files.key === "")) {
     throw badArguments(
       `KeyFile and CertFile must both be present[key: ${files.key}, cert: ${files.cert}]`,
@@ -202,13 +220,9 @@ export function tlsOf(flags: ParsedFlags): TlsOptions | undefined {
   }
   const cert = pem(files.cert);
   const key = pem(files.key);
-  const ca = pem(flags.string("cacert"));
-  const insecureSkipVerify = flags.bool("insecure-skip-tls-verify");
-  const wanted =
-    cert !== undefined ||
-    ca !== undefined ||
-    insecureSkipVerify ||
-    !flags.bool("insecure-transport");
+  const ca = pem(files.cacert);
+  const { insecureSkipVerify, insecureTransport } = files;
+  const wanted = cert !== undefined || ca !== undefined || insecureSkipVerify || !insecureTransport;
   if (!wanted) return undefined;
   return {
     ...(cert === undefined ? {} : { cert }),
@@ -218,18 +232,32 @@ export function tlsOf(flags: ParsedFlags): TlsOptions | undefined {
   };
 }
 
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** Name and password of a pair of flags, NAME or NAME:PASSWORD and PASSWORD; asks for what is missing. */
+export async function credentialsIn(
+  terminal: Terminal,
+  given: Credentials,
+  prompt: string,
+): Promise<Credentials> {
+  const { user, password } = given;
+  if (password !== "") return given;
+  const colon = user.indexOf(":");
+  if (colon >= 0) return { user: user.slice(0, colon), password: user.slice(colon + 1) };
+  return { user, password: await terminal.readSecret(prompt) };
+}
+
 /** Name and password to authenticate with; undefined if nobody asked for it. Asks for a password. */
 async function credentialsOf(
   terminal: Terminal,
   flags: ParsedFlags,
-): Promise<{ user: string; password: string } | undefined> {
+): Promise<Credentials | undefined> {
   const user = flags.string("user");
   if (user === "" || flags.string("auth-jwt-token") !== "") return undefined;
-  const given = flags.string("password");
-  if (given !== "") return { user, password: given };
-  const colon = user.indexOf(":");
-  if (colon >= 0) return { user: user.slice(0, colon), password: user.slice(colon + 1) };
-  return { user, password: await terminal.readSecret("Password: ") };
+  return credentialsIn(terminal, { user, password: flags.string("password") }, "Password: ");
 }
 
 /** A client of `endpoints` as the flags describe it; throws Exit. */
@@ -240,8 +268,25 @@ export async function openClient(
 ): Promise<EtcdClient> {
   const tls = tlsOf(flags);
   const who = await credentialsOf(terminal, flags);
-  const { EtcdClient } = await import("#client/client.ts");
   const token = flags.string("auth-jwt-token");
+  return openClientWith(terminal, flags, { endpoints, tls, who, token });
+}
+
+export interface ClientTarget {
+  readonly endpoints: readonly string[];
+  readonly tls: TlsOptions | undefined;
+  readonly who: Credentials | undefined;
+  /** "" for none. */
+  readonly token: string;
+}
+
+/** A client of another target, with the limits that the flags set; throws Exit. */
+export async function openClientWith(
+  terminal: Terminal,
+  flags: ParsedFlags,
+  { endpoints, tls, token, who }: ClientTarget,
+): Promise<EtcdClient> {
+  const { EtcdClient } = await import("#client/client.ts");
   let client: EtcdClient;
   try {
     client = new EtcdClient({

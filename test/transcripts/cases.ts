@@ -365,6 +365,15 @@ const last = c("member add two --peer-urls http://127.0.0.1:2", { loose: "member
 
 const surroundings: Case[] = [
   c("version", { bare: true }),
+  c("completion", { bare: true, firstErrorLine: true }),
+  c("completion ksh", { bare: true, firstErrorLine: true }),
+  c("completion bash zsh", { bare: true, firstErrorLine: true }),
+  c("make-mirror"),
+  c("make-mirror a b"),
+  c("make-mirror $ENDPOINT --dest-prefix a --no-dest-prefix"),
+  c("make-mirror $ENDPOINT --dest-cert x"),
+  c("make-mirror $ENDPOINT --dest-cacert /nonexistent"),
+  c("make-mirror $ENDPOINT --rev 1000 --max-txn-ops x", { firstErrorLine: true }),
   c("ver", { bare: true }),
   c("", { bare: true, firstErrorLine: true }),
   c("fly", { bare: true }),
