@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { referenceOrSkip } from "#test/reference/reference.ts";
-import { ask, type GatewayCase, settled } from "./requests.ts";
+import { ask, type GatewayAnswer, type GatewayCase, settled } from "./requests.ts";
 
 const post = (path: string, body: unknown, headers?: Record<string, string>): GatewayCase => ({
   path,
@@ -189,6 +189,65 @@ const streams: readonly (readonly [number, GatewayCase])[] = [
   [1, post("/v3/watch", { create_request: { ...foo, filters: ["NOPUT", 1] } })],
 ];
 
+/** Authentication is switched on by these; TOKEN stands for what `auth/authenticate` answered. */
+const withAuth: readonly GatewayCase[] = [
+  post("/v3/auth/status", {}),
+  post("/v3/auth/enable", {}),
+  post("/v3/auth/authenticate", { name: "root", password: "pw" }),
+  post("/v3/auth/user/add", { name: "" }),
+  post("/v3/auth/user/add", { name: "root", password: "pw" }),
+  post("/v3/auth/user/add", { name: "root", password: "pw" }),
+  post("/v3/auth/user/add", { name: "guest", options: { no_password: true } }),
+  post("/v3/auth/user/get", { name: "nobody" }),
+  post("/v3/auth/role/add", { name: "root" }),
+  post("/v3/auth/role/add", { name: "reader" }),
+  post("/v3/auth/role/grant", {
+    name: "reader",
+    perm: { permType: "READ", key: "Zm9v", range_end: "Zm9w" },
+  }),
+  post("/v3/auth/role/grant", { name: "reader", perm: { perm_type: 2, key: "Yg==" } }),
+  post("/v3/auth/role/get", { role: "reader" }),
+  post("/v3/auth/role/list", {}),
+  post("/v3/auth/user/grant", { user: "root", role: "root" }),
+  post("/v3/auth/user/grant", { user: "guest", role: "reader" }),
+  post("/v3/auth/user/get", { name: "guest" }),
+  post("/v3/auth/user/list", {}),
+  post("/v3/auth/enable", {}),
+  post("/v3/auth/status", {}),
+  range({}),
+  range({ serializable: true }),
+  post("/v3/watch", { create_request: foo }, { "Grpc-Timeout": "2S" }),
+  post("/v3/auth/authenticate", { name: "root", password: "wrong" }),
+  post("/v3/kv/range", foo, { Authorization: "nonsense" }),
+  { path: "/health", method: "GET" },
+  { path: "/readyz/linearizable_read?verbose", method: "GET" },
+  post("/v3/auth/authenticate", { name: "root", password: "pw" }),
+  post("/v3/kv/range", foo, { Authorization: "TOKEN" }),
+  post("/v3/kv/range", foo, { "Grpc-Metadata-Token": "TOKEN" }),
+  post("/v3/auth/user/revoke", { name: "guest", role: "reader" }, { Authorization: "TOKEN" }),
+  post("/v3/auth/user/changepw", { name: "guest", password: "x" }, { Authorization: "TOKEN" }),
+  post("/v3/auth/user/delete", { name: "guest" }, { Authorization: "TOKEN" }),
+  post("/v3/auth/role/revoke", { role: "reader", key: "Yg==" }, { Authorization: "TOKEN" }),
+  post("/v3/auth/role/delete", { role: "reader" }, { Authorization: "TOKEN" }),
+  post("/v3/auth/disable", {}, { Authorization: "TOKEN" }),
+  range({}),
+];
+
+/** The answer to one of those, and the token if it holds one. */
+async function askWithAuth(
+  base: string,
+  one: GatewayCase,
+  token: string,
+): Promise<{ readonly answer: GatewayAnswer; readonly token: string }> {
+  const headers = Object.fromEntries(
+    Object.entries(one.headers ?? {}).map(([name, text]) => [name, text.replace("TOKEN", token)]),
+  );
+  const answer = settled(await ask(base, { ...one, headers }));
+  const given = /"token":"([^"]*)"/.exec(answer.body)?.[1];
+  const body = answer.body.replace(given ?? " ", "TOKEN").replace(/"authRevision":"\d+"/, "");
+  return { answer: { ...answer, body }, token: given ?? token };
+}
+
 test("requests to the gateway are answered as by etcd", async (t) => {
   if ((await referenceOrSkip(t)) === undefined) return;
   const clusters: Cluster[] = [];
@@ -203,4 +262,13 @@ test("requests to the gateway are answered as by etcd", async (t) => {
   };
   for (const one of cases) await compare(one);
   for (const [lines, one] of streams) await compare(one, lines);
+  let tokens = ["", ""];
+  for (const one of withAuth) {
+    const both = await Promise.all(
+      [ours!, theirs!].map((base, index) => askWithAuth(base, one, tokens[index]!)),
+    );
+    assert.deepEqual(both[0]!.answer, both[1]!.answer, `${one.path} ${String(one.body)}`);
+    tokens = both.map(({ token }) => token);
+  }
+  assert.notEqual(tokens[0], "");
 });
