@@ -2,7 +2,7 @@
 // said when it is served.
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import { refusedHost } from "#server/api/access-control.ts";
+import { refusedHost, refusesCertificate } from "#server/api/access-control.ts";
 import { ProfileEndpoints } from "#server/api/debug-endpoints.ts";
 import { Gateway } from "#server/api/gateway/gateway.ts";
 import { GatewayWebSockets } from "#server/api/gateway/websocket.ts";
@@ -49,7 +49,12 @@ export async function listenForClients(served: ServedClients): Promise<Listening
     keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
     keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
   };
-  const access = { allowedOrigins: config.allowedOrigins, allowedHosts: config.allowedHosts };
+  const { auth } = served.endpoints.member;
+  const access = {
+    allowedOrigins: config.allowedOrigins,
+    allowedHosts: config.allowedHosts,
+    certificatesName: () => config.tls.client.namesUsers && auth.isEnabled,
+  };
   const { maxReceiveBytes } = limits;
   const gateway = config.enableGrpcGateway
     ? new Gateway({ registry, clock, maxReceiveBytes })
@@ -130,7 +135,8 @@ function webSockets(
     wants: (request) =>
       request.headers.upgrade?.toLowerCase() === "websocket" &&
       gatewayPath(request.url ?? "/") !== undefined &&
-      (access === undefined || refusedHost(access, request) === undefined),
+      (access === undefined ||
+        (refusedHost(access, request) === undefined && !refusesCertificate(access, request))),
     serve: (request, socket, head) =>
       sockets.serve(gatewayPath(request.url ?? "/")!, request, socket, head),
   };

@@ -7,6 +7,8 @@ export interface AccessRules {
   readonly allowedOrigins: readonly string[];
   /** `--host-whitelist`; empty or with `*` every host is allowed. */
   readonly allowedHosts: readonly string[];
+  /** True while a client's certificate says who it is: with --client-cert-auth and authentication on. */
+  readonly certificatesName?: () => boolean;
 }
 
 export const openAccess: AccessRules = { allowedOrigins: ["*"], allowedHosts: ["*"] };
@@ -49,4 +51,15 @@ To fix this, choose one of the following options:
 This requirement has been added to help prevent "DNS Rebinding" attacks (CVE-2018-5702).
 
 `;
+}
+
+/** What a client of the gateway reads whose certificate has a name that is not used, in etcd's words. */
+export const refusedCertificateText =
+  "CommonName of client sending a request against gateway will be ignored and not used as expected\n";
+
+/** True for a request whose client would wrongly take the name in its certificate for its user. */
+export function refusesCertificate(rules: AccessRules, request: HttpRequest): boolean {
+  if (rules.certificatesName?.() !== true) return false;
+  const name = request.socket?.getPeerX509Certificate?.()?.subject ?? "";
+  return /(?:^|\n)CN=./.test(name);
 }

@@ -15,8 +15,10 @@ import {
 import {
   type AccessRules,
   openAccess,
+  refusedCertificateText,
   refusedHost,
   refusedHostText,
+  refusesCertificate,
   writeCors,
 } from "./access-control.ts";
 import { debugVars, type ProfileEndpoints } from "./debug-endpoints.ts";
@@ -92,6 +94,11 @@ export function httpEndpoints(options: HttpEndpoints): HttpHandler {
       options.log?.warn({ host }, "rejecting HTTP request to prevent DNS rebinding attacks");
       const body = refusedHostText(host);
       send(request, response, { status: 421, type: plainText, body, nosniff: true });
+      return;
+    }
+    if (gatewayPath(request.url ?? "/") !== undefined && refusesCertificate(access, request)) {
+      const body = refusedCertificateText;
+      send(request, response, { status: 400, type: plainText, body, nosniff: true });
       return;
     }
     writeCors(access, request, response);

@@ -15,6 +15,8 @@ export interface HttpRequest extends Readable {
     readonly remoteAddress?: string | undefined;
     /** True of a TLS connection. */
     readonly encrypted?: boolean;
+    /** Of a TLS connection whose client showed one. */
+    getPeerX509Certificate?(): { readonly subject: string } | undefined;
   };
 }
 
