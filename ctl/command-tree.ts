@@ -213,6 +213,22 @@ export const sections: readonly CommandSection[] = [
     title: "Other",
     nodes: [
       {
+        name: "check",
+        summary: "Tries what a cluster can bear",
+        children: [
+          {
+            name: "datascale",
+            summary: "Tells how much memory many keys take",
+            load: () => import("#ctl/commands/check-datascale.ts"),
+          },
+          {
+            name: "perf",
+            summary: "Tells whether the cluster keeps up with writes",
+            load: () => import("#ctl/commands/check-perf.ts"),
+          },
+        ],
+      },
+      {
         name: "make-mirror",
         summary: "Copies keys to another cluster, and what changes from then on",
         load: () => import("#ctl/commands/make-mirror.ts"),
