@@ -194,7 +194,19 @@ function program(): Command {
       process.stdout.write(hashText(await hashFileKv(file, flags.rev), format));
     });
   addConvert(etcdutl);
-  etcdutl.addHelpText("after", "\nDefragmenting and migrating a data folder are not there yet.");
+  etcdutl
+    .command("defrag")
+    .description("Gives the free space of a stopped member's data folder back")
+    .requiredOption("--data-dir <folder>", "the member's --data-dir")
+    .action(async (flags: { readonly dataDir: string }) => {
+      const { defragmentFolder } = await import("#ctl/etcdutl/defrag.ts");
+      const log = consoleLog(
+        (line) => process.stderr.write(line),
+        () => new Date(),
+      );
+      await defragmentFolder(flags.dataDir, log, `etcdutl ${process.pid} on ${hostname()}`);
+    });
+  etcdutl.addHelpText("after", "\nMigrating a data folder to another version is not there yet.");
   return etcdutl;
 }
 

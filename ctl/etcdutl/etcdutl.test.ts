@@ -55,6 +55,12 @@ test("what cannot be done ends with one line and a failure", async () => {
     stdout: "",
     stderr: "Error: stat /no/such/file: no such file or directory\n",
   });
+  const noFolder = await run(own, ["defrag", "--data-dir", "/no/such/folder"]);
+  assert.equal(noFolder.code, 1);
+  assert.match(
+    noFolder.stderr,
+    /^Error: Failed to defragment etcd data\[\/no\/such\/folder\] \(.*\)\n$/,
+  );
   const noSnapshot = await run(own, ["snapshot", "status", import.meta.filename]);
   assert.equal(noSnapshot.code, 1);
   assert.match(noSnapshot.stderr, /^Error: [^\n]+\n$/);

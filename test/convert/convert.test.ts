@@ -169,8 +169,12 @@ for (const [release, signal, flags, storage] of [
     assert.deepEqual(await view(reference.etcdctl, member.clientUrl), before);
     const again = ["--endpoints", member.clientUrl, "put", "last", "2"];
     assert.equal((await run(reference.etcdctl, again)).code, 0);
+    const defrag = ["defrag", `--data-dir=${dataDir}`];
+    assert.match((await run(etcdutl, defrag)).stderr, /is in use by/);
     ours.signal("SIGKILL");
     await ours.exited;
+    const freed = await run(etcdutl, defrag);
+    assert.equal(freed.code, 0, freed.stderr);
     const taken = await run(etcdutl, convert);
     assert.match(taken.stderr, /not empty or could not be read/);
   });
