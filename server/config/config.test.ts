@@ -246,9 +246,21 @@ test("an option without effect is accepted with a warning", () => {
 
 test("times fit into timers", () => {
   const longest = 2 ** 31 - 1;
-  const never = config(["--grpc-keepalive-interval=0", "--grpc-keepalive-timeout=0s"]);
-  assert.equal(never.grpcKeepaliveIntervalMs, longest);
-  assert.equal(never.grpcKeepaliveTimeoutMs, longest);
+  const keepalives = [
+    [["--grpc-keepalive-interval=0s"], 5000, 7_200_000, 20_000],
+    [["--grpc-keepalive-interval=9s", "--grpc-keepalive-timeout=0s"], 5000, 7_200_000, 20_000],
+    [["--grpc-keepalive-interval=9s", "--grpc-keepalive-timeout=3s"], 5000, 9000, 3000],
+    [["--grpc-keepalive-interval=9ms"], 5000, 1000, 20_000],
+    [["--grpc-keepalive-min-time=0s"], 300_000, 7_200_000, 20_000],
+  ] as const;
+  for (const [argv, ...want] of keepalives) {
+    const got = config(argv);
+    assert.deepEqual(
+      [got.grpcKeepaliveMinTimeMs, got.grpcKeepaliveIntervalMs, got.grpcKeepaliveTimeoutMs],
+      want,
+      argv.join(" "),
+    );
+  }
   const long = config([
     "--watch-progress-notify-interval=99999h",
     "--grpc-keepalive-interval=999h",

@@ -108,9 +108,25 @@ export function parseServerConfig(sources: ConfigSources): ConfigResult {
   return { kind: "run", config, warnings };
 }
 
-/** A time to wait, where 0 means for ever. */
-function waitMs(givenMs: number): number {
-  return givenMs <= 0 ? maxTimerMs : Math.min(givenMs, maxTimerMs);
+/**
+ * Where a time is 0 or less, etcd leaves gRPC's own: pings of clients 5 minutes apart; and if either
+ * of the other two is, a ping after 2 hours with 20 s for its answer.
+ */
+function keepalive(
+  settings: Settings,
+): Pick<
+  ServerConfig,
+  "grpcKeepaliveMinTimeMs" | "grpcKeepaliveIntervalMs" | "grpcKeepaliveTimeoutMs"
+> {
+  const minTimeMs = settings.get("grpc-keepalive-min-time");
+  const intervalMs = settings.get("grpc-keepalive-interval");
+  const timeoutMs = settings.get("grpc-keepalive-timeout");
+  const given = intervalMs > 0 && timeoutMs > 0;
+  return {
+    grpcKeepaliveMinTimeMs: minTimeMs > 0 ? minTimeMs : 300_000,
+    grpcKeepaliveIntervalMs: given ? Math.max(1000, Math.min(intervalMs, maxTimerMs)) : 7_200_000,
+    grpcKeepaliveTimeoutMs: given ? Math.min(timeoutMs, maxTimerMs) : 20_000,
+  };
 }
 
 function shadowed(variable: string, warnings: readonly ConfigNote[]): ConfigResult {
@@ -393,12 +409,11 @@ function build(
     enableGrpcGateway: settings.get("enable-grpc-gateway"),
     maxLearners: settings.get("max-learners"),
     quotaBytes: quota < 0 ? undefined : quota === 0 ? quotaDefaultBytes : quota,
+    autoDisarm: settings.get("auto-disarm"),
     maxTxnOps: settings.get("max-txn-ops"),
     maxRequestBytes: settings.get("max-request-bytes"),
     maxConcurrentStreams: settings.get("max-concurrent-streams"),
-    grpcKeepaliveMinTimeMs: settings.get("grpc-keepalive-min-time"),
-    grpcKeepaliveIntervalMs: waitMs(settings.get("grpc-keepalive-interval")),
-    grpcKeepaliveTimeoutMs: waitMs(settings.get("grpc-keepalive-timeout")),
+    ...keepalive(settings),
     raftReadTimeoutMs: atLeast5s(settings, "raft-read-timeout", warnings),
     raftWriteTimeoutMs: atLeast5s(settings, "raft-write-timeout", warnings),
     requestTimeoutMs: 5000 + 2 * electionTicks * heartbeatMs,

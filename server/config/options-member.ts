@@ -114,6 +114,13 @@ export const memberOptions = {
     support: "yes",
     help: "Bytes that the store may hold before it refuses writes with an alarm. 0: 2 GiB; negative: no limit.",
   },
+  "auto-disarm": {
+    type: "bool",
+    default: "false",
+    group: "Member",
+    support: "yes",
+    help: "The leader takes the NOSPACE alarm back by itself once the store has been below nine tenths of the quota for 30 s. Not etcd's.",
+  },
   "backend-bbolt-freelist-type": {
     type: "string",
     default: "map",
@@ -161,14 +168,14 @@ export const memberOptions = {
     default: "5s",
     group: "Member",
     support: "yes",
-    help: "A client that pings more often than this is disconnected.",
+    help: "A client that pings more often than this is disconnected (0: 5 minutes, as gRPC has it); without a call open it may only ping every 2 hours.",
   },
   "grpc-keepalive-interval": {
     type: "duration",
     default: "2h0m0s",
     group: "Member",
     support: "yes",
-    help: "How often the server pings a silent client (0: never).",
+    help: "How often the server pings a silent client; at least 1s (0: 2h).",
   },
   "grpc-keepalive-timeout": {
     type: "duration",

@@ -83,6 +83,8 @@ export interface ServerConfig {
 
   /** Bytes; undefined: no limit. */
   readonly quotaBytes: number | undefined;
+  /** NOSPACE alarms are taken back once there is room. */
+  readonly autoDisarm: boolean;
   readonly maxTxnOps: number;
   readonly maxRequestBytes: number;
   readonly maxConcurrentStreams: number;

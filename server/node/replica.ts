@@ -5,6 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import type { ClusterId, MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
+import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from "#proto/gen/maintenance.ts";
 import type { Message } from "#proto/gen/raft.ts";
 import { Alarms } from "#server/apply/alarms.ts";
 import { type AuthPorts, AuthStore } from "#server/auth/auth-store.ts";
@@ -18,6 +19,7 @@ import type { Backend } from "#server/mvcc/backend.ts";
 import { MvccStore, type StoreOptions } from "#server/mvcc/store.ts";
 import { WatchHub, type WatchHubOptions } from "#server/mvcc/watch-hub.ts";
 import { AutoCompaction, type AutoCompactionRule } from "#server/node/auto-compaction.ts";
+import { AutoDisarm } from "#server/node/auto-disarm.ts";
 import {
   loadSmallBuckets,
   readApplied,
@@ -66,6 +68,7 @@ export interface ReplicaSettings {
   readonly maxRequestBytes: number;
   /** Undefined for no limit. */
   readonly quotaBytes: number | undefined;
+  readonly autoDisarm?: boolean;
   readonly snapshotCount: number;
   readonly snapshotCatchupEntries: number;
   /** How long the log stays whole behind a state that was sent and has arrived. */
@@ -258,6 +261,23 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
           compact: (revision) =>
             member.proposer.propose("compaction", { revision, physical: false }),
         });
+  const autoDisarm =
+    settings.autoDisarm === true
+      ? new AutoDisarm({
+          clock,
+          log,
+          quotaBytes: settings.quotaBytes ?? Number.POSITIVE_INFINITY,
+          isLeader: () => member.leadership.isLeader,
+          sizeBytes: () => backend().sizeBytes(),
+          raised: () => alarms.list(AlarmType.NOSPACE).map((one) => one.memberID as MemberId),
+          disarm: (memberID) =>
+            member.proposer.propose("alarm", {
+              action: AlarmAction.DEACTIVATE,
+              memberID,
+              alarm: AlarmType.NOSPACE,
+            }),
+        })
+      : undefined;
   const meetPeers = (): void => {
     for (const one of members.list()) {
       if (one.id !== memberId) peers.addPeer(one.id, one.peerUrls);
@@ -322,10 +342,12 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
       compaction.wake();
       v2Expiry.start();
       autoCompaction?.start();
+      autoDisarm?.start();
     },
     stop: async () => {
       v2Expiry.stop();
       autoCompaction?.stop();
+      autoDisarm?.stop();
       await member.stop();
       await checkpoints.stop();
       compaction.stop();

@@ -166,3 +166,30 @@ test("a fault behind a graceful close still closes soon", async () => {
   rig.connection.look(5000);
   assert.ok(rig.socket.destroyed);
 });
+
+test("pings: how far apart they must be, with a call open and without one", async () => {
+  const minute = 60_000;
+  const rows = [
+    // With a call, --grpc-keepalive-min-time counts; the third that comes too early is one too many.
+    { call: true, everyMs: 5000, ends: false },
+    { call: true, everyMs: 4999, ends: true },
+    // Without one, two hours.
+    { call: false, everyMs: 5000, ends: true },
+    { call: false, everyMs: 119 * minute, ends: true },
+    { call: false, everyMs: 120 * minute, ends: false },
+  ];
+  for (const { call, everyMs, ends } of rows) {
+    const rig = new Rig();
+    rig.request = () => ({ onData() {}, onEnd() {}, onReset() {}, onWritable() {} });
+    if (call) rig.socket.push(request(1));
+    await turn();
+    await rig.takeAll();
+    rig.now = 3 * 120 * minute;
+    for (let i = 0; i < 6; i++) {
+      rig.socket.push(frame(frameType.ping, 0, 0, new Uint8Array(8)));
+      await turn();
+      rig.now += everyMs;
+    }
+    assert.deepEqual(rig.faults, ends ? ["too_many_pings"] : [], `${call} ${everyMs}`);
+  }
+});

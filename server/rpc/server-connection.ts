@@ -38,6 +38,8 @@ export interface ConnectionHost {
 
 /** Pings beyond these, each too early and with nothing sent between, end the connection. */
 const maxStrikes = 2;
+/** What a client without a call must let pass between pings. */
+const idlePingMs = 2 * 3_600_000;
 /** How long the last frames may take to leave. */
 const lastWordsMs = 1000;
 /**
@@ -116,8 +118,10 @@ export class ServerConnection implements ConnectionEvents {
 
   pinged(sentSince: boolean): void {
     const now = this.host.nowMs();
+    // As gRPC's Go server has it: a client without a call has no reason to ping.
+    const leastMs = this.http2.streams.size === 0 ? idlePingMs : this.host.limits.keepaliveMinMs;
     if (sentSince) this.strikes = 0;
-    else if (now - this.lastPingMs < this.host.limits.keepaliveMinMs) this.strikes++;
+    else if (now - this.lastPingMs < leastMs) this.strikes++;
     this.lastPingMs = now;
     if (this.strikes > maxStrikes)
       this.end(errorCode.enhanceYourCalm, "too_many_pings", "too_many_pings");
