@@ -4,6 +4,7 @@
 import { after, before, describe } from "node:test";
 import { corruptSuite } from "./alarm-cases.ts";
 import { authSuite } from "./auth-cases.ts";
+import { backgroundSuite } from "./background-cases.ts";
 import { type ContractRunner, startContractCluster } from "./cluster.ts";
 import { downgradeSuite } from "./downgrade-cases.ts";
 import { electionSuite } from "./election-cases.ts";
@@ -67,6 +68,7 @@ export function contractSuite(runner: ContractRunner): void {
   describe(`contract of limits and losses (${runner})`, () => {
     limitSuite(runner);
     quotaSuite(runner);
+    backgroundSuite(runner);
     corruptSuite(runner);
     restartSuite(runner);
     majoritySuite(runner);
