@@ -311,6 +311,44 @@ test("checkpoints: none on a member that is not primary, of a revoked lease, or 
   assert.deepEqual(off.dueCheckpoints(1e9, 10), []);
 });
 
+test("a promotion in slices: primary from the first, and what happens meanwhile stands", () => {
+  const count = 25_000;
+  const lessor = newLessor();
+  const records = new Records();
+  for (let n = 1; n <= count; n++) lessor.grant(records, id(n), n % 2 === 0 ? 600 : 900, 0);
+  const steps = lessor.promoting(0, 1000);
+  assert.equal(steps.next().done, false);
+  assert.equal(lessor.isPrimary, true);
+  assert.deepEqual(lessor.expired(1e9, 10), [], "none has an end yet");
+  assert.equal(lessor.view(id(2), 1000)?.remainingSeconds, 600);
+  assert.equal(lessor.renew(id(4), 5000).kind, "renewed");
+  lessor.revoke(records, id(6));
+  lessor.grant(records, id(count + 1), 2, 5000);
+  let slices = 1;
+  while (!steps.next().done) slices++;
+  assert.equal(slices, 5, "two looks at each lease");
+  assert.equal(lessor.view(id(2), 1000)?.remainingSeconds, 600);
+  assert.equal(lessor.view(id(4), 5000)?.remainingSeconds, 600, "from its renewal");
+  assert.equal(lessor.exists(id(6)), false);
+  assert.deepEqual(lessor.expired(7000, 10), [id(count + 1)]);
+  const ends = new Set<bigint>();
+  for (let at = 0; at < 2_000_000; at += 10_000) {
+    for (const one of lessor.expired(at, count)) {
+      ends.add(one);
+      lessor.revoke(records, one);
+    }
+  }
+  assert.equal(ends.size, count, "every lease ends but the one that was revoked");
+
+  const other = newLessor();
+  other.load(records.entries());
+  const early = other.promoting(0, 0);
+  early.next();
+  other.demote();
+  assert.equal(early.next().done, true);
+  assert.deepEqual(other.expired(1e9, 10), []);
+});
+
 /** The same rules, written without any structure: what the lessor must agree with. */
 class Model {
   readonly leases = new Map<LeaseId, { ttl: number; ends: number; keys: Set<string> }>();

@@ -20,6 +20,8 @@ export const maxTtlSeconds = 9_000_000_000;
 /** From so many leases on, a new leader spreads their ends. */
 const spreadFromLeases = 1000;
 const spreadPerSecond = 750;
+/** Leases that one slice of a promotion counts: a few milliseconds. */
+const leasesPerSlice = 10_000;
 
 export interface LessorOptions {
   /** Shorter TTLs are raised to this: minTtlSeconds(). */
@@ -76,6 +78,7 @@ interface Lease extends Due {
   /** Undefined without checkpoints, and for a lease that is too short for them. */
   checkpoint: CheckpointDue | undefined;
   settled: (() => void)[] | undefined;
+  revoked: boolean;
 }
 
 export class Lessor {
@@ -84,6 +87,8 @@ export class Lessor {
   readonly #due = new DueHeap<Lease>();
   readonly #checkpointsDue = new DueHeap<CheckpointDue>();
   #primary = false;
+  /** While `promoting` is at work: from when all leases are counted. */
+  #promotion: { readonly nowMs: number; readonly extendMs: number } | undefined;
   /** Counted since the start, for metrics. */
   granted = 0;
   revoked = 0;
@@ -120,7 +125,7 @@ export class Lessor {
     this.#persist(batch, lease);
     this.granted++;
     if (this.#primary) {
-      this.#restart(lease, nowMs, 0);
+      this.#endAt(lease, nowMs + secondsLeft(lease) * 1000);
       this.#scheduleCheckpoint(lease, nowMs);
     }
     return lease.ttlSeconds;
@@ -134,6 +139,7 @@ export class Lessor {
     const lease = this.#leases.get(id);
     if (lease === undefined) throw etcdError("leaseNotFound");
     this.#leases.delete(id);
+    lease.revoked = true;
     this.revoked++;
     this.#due.remove(lease);
     if (lease.checkpoint !== undefined) this.#checkpointsDue.remove(lease.checkpoint);
@@ -212,17 +218,54 @@ export class Lessor {
 
   /** Begins to count: each lease ends `extendMs` after its remaining or full TTL, spread if many. */
   promote(nowMs: number, extendMs: number): void {
+    for (const _ of this.promoting(nowMs, extendMs));
+  }
+
+  /**
+   * The same in slices of a few milliseconds, for a member with very many leases: the caller lets
+   * other work pass between them. This member is primary from the first on; a lease that has not had
+   * its turn cannot end yet, and all are counted from `nowMs`. Ends early if it is demoted meanwhile.
+   */
+  *promoting(nowMs: number, extendMs: number): Generator<undefined, void> {
+    if (this.#primary) this.demote();
     this.#primary = true;
+    const promotion = { nowMs, extendMs };
+    this.#promotion = promotion;
+    // Whole seconds apart, so that groups of equal ends are as good as a sort.
+    const bySeconds = new Map<number, Lease[]>();
+    let left = leasesPerSlice;
     for (const lease of this.#leases.values()) {
-      this.#restart(lease, nowMs, extendMs);
-      this.#scheduleCheckpoint(lease, nowMs);
+      const seconds = secondsLeft(lease);
+      const group = bySeconds.get(seconds);
+      if (group === undefined) bySeconds.set(seconds, [lease]);
+      else group.push(lease);
+      if (--left > 0) continue;
+      left = leasesPerSlice;
+      yield;
+      if (this.#promotion !== promotion) return;
     }
-    if (this.#leases.size >= spreadFromLeases) this.#spread(nowMs, extendMs);
+    const spread = this.#leases.size >= spreadFromLeases ? new Spread() : undefined;
+    for (const seconds of [...bySeconds.keys()].sort((a, b) => a - b)) {
+      for (const lease of bySeconds.get(seconds) ?? []) {
+        // One that was renewed, granted or revoked meanwhile has its end, or none.
+        if (lease.expiryMs === Number.POSITIVE_INFINITY && !lease.revoked) {
+          const remainingMs = extendMs + seconds * 1000;
+          this.#endAt(lease, nowMs + remainingMs + (spread?.delayMs(remainingMs) ?? 0));
+          this.#scheduleCheckpoint(lease, nowMs);
+        }
+        if (--left > 0) continue;
+        left = leasesPerSlice;
+        yield;
+        if (this.#promotion !== promotion) return;
+      }
+    }
+    this.#promotion = undefined;
   }
 
   /** Stops to count: every lease is endless until this member is promoted again. */
   demote(): void {
     this.#primary = false;
+    this.#promotion = undefined;
     this.#due.clear();
     this.#checkpointsDue.clear();
     for (const lease of this.#leases.values()) {
@@ -283,7 +326,7 @@ export class Lessor {
   /** What TimeToLive tells; undefined if there is no such lease. */
   view(id: LeaseId, nowMs: number): LeaseView | undefined {
     const lease = this.#leases.get(id);
-    return lease === undefined ? undefined : viewOf(lease, nowMs);
+    return lease === undefined ? undefined : this.#viewOf(lease, nowMs);
   }
 
   /** All leases, on the primary by what is left, else (and among equals) by ID. */
@@ -293,7 +336,7 @@ export class Lessor {
         if (a.expiryMs !== b.expiryMs) return a.expiryMs < b.expiryMs ? -1 : 1;
         return a.id < b.id ? -1 : 1;
       })
-      .map((lease) => viewOf(lease, nowMs));
+      .map((lease) => this.#viewOf(lease, nowMs));
   }
 
   /**
@@ -320,6 +363,7 @@ export class Lessor {
       keys: undefined,
       checkpoint: undefined,
       settled: undefined,
+      revoked: false,
     };
     this.#leases.set(id, lease);
     return lease;
@@ -344,8 +388,7 @@ export class Lessor {
     const { checkpointMs } = this.#options;
     if (checkpointMs === undefined) return;
     if (lease.checkpoint !== undefined) lease.checkpoint.underWay = false;
-    const seconds = lease.remainingSeconds > 0 ? lease.remainingSeconds : lease.ttlSeconds;
-    if (seconds * 1000 <= checkpointMs) {
+    if (secondsLeft(lease) * 1000 <= checkpointMs) {
       if (lease.checkpoint !== undefined) this.#checkpointsDue.remove(lease.checkpoint);
       return;
     }
@@ -353,36 +396,47 @@ export class Lessor {
     this.#checkpointsDue.place(lease.checkpoint, nowMs + checkpointMs);
   }
 
-  #restart(lease: Lease, nowMs: number, extendMs: number): void {
-    const seconds = lease.remainingSeconds > 0 ? lease.remainingSeconds : lease.ttlSeconds;
-    this.#endAt(lease, nowMs + extendMs + seconds * 1000);
+  #viewOf(lease: Lease, nowMs: number): LeaseView {
+    let { expiryMs } = lease;
+    const promotion = this.#promotion;
+    if (expiryMs === Number.POSITIVE_INFINITY && promotion !== undefined)
+      expiryMs = promotion.nowMs + promotion.extendMs + secondsLeft(lease) * 1000;
+    const endless = expiryMs === Number.POSITIVE_INFINITY;
+    return {
+      id: lease.id,
+      grantedTtlSeconds: lease.ttlSeconds,
+      remainingSeconds: endless ? undefined : Math.trunc((expiryMs - nowMs) / 1000),
+    };
   }
+}
 
-  /**
-   * Leases that would end in the same second are put off, so that no more than spreadPerSecond end
-   * in one. A window opens with its first lease; the n-th lease beyond the quota is put off by
-   * n/quota seconds less what it already lies behind the window's start.
-   */
-  #spread(nowMs: number, extendMs: number): void {
-    const byEnd = [...this.#leases.values()].sort((a, b) => a.expiryMs - b.expiryMs);
-    let windowMs = (byEnd[0]?.expiryMs ?? nowMs) - nowMs;
-    let windowEndMs = windowMs + 1000;
-    let count = 0;
-    for (const lease of byEnd) {
-      const remainingMs = lease.expiryMs - nowMs;
-      if (remainingMs > windowEndMs) {
-        windowMs = remainingMs;
-        windowEndMs = windowMs + 1000;
-        count = 1;
-        continue;
-      }
-      count++;
-      if (count <= spreadPerSecond) continue;
-      const delayMs = (1000 * count) / spreadPerSecond - (remainingMs - windowMs);
-      windowEndMs = windowMs + delayMs;
-      this.#restart(lease, nowMs, extendMs + delayMs);
+/**
+ * Puts leases off that would end in the same second, so that no more than spreadPerSecond end in one.
+ * A window opens with its first lease; the n-th lease beyond the quota is put off by n/quota seconds
+ * less what it already lies behind the window's start. To be asked in the order of the ends.
+ */
+class Spread {
+  private windowMs = Number.NEGATIVE_INFINITY;
+  private windowEndMs = Number.NEGATIVE_INFINITY;
+  private count = 0;
+
+  delayMs(remainingMs: number): number {
+    if (remainingMs > this.windowEndMs) {
+      this.windowMs = remainingMs;
+      this.windowEndMs = remainingMs + 1000;
+      this.count = 1;
+      return 0;
     }
+    if (++this.count <= spreadPerSecond) return 0;
+    const delayMs = (1000 * this.count) / spreadPerSecond - (remainingMs - this.windowMs);
+    this.windowEndMs = this.windowMs + delayMs;
+    return delayMs;
   }
+}
+
+/** What a lease is counted from by a new leader. */
+function secondsLeft(lease: Lease): number {
+  return lease.remainingSeconds > 0 ? lease.remainingSeconds : lease.ttlSeconds;
 }
 
 function keysOf({ keys }: Lease): Uint8Array[] {
@@ -393,15 +447,6 @@ function settle(lease: Lease): void {
   const waiting = lease.settled;
   lease.settled = undefined;
   if (waiting !== undefined) for (const run of waiting) run();
-}
-
-function viewOf(lease: Lease, nowMs: number): LeaseView {
-  const endless = lease.expiryMs === Number.POSITIVE_INFINITY;
-  return {
-    id: lease.id,
-    grantedTtlSeconds: lease.ttlSeconds,
-    remainingSeconds: endless ? undefined : Math.trunc((lease.expiryMs - nowMs) / 1000),
-  };
 }
 
 function latin1(key: Uint8Array): string {

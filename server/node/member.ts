@@ -347,7 +347,12 @@ export class Member {
     // A change of membership that raft refused is an empty entry too: its leases count already.
     if (lessor.isPrimary) return;
     if (!this.leadership.isLeader || this.parts.raft.status().term !== term) return;
-    lessor.promote(clock.monotonicMs(), timings.electionTimeoutMs);
+    // Very many leases take several turns: an election must not be followed by a leader that is silent.
+    const steps = lessor.promoting(clock.monotonicMs(), timings.electionTimeoutMs);
+    const goOn = (): void => {
+      if (!this.stopped && !steps.next().done) this.parts.schedule(goOn);
+    };
+    goOn();
     this.onLeading();
   }
 
