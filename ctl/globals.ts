@@ -1,4 +1,5 @@
 // The flags that every command takes, their environment variables, and the client made from them.
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { errorText } from "#base/errors.ts";
 import type { EtcdClient } from "#client/client.ts";
@@ -187,6 +188,20 @@ function pem(path: string): Buffer | undefined {
   }
 }
 
+/** Throws Exit, in Go's words, unless the key belongs to the certificate. */
+function checkPair(cert: Buffer, key: Buffer): void {
+  const isPem = (bytes: Buffer): boolean => bytes.includes("-----BEGIN ");
+  if (!isPem(cert)) throw badArguments("tls: failed to find any PEM data in certificate input");
+  if (!isPem(key)) throw badArguments("tls: failed to find any PEM data in key input");
+  let fits: boolean;
+  try {
+    fits = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch (thrown) {
+    throw badArguments(`tls: failed to read certificate or key: ${errorText(thrown)}`);
+  }
+  if (!fits) throw badArguments("tls: private key does not match public key");
+}
+
 /** TLS as the flags ask for it; undefined for plain connections to endpoints without a scheme. */
 export function tlsOf(flags: ParsedFlags): TlsOptions | undefined {
   for (const name of ["cert", "key", "cacert"]) {
@@ -220,6 +235,7 @@ export function tlsOfFiles(files: TlsFiles): TlsOptions | undefined {
   }
   const cert = pem(files.cert);
   const key = pem(files.key);
+  if (cert !== undefined && key !== undefined) checkPair(cert, key);
   const ca = pem(files.cacert);
   const { insecureSkipVerify, insecureTransport } = files;
   const wanted = cert !== undefined || ca !== undefined || insecureSkipVerify || !insecureTransport;

@@ -1,0 +1,95 @@
+// Our etcdctl and the reference's, with the flags of TLS, side by side against one member; and users by
+// the common names of their certificates.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { TestAuthority } from "#test/fakes/certificates.ts";
+import { referenceOrSkip } from "#test/reference/reference.ts";
+import {
+  cleanEnvironment,
+  Folder,
+  type Outcome,
+  outcomeOf,
+  startMembers,
+} from "./secured-member.ts";
+
+const authority = await TestAuthority.create("root");
+const own = join(import.meta.dirname, "..", "..", "bin", "etcdctl");
+
+/** What a person sees; Go's client logs beside it. */
+function seen({ code, stdout, stderr }: Outcome): readonly unknown[] {
+  const lines = stderr.split("\n").filter((line) => !line.startsWith("{"));
+  return [code, stdout, lines.join("\n")];
+}
+
+test("etcdctl with TLS, as the reference's; the common name is the user", async (t) => {
+  const reference = await referenceOrSkip(t);
+  if (reference === undefined) return;
+  const { etcdctl } = reference;
+  using folder = new Folder();
+  const ca = folder.put("ca.crt", authority.cert);
+  const other = folder.put("other.crt", (await TestAuthority.create("another")).cert);
+  const junk = folder.put("junk", "x");
+  const server = folder.putPair("server", await authority.issue("server"));
+  const alice = folder.putPair("alice", await authority.issue("alice"));
+  const bob = folder.putPair("bob", await authority.issue("bob"));
+  await using members = await startMembers(
+    folder,
+    ["ours"],
+    () => [
+      `--cert-file=${server.cert}`,
+      `--key-file=${server.key}`,
+      "--client-cert-auth",
+      `--trusted-ca-file=${ca}`,
+    ],
+    { client: "https", peer: "http" },
+  );
+  const { clientUrl } = members[0]!;
+  const by = (pair: { cert: string; key: string }) => [
+    `--cacert=${ca}`,
+    `--cert=${pair.cert}`,
+    `--key=${pair.key}`,
+  ];
+  const run = (program: string, args: readonly string[]): Promise<Outcome> =>
+    outcomeOf(
+      program,
+      [`--endpoints=${clientUrl}`, "--command-timeout=3s", ...args],
+      cleanEnvironment(),
+    );
+  const bare = `--endpoints=${new URL(clientUrl).host}`;
+  const rows: readonly (readonly string[])[] = [
+    [...by(alice), "put", "a", "b"],
+    [bare, ...by(alice), "get", "a"],
+    [bare, ...by(alice), "--insecure-transport=false", "--insecure-skip-tls-verify", "get", "a"],
+    [...by(alice), "member", "list"],
+    [`--cacert=${ca}`, `--cert=${alice.cert}`, "get", "a"],
+    [`--cacert=${ca}`, `--cert=${junk}`, `--key=${alice.key}`, "get", "a"],
+    [`--cacert=${ca}`, `--cert=${alice.cert}`, `--key=${junk}`, "get", "a"],
+    [`--cacert=${ca}`, `--cert=${alice.cert}`, `--key=${bob.key}`, "get", "a"],
+    [`--cacert=${ca}`, "--cert=/none", "--key=/none", "get", "a"],
+    ["--cacert=/none", "get", "a"],
+    ["--cacert=", "get", "a"],
+    [`--cacert=${other}`, `--cert=${alice.cert}`, `--key=${alice.key}`, "get", "a"],
+  ];
+  for (const args of rows) {
+    const both = await Promise.all([run(etcdctl, args), run(own, args)]);
+    const [theirs, ours] = both.map(seen);
+    assert.deepEqual(ours, theirs, args.join(" "));
+  }
+
+  const root = async (...args: readonly string[]) => {
+    const done = await run(etcdctl, [...by(alice), ...args]);
+    assert.equal(done.code, 0, done.stderr);
+  };
+  await root("user", "add", "root:secret");
+  await root("user", "grant-role", "root", "root");
+  await root("user", "add", "alice", "--no-password");
+  await root("role", "add", "writer");
+  await root("role", "grant-permission", "writer", "readwrite", "a");
+  await root("user", "grant-role", "alice", "writer");
+  await root("auth", "enable");
+  const denied = /permission denied/;
+  assert.equal((await run(etcdctl, [...by(alice), "put", "a", "c"])).stdout, "OK\n");
+  assert.match((await run(etcdctl, [...by(alice), "put", "z", "c"])).stderr, denied);
+  assert.match((await run(etcdctl, [...by(bob), "put", "a", "c"])).stderr, denied);
+});
