@@ -43,7 +43,7 @@ test("a command line that is wrong", async () => {
         ["--name=q", "--election-timeout=1"],
         "--election-timeout[1ms] should be at least as 5 times",
       ],
-      [["--name=q", "--cert-file=x"], "--cert-file is not supported yet"],
+      [["--name=q", "--cert-file=x"], "KeyFile and CertFile must both be present"],
       [["--name=q", "--listen-peer-urls=http://here:1"], "expected IP in URL for binding"],
       [["--name=q", "--initial-cluster=b=http://h:1"], `couldn't find local name "q"`],
       [["--name=q", "--log-outputs=/nonexistent/x"], "cannot open log output /nonexistent/x"],
