@@ -1,6 +1,7 @@
 // A lock by name, shared with every client that follows etcd's recipe: whoever's key is the oldest holds
-// it. A lock can be lost, when the session's lease ends while its holder believes to hold it. Where that
-// may not happen, guard what you write: in the same transaction by `held`, elsewhere by `fence`.
+// it. Keep other keys out of `NAME/`: they would be waited for as holders. A lock can be lost, when the
+// session's lease ends while its holder believes to hold it. Where that may not happen, guard what you
+// write: in the same transaction by `held`, elsewhere by `fence`.
 import type { CallOptions } from "#client/options.ts";
 import {
   createdAt,
