@@ -8,9 +8,10 @@ import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { ManifestText, parseManifest } from "#operator/api/manifest.ts";
+import type { Problem } from "#operator/api/validate.ts";
 import { localProblem } from "#operator/platform/local/fit.ts";
-import { localLayout } from "#operator/platform/local/layout.ts";
 import { runLocalCluster } from "#operator/platform/local/local-cluster.ts";
+import type { Failpoint } from "#operator/reconcile.ts";
 
 const root = join(import.meta.dirname, "..");
 /** A Ctrl-C so long after the first one means "at once". */
@@ -24,11 +25,24 @@ function readManifest(file: string): EtcdCluster {
   } catch (cause) {
     throw new OperatingError("NO_MANIFEST", `cannot read ${file}: ${errorText(cause)}`, { cause });
   }
-  const cluster = parseManifest(shown(file), text);
+  return judgeManifest(file, text);
+}
+
+/** A manifest that can be run on this machine, in place of `old` if that is given. */
+function judgeManifest(file: string, text: string, old?: EtcdCluster): EtcdCluster {
+  const cluster = parseManifest(shown(file), text, old);
   const manifest = new ManifestText(shown(file), text);
-  const problem = localProblem(manifest.value(), cluster, Math.max(1, cluster.spec.replicas));
+  const slots = Math.max(1, cluster.spec.replicas);
+  const problem = localProblem(manifest.value(), cluster, slots) ?? moved(cluster, old);
   if (problem !== undefined) throw manifest.error(problem);
   return cluster;
+}
+
+/** Members of a running cluster stay where they are. */
+function moved(cluster: EtcdCluster, old: EtcdCluster | undefined): Problem | undefined {
+  if (old === undefined) return undefined;
+  if (JSON.stringify(cluster.spec.local) === JSON.stringify(old.spec.local)) return undefined;
+  return { path: ["spec", "local"], message: "cannot be changed while the cluster runs" };
 }
 
 /** A path as short as it can be written from here. */
@@ -82,7 +96,10 @@ async function local(file: string): Promise<void> {
   process.stdout.on("error", stopOnce);
   process.on("exit", () => kill.abort());
   await runLocalCluster({
-    layout: localLayout(cluster, dataFolder(cluster, path)),
+    cluster,
+    readManifest: (text, old) => judgeManifest(path, text, old),
+    manifestFile: path,
+    folder: dataFolder(cluster, path),
     // Another server binary with etcd's flags may stand in for ours.
     program: process.env["ETCD_OPERATOR_SERVER"] ?? join(root, "bin", "etcd"),
     etcdctl: shown(join(root, "bin", "etcdctl")),
@@ -96,9 +113,19 @@ async function local(file: string): Promise<void> {
       },
       write: (text) => process.stdout.write(text),
     },
+    failpoint: failpoint(),
     stop: stop.signal,
     kill: kill.signal,
   });
+}
+
+/** For tests: ends the process, as if it were killed, where ETCD_OPERATOR_FAILPOINT says. */
+function failpoint(): Failpoint {
+  const at = process.env["ETCD_OPERATOR_FAILPOINT"];
+  if (at === undefined) return () => {};
+  return (name) => {
+    if (name === at) process.kill(process.pid, "SIGKILL");
+  };
 }
 
 function ownVersion(): string {

@@ -1,5 +1,5 @@
 // `npm run test:admission`: the CustomResourceDefinitions and the table of manifests on Kubernetes' own API
-// server. Usage: node test/operator/run.ts admission
+// server. `npm run test:operator`: the plan on real processes. Usage: node test/operator/run.ts NAME
 import { join } from "node:path";
 import { isGood, runFiles, summary, type Tally } from "#tools/test.ts";
 

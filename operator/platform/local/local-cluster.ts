@@ -1,29 +1,39 @@
-// `etcd-operator local`: forms a cluster of processes from a manifest, shows it, keeps its members
-// running, and stops them when asked to.
+// `etcd-operator local`: runs the plan for the cluster of a manifest, shows it, follows edits of the file,
+// and stops the members when asked to.
+import { readFileSync } from "node:fs";
 import type { Clock } from "#base/clock.ts";
-import { OperatingError } from "#base/errors.ts";
+import { errorText, OperatingError } from "#base/errors.ts";
+import { parseId } from "#base/ids.ts";
 import type { Random } from "#base/random.ts";
-import type { LocalLayout } from "#operator/platform/local/layout.ts";
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import { quorumOf } from "#operator/plan/view.ts";
+import { LocalPlatform, localTemplate } from "#operator/platform/local/local-platform.ts";
 import { requireFreePorts } from "#operator/platform/local/ports.ts";
+import { commandLine, isAlive } from "#operator/platform/local/processes.ts";
 import { type Output, Screen } from "#operator/platform/local/screen.ts";
-import { type LocalState, openState, writeState } from "#operator/platform/local/state.ts";
-import { StatusClients } from "#operator/platform/local/status.ts";
-import { Supervisor, type SupervisorEvent } from "#operator/platform/local/supervisor.ts";
+import { openState } from "#operator/platform/local/state.ts";
+import type { SupervisorEvent } from "#operator/platform/local/supervisor.ts";
 import {
   leaderOf,
   type MemberRow,
-  type MemberStatus,
   renderTable,
   tableEssence,
 } from "#operator/platform/local/table.ts";
+import { type Failpoint, reconcile, type Turn } from "#operator/reconcile.ts";
 
 /** While a cluster forms, a member that ends so often will not come up by itself. */
 const maxFailuresWhileForming = 3;
 const refreshMs = 1000;
 const formingRefreshMs = 200;
+/** After an act that failed. */
+const retryMs = 2000;
 
 export interface LocalClusterOptions {
-  readonly layout: LocalLayout;
+  readonly cluster: EtcdCluster;
+  /** Reads the manifest anew, as what replaces `old`; throws OperatingError. */
+  readonly readManifest: (text: string, old: EtcdCluster) => EtcdCluster;
+  readonly manifestFile: string;
+  readonly folder: string;
   /** The server's launcher. */
   readonly program: string;
   /** How the reader calls etcdctl from where he is. */
@@ -32,6 +42,7 @@ export interface LocalClusterOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly output: Output;
+  readonly failpoint: Failpoint;
   /** Aborted once: stop cleanly. */
   readonly stop: AbortSignal;
   /** Aborted: end at once. */
@@ -40,105 +51,158 @@ export interface LocalClusterOptions {
 
 /** Runs until it is told to stop. Throws OperatingError if the cluster cannot be formed. */
 export async function runLocalCluster(options: LocalClusterOptions): Promise<void> {
-  const state = openState(options.layout);
-  await requireFreePorts(options.layout, state.pids);
-  await new LocalCluster(options, state).run();
+  await new LocalCluster(options).run();
 }
 
 class LocalCluster {
   readonly #options: LocalClusterOptions;
   readonly #screen: Screen;
-  readonly #supervisors: readonly Supervisor[];
-  readonly #clients: StatusClients;
-  #state: LocalState;
-  #statuses: readonly MemberStatus[];
-  #pids: Record<string, number> = {};
+  readonly #platform: LocalPlatform;
+  readonly #ready = new Set<string>();
+  #manifest: string;
+  #rows: readonly MemberRow[] = [];
+  #said = "";
+  #greeted = false;
   #broken: OperatingError | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(options: LocalClusterOptions, state: LocalState) {
-    const { layout, clock, random } = options;
+  constructor(options: LocalClusterOptions) {
+    const { folder, cluster } = options;
     this.#options = options;
-    this.#state = state;
     this.#screen = new Screen(options.output);
-    this.#statuses = layout.members.map(() => ({ kind: "silent" }));
-    const urls = layout.members.map((member) => member.clientUrl);
-    this.#clients = new StatusClients(urls, { clock, random });
-    this.#supervisors = layout.members.map(
-      (member) =>
-        new Supervisor({
-          member,
-          program: options.program,
-          env: options.env,
-          clock,
-          onEvent: (event) => this.#onEvent(member.name, event),
-        }),
-    );
+    this.#manifest = readFileSync(options.manifestFile, "utf8");
+    const state = openState(folder, cluster, localTemplate(cluster));
+    const { operator } = state;
+    if (operator !== undefined && operator !== process.pid && isOperator(operator)) {
+      throw new OperatingError(
+        "ALREADY_RUNNING",
+        `${cluster.metadata.name} is run by process ${operator} already: stop that one with Ctrl-C or kill ${operator}, or edit its manifest, which it follows`,
+      );
+    }
+    this.#platform = new LocalPlatform({
+      ...options,
+      state,
+      onEvent: (name, event) => this.#onEvent(name, event),
+    });
   }
 
   async run(): Promise<void> {
-    const { layout, stop, kill } = this.#options;
-    const again = this.#state.formed ? "starting" : "forming";
-    const count = layout.members.length;
-    this.#screen.line(`${again} ${layout.clusterName}, ${count} members, data in ${layout.folder}`);
+    const { stop, kill, clock } = this.#options;
+    const taken = this.#platform.takeOver();
     const wake = () => this.#wake?.();
-    const killAll = () => {
-      for (const supervisor of this.#supervisors) supervisor.kill();
-    };
+    const killAll = () => this.#platform.killAll();
     stop.addEventListener("abort", wake);
     kill.addEventListener("abort", killAll);
     try {
-      for (const supervisor of this.#supervisors) supervisor.start();
-      await this.#form();
-      if (!this.#isOver()) this.#greet();
+      this.#begin(taken);
+      await this.#requirePorts(taken);
       while (!this.#isOver()) {
-        await this.#refresh();
-        const rows = this.#rows();
-        this.#screen.block(["", ...renderTable(rows)], tableEssence(rows));
-        await this.#pause(refreshMs);
+        this.#followManifest();
+        const turn = await this.#turn();
+        if (this.#isOver()) break;
+        if (turn?.isMoving) continue;
+        const ms = turn === undefined ? retryMs : this.#greeted ? refreshMs : formingRefreshMs;
+        await this.#pause(ms, clock);
       }
     } finally {
       this.#screen.clear();
       if (stop.aborted) this.#screen.line("stopping the members");
-      await Promise.all(this.#supervisors.map((supervisor) => supervisor.stop()));
-      this.#clients.close();
+      await this.#platform.stopAll();
       stop.removeEventListener("abort", wake);
       kill.removeEventListener("abort", killAll);
-      this.#save({ pids: {} });
     }
     if (this.#broken !== undefined) throw this.#broken;
-    this.#screen.line(`stopped; the data stays in ${layout.folder}`);
+    this.#screen.line(`stopped; the data stays in ${this.#options.folder}`);
   }
 
   #isOver(): boolean {
     return this.#options.stop.aborted || this.#broken !== undefined;
   }
 
-  /** Waits until every member answers and knows a leader; tells of each as it comes. */
-  async #form(): Promise<void> {
-    const ready = new Set<string>();
-    while (!this.#isOver()) {
-      await this.#refresh();
-      for (const row of this.#rows()) {
-        if (row.status.kind === "silent" || row.status.leaderId === 0n) continue;
-        if (ready.has(row.name)) continue;
-        ready.add(row.name);
-        this.#screen.line(`  ${row.name} is ready`);
-      }
-      if (ready.size === this.#supervisors.length) {
-        if (!this.#state.formed) this.#save({ formed: true });
-        return;
-      }
-      await this.#pause(formingRefreshMs);
+  #begin(taken: readonly string[]): void {
+    const { folder, cluster } = this.#options;
+    const { records } = this.#platform;
+    const count = records.length || cluster.spec.replicas;
+    const isFormed = this.#platform.state()?.clusterId !== undefined;
+    const verb = isFormed ? "starting" : "forming";
+    this.#screen.line(`${verb} ${cluster.metadata.name}, ${count} members, data in ${folder}`);
+    for (const name of taken) this.#screen.line(`  ${name} still runs and is taken over`);
+  }
+
+  /** Ports that others use are named before anything is started. */
+  async #requirePorts(taken: readonly string[]): Promise<void> {
+    const { cluster } = this.#options;
+    const { records, addresses } = this.#platform;
+    const urls = new Set<string>();
+    const first = Array.from({ length: cluster.spec.replicas }, (_, at) => {
+      const place = addresses(at + 1, urls);
+      urls.add(place.peerUrl);
+      return { name: `${cluster.metadata.name}-${at + 1}`, ...place };
+    });
+    const places = records.length > 0 ? records : first;
+    const ours = new Set(taken);
+    await requireFreePorts(
+      cluster.spec.local.host,
+      places.filter((one) => !ours.has(one.name)),
+    );
+  }
+
+  /** One turn of the plan; undefined if its act failed, which is told and tried again. */
+  async #turn(): Promise<Turn | undefined> {
+    try {
+      return await reconcile(this.#platform, this.#options.failpoint, (turn) => this.#show(turn));
+    } catch (thrown) {
+      this.#say(`  ${errorText(thrown)}; trying again`);
+      return undefined;
     }
   }
 
+  /** Each new reason is told once. */
+  #say(text: string): void {
+    if (text === this.#said) return;
+    this.#said = text;
+    this.#screen.line(text);
+  }
+
+  #show(turn: Turn): void {
+    const { decision } = turn;
+    const { reason } = decision;
+    this.#rows = this.#rowsOf(turn);
+    // The table comes a turn after the greeting: whoever stopped reading is noticed by it.
+    const wasGreeted = this.#greeted;
+    if (!wasGreeted) this.#form(turn);
+    else if (reason.kind === "steady") this.#said = "";
+    else if (decision.step.kind !== "note") this.#say(`  ${reason.message}`);
+    if (!wasGreeted) return;
+    const even = turn.conditions.find((one) => one.type === "EvenSize" && one.status === "True");
+    const warning = even === undefined ? [] : [`  ${even.message}`];
+    this.#screen.block(["", ...renderTable(this.#rows), ...warning], tableEssence(this.#rows));
+  }
+
+  /** Tells of each member as it becomes ready, and of the cluster once it serves. */
+  #form({ decision, observed }: Turn): void {
+    for (const { name, status } of this.#rows) {
+      if (status.kind === "silent" || status.leaderId === 0n || this.#ready.has(name)) continue;
+      this.#ready.add(name);
+      this.#screen.line(`  ${name} is ready`);
+    }
+    const { kind, message } = decision.reason;
+    if (kind === "blocked") this.#say(`  ${message}`);
+    const all = this.#ready.size >= this.#rows.length;
+    const isDone = kind === "steady" || kind === "blocked";
+    const serves =
+      observed.membership !== undefined && this.#ready.size >= quorumOf(this.#rows.length);
+    if (isDone || (serves && all)) this.#greet();
+  }
+
   #greet(): void {
-    const { layout, etcdctl } = this.#options;
-    const leader = leaderOf(this.#rows());
-    const endpoints = layout.members.map((member) => member.clientUrl).join(",");
+    this.#greeted = true;
+    const { etcdctl } = this.#options;
+    const { records } = this.#platform;
+    const leader = leaderOf(this.#rows);
+    const endpoints = records.map((member) => member.clientUrl).join(",");
     // Without --endpoints etcdctl asks 127.0.0.1:2379, which often is the first member.
-    const asDefault = layout.members.some((one) => one.clientUrl === "http://127.0.0.1:2379");
+    const asDefault = records.some((one) => one.clientUrl === "http://127.0.0.1:2379");
     const ctl = asDefault ? etcdctl : `${etcdctl} --endpoints=${endpoints}`;
     for (const line of [
       `  ${leader?.name ?? "nobody"} leads in term ${leader?.term ?? 0}`,
@@ -150,24 +214,48 @@ class LocalCluster {
       `  ${ctl} get hello`,
       `  ${ctl} watch --prefix ""`,
       "",
+      "Edits of the manifest are followed: spec.replicas scales.",
       "Ctrl-C stops the members; the next start finds their data.",
     ]) {
       this.#screen.line(line);
     }
   }
 
+  /** Takes an edited manifest; one that is wrong is named, and what was wanted before goes on. */
+  #followManifest(): void {
+    const { manifestFile, readManifest } = this.#options;
+    let text: string;
+    try {
+      text = readFileSync(manifestFile, "utf8");
+    } catch {
+      // Editors replace files; while it is gone nothing has changed.
+      return;
+    }
+    if (text === this.#manifest) return;
+    this.#manifest = text;
+    try {
+      const next = readManifest(text, this.#platform.cluster);
+      if (next.metadata.name !== this.#platform.cluster.metadata.name) {
+        throw new OperatingError("BAD_MANIFEST", "metadata.name cannot be changed");
+      }
+      this.#platform.want(next);
+      this.#said = "";
+      this.#screen.line(`${manifestFile} has changed: ${next.spec.replicas} members are wanted`);
+    } catch (thrown) {
+      this.#screen.line(`the change is not taken: ${errorText(thrown)}`);
+    }
+  }
+
   #onEvent(name: string, event: SupervisorEvent): void {
     if (event.kind === "started") {
-      this.#pids = { ...this.#pids, [name]: event.pid };
-      this.#save({ pids: this.#pids });
       this.#screen.line(`  ${name} runs as process ${event.pid}`);
       return;
     }
     const why = event.fault === undefined ? "" : `: ${event.fault}`;
     const pause = `starting it again in ${event.restartInMs / 1000} s`;
     this.#screen.line(`  ${name} ended (${event.how})${why}; ${pause}`);
-    const supervisor = this.#supervisors.find((one) => one.member.name === name);
-    if (this.#state.formed || supervisor === undefined) return;
+    const supervisor = this.#platform.supervisor(name);
+    if (this.#platform.state()?.clusterId !== undefined || supervisor === undefined) return;
     if (supervisor.failures < maxFailuresWhileForming) return;
     this.#broken = new OperatingError(
       "MEMBER_FAILS",
@@ -176,30 +264,34 @@ class LocalCluster {
     this.#wake?.();
   }
 
-  #save(change: Partial<LocalState>): void {
-    this.#state = { ...this.#state, ...change };
-    writeState(this.#options.layout, this.#state);
-  }
-
-  async #refresh(): Promise<void> {
-    this.#statuses = await this.#clients.ask();
-  }
-
-  #rows(): readonly MemberRow[] {
+  #rowsOf({ observed }: Turn): readonly MemberRow[] {
     const nowMs = this.#options.clock.monotonicMs();
-    return this.#supervisors.map(({ member, phase }, at) => ({
-      name: member.name,
-      clientUrl: member.clientUrl,
-      process:
+    return this.#platform.records.map(({ name, clientUrl }): MemberRow => {
+      const phase = this.#platform.supervisor(name)?.phase ?? { kind: "stopped" };
+      const process =
         phase.kind === "waiting"
           ? `starts in ${Math.max(0, Math.ceil((phase.atMs - nowMs) / 1000))} s`
-          : phase.kind,
-      status: this.#statuses[at] ?? { kind: "silent" },
-    }));
+          : phase.kind;
+      const answer = observed.members.find((one) => one.name === name)?.answer;
+      if (answer === undefined) return { name, clientUrl, process, status: { kind: "silent" } };
+      const { isLearner, term, index, sizeBytes } = answer;
+      const memberId = parseId(answer.memberId) ?? 0n;
+      const leaderId = parseId(answer.leaderId) ?? 0n;
+      const status = {
+        kind: "answers",
+        memberId,
+        leaderId,
+        isLearner,
+        term,
+        index,
+        sizeBytes,
+      } as const;
+      return { name, clientUrl, process, status };
+    });
   }
 
   /** Waits, but not when something is over. */
-  #pause(ms: number): Promise<void> {
+  #pause(ms: number, clock: Clock): Promise<void> {
     if (this.#isOver()) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
@@ -207,8 +299,13 @@ class LocalCluster {
         this.#wake = undefined;
         resolve();
       };
-      const timer = this.#options.clock.after(ms, done);
+      const timer = clock.after(ms, done);
       this.#wake = done;
     });
   }
+}
+
+/** Whether this process is an operator: process IDs are used again. */
+function isOperator(pid: number): boolean {
+  return isAlive(pid) && /operator\/main\.ts/.test(commandLine(pid));
 }

@@ -8,8 +8,11 @@ import { systemClock } from "#base/system-clock.ts";
 import { etcdCluster } from "#operator/api/definitions.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { judge } from "#operator/api/validate.ts";
-import { localLayout } from "#operator/platform/local/layout.ts";
+import type { MemberRecord } from "#operator/plan/types.ts";
+import { localAddresses, localMember, volumeMark } from "#operator/platform/local/layout.ts";
+import { localTemplate } from "#operator/platform/local/local-platform.ts";
 import { requireFreePorts } from "#operator/platform/local/ports.ts";
+import { runsWith } from "#operator/platform/local/processes.ts";
 import { Screen } from "#operator/platform/local/screen.ts";
 import { openState, writeState } from "#operator/platform/local/state.ts";
 import { lastFault, pauseMs, Supervisor } from "#operator/platform/local/supervisor.ts";
@@ -43,74 +46,115 @@ async function inFolder(run: (folder: string) => unknown): Promise<void> {
   }
 }
 
-test("every member gets its own place and the same initial cluster", () => {
-  const layout = localLayout(cluster(3), "/d");
-  const initial = "c-1=http://127.0.0.1:8000,c-2=http://127.0.0.1:8010,c-3=http://127.0.0.1:8020";
-  assert.equal(layout.initialCluster, initial);
-  assert.deepEqual(layout.members[1]?.args, [
+const record = (serial: number, place: { peerUrl: string; clientUrl: string }): MemberRecord => ({
+  name: `c-${serial}`,
+  serial,
+  ...place,
+  phase: "voter",
+  template: "t",
+  started: true,
+});
+
+test("a member's place and command line; ports are used again", () => {
+  const { spec } = cluster(3);
+  const addresses = localAddresses(spec.local);
+  const first = addresses(1, new Set());
+  assert.deepEqual(first, { peerUrl: "http://127.0.0.1:8000", clientUrl: "http://127.0.0.1:7000" });
+  const second = addresses(9, new Set([first.peerUrl, "http://127.0.0.1:8020"]));
+  assert.equal(second.clientUrl, "http://127.0.0.1:7010");
+  const join = {
+    state: "new",
+    initialCluster: "c-2=http://127.0.0.1:8010",
+    token: "c/local",
+  } as const;
+  const { options } = spec;
+  const member = localMember("/d", record(2, second), { join, options, force: true });
+  assert.deepEqual(member.args, [
     "--name=c-2",
     "--data-dir=/d/c-2",
     "--listen-client-urls=http://127.0.0.1:7010",
     "--advertise-client-urls=http://127.0.0.1:7010",
     "--listen-peer-urls=http://127.0.0.1:8010",
     "--initial-advertise-peer-urls=http://127.0.0.1:8010",
-    `--initial-cluster=${initial}`,
-    "--initial-cluster-token=local/c",
+    "--initial-cluster=c-2=http://127.0.0.1:8010",
+    "--initial-cluster-token=c/local",
     "--initial-cluster-state=new",
     "--snapshot-count=7",
+    "--force-new-cluster",
   ]);
 });
 
-test("the initial cluster is frozen, and lost data is never bootstrapped anew", () =>
+test("the state: that of another place is refused, a broken one too, the first format is taken over", () =>
   inFolder((folder) => {
-    const layout = localLayout(cluster(3), join(folder, "data"));
-    const state = openState(layout);
-    assert.equal(state.formed, false);
-    assert.deepEqual(openState(layout), state, "a second start while forming");
-    assert.throws(() => openState(localLayout(cluster(5), layout.folder)), {
+    const one = cluster(3);
+    const template = localTemplate(one);
+    assert.deepEqual(openState(folder, one, template), { version: 2, processes: {} });
+    const file = join(folder, "cluster.json");
+    const initialCluster = "c-1=http://127.0.0.1:8000,c-2=http://127.0.0.1:8010";
+    writeFileSync(file, JSON.stringify({ version: 1, initialCluster, formed: true, pids: {} }));
+    for (const name of ["c-1", "c-2"]) mkdirSync(join(folder, name, "member"), { recursive: true });
+    rmSync(join(folder, "c-2", "member"), { recursive: true });
+    const old = openState(folder, one, template);
+    assert.deepEqual(
+      old.plan?.members.map(({ name, clientUrl, started }) => [name, clientUrl, started]),
+      [
+        ["c-1", "http://127.0.0.1:7000", true],
+        ["c-2", "http://127.0.0.1:7010", true],
+      ],
+    );
+    assert.deepEqual(
+      ["c-1", "c-2"].map((name) => existsSync(volumeMark(folder, name))),
+      [true, false],
+      "an empty folder of a formed cluster is a lost volume",
+    );
+    writeState(folder, old);
+    assert.deepEqual(openState(folder, one, template), old);
+    const { local } = one.spec;
+    const elsewhere = { ...one, spec: { ...one.spec, local: { ...local, peerPort: 9000 } } };
+    assert.throws(() => openState(folder, elsewhere, template), {
       code: "CLUSTER_CHANGED",
-      message: /asks for c-1=.*c-5=/,
+      message: /holds c-1 at http:\/\/127\.0\.0\.1:8000, where the manifest puts nobody/,
     });
-    for (const member of layout.members) {
-      mkdirSync(member.dataFolder);
-      writeFileSync(join(member.dataFolder, "x"), "");
-    }
-    writeState(layout, { ...state, formed: true });
-    assert.equal(openState(layout).formed, true);
-    rmSync(layout.members[2]?.dataFolder ?? "", { recursive: true });
-    assert.throws(() => openState(layout), { code: "DATA_LOST", message: /c-3 is empty/ });
-    writeFileSync(layout.stateFile, "{");
-    assert.throws(() => openState(layout), { code: "BAD_STATE" });
-    writeFileSync(layout.stateFile, '{"version": 9}');
-    assert.throws(() => openState(layout), { code: "BAD_STATE", message: /version is 9/ });
+    writeFileSync(file, "{");
+    assert.throws(() => openState(folder, one, template), { code: "BAD_STATE" });
+    writeFileSync(file, '{"version": 9}');
+    assert.throws(() => openState(folder, one, template), {
+      code: "BAD_STATE",
+      message: /version is 9/,
+    });
   }));
 
-test("ports in use are all named, with the process of an earlier start", async () => {
+test("processes are known by their arguments", () => {
+  const own = process.execPath;
+  assert.equal(runsWith(process.pid, own) || runsWith(process.pid, process.argv0), true);
+  assert.equal(runsWith(process.pid, "--data-dir=/nowhere"), false);
+});
+
+test("ports in use are all named", async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   assert(address !== null && typeof address === "object");
-  const base = cluster(1, address.port);
-  const { local } = base.spec;
-  // The peer port is taken from the kernel's free ones as well.
+  // The other port is taken from the kernel's free ones as well.
   const free = createServer();
   await new Promise<void>((resolve) => free.listen(0, "127.0.0.1", resolve));
   const other = free.address();
   assert(other !== null && typeof other === "object");
   await new Promise((resolve) => free.close(resolve));
-  const layout = localLayout(
-    { ...base, spec: { ...base.spec, local: { ...local, peerPort: other.port } } },
-    "/d",
-  );
+  const place = (client: number, peer: number) => ({
+    name: "c-1",
+    clientUrl: `http://127.0.0.1:${client}`,
+    peerUrl: `http://127.0.0.1:${peer}`,
+  });
   try {
-    await assert.rejects(requireFreePorts(layout, { "c-1": process.pid }), {
+    await assert.rejects(requireFreePorts("127.0.0.1", [place(address.port, other.port)]), {
       code: "PORTS_IN_USE",
-      message: `ports in use on 127.0.0.1: c-1 (client ${address.port}, by process ${process.pid} of an earlier start: kill ${process.pid}). Stop what uses them, or set spec.local.clientPort and peerPort in the manifest`,
+      message: `ports in use on 127.0.0.1: c-1 (client ${address.port}). Stop what uses them, or set spec.local.clientPort and peerPort in the manifest`,
     });
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }
-  await requireFreePorts(layout, {});
+  await requireFreePorts("127.0.0.1", [place(address.port, other.port)]);
 });
 
 test("pauses between starts grow up to half a minute", () => {
@@ -142,8 +186,11 @@ test("what a log says was wrong", () =>
 
 test("a process that ends is started again, one that is told to stop is not", () =>
   inFolder(async (folder) => {
-    const member = localLayout(cluster(1), folder).members[0];
-    assert(member !== undefined);
+    const { spec } = cluster(1);
+    const joinInfo = { state: "new", initialCluster: "", token: "" } as const;
+    const place = localAddresses(spec.local)(1, new Set());
+    const start = { join: joinInfo, options: {}, force: false };
+    const member = localMember(folder, record(1, place), start);
     const program = join(folder, "program");
     // Fails the first time; then runs until it is asked to end, and says so.
     writeFileSync(

@@ -1,7 +1,6 @@
-// Finds out, before anything is started, which ports are taken and, if it is known, by whom.
+// Finds out, before anything is started, which ports are taken.
 import { createServer } from "node:net";
 import { OperatingError } from "#base/errors.ts";
-import type { LocalLayout } from "#operator/platform/local/layout.ts";
 
 function isFree(host: string, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
@@ -19,36 +18,29 @@ function isFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+export interface Place {
+  readonly name: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
 }
 
-/** Throws PORTS_IN_USE naming every port that is taken; `pids` are those of an earlier start. */
-export async function requireFreePorts(
-  layout: LocalLayout,
-  pids: Readonly<Record<string, number>>,
-): Promise<void> {
+/** Throws PORTS_IN_USE naming every port of `places` that is taken. */
+export async function requireFreePorts(host: string, places: readonly Place[]): Promise<void> {
   const taken: string[] = [];
-  for (const member of layout.members) {
+  for (const { name, clientUrl, peerUrl } of places) {
     const busy: string[] = [];
-    if (!(await isFree(layout.host, member.clientPort))) busy.push(`client ${member.clientPort}`);
-    if (!(await isFree(layout.host, member.peerPort))) busy.push(`peer ${member.peerPort}`);
-    if (busy.length === 0) continue;
-    const pid = pids[member.name];
-    const whose =
-      pid !== undefined && isAlive(pid)
-        ? `, by process ${pid} of an earlier start: kill ${pid}`
-        : "";
-    taken.push(`${member.name} (${busy.join(", ")}${whose})`);
+    for (const [what, url] of [
+      ["client", clientUrl],
+      ["peer", peerUrl],
+    ] as const) {
+      const port = Number(new URL(url).port || 80);
+      if (!(await isFree(host, port))) busy.push(`${what} ${port}`);
+    }
+    if (busy.length > 0) taken.push(`${name} (${busy.join(", ")})`);
   }
   if (taken.length === 0) return;
   throw new OperatingError(
     "PORTS_IN_USE",
-    `ports in use on ${layout.host}: ${taken.join("; ")}. Stop what uses them, or set spec.local.clientPort and peerPort in the manifest`,
+    `ports in use on ${host}: ${taken.join("; ")}. Stop what uses them, or set spec.local.clientPort and peerPort in the manifest`,
   );
 }

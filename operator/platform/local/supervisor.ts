@@ -1,10 +1,12 @@
 // Keeps one member's process running: starts it, notices its end, starts it again after a pause that
 // grows, and stops it. The process leads a group of its own, so that Ctrl-C in a terminal reaches
-// the operator alone, which then stops the members in order.
+// the operator alone, which then stops the members in order. A process of an earlier operator is taken
+// over: it is no child, so whether it lives is asked again and again.
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readSync, renameSync, statSync } from "node:fs";
 import type { Clock, Timer } from "#base/clock.ts";
 import type { LocalMember } from "#operator/platform/local/layout.ts";
+import { isAlive } from "#operator/platform/local/processes.ts";
 
 const firstPauseMs = 1000;
 const maxPauseMs = 30_000;
@@ -12,6 +14,7 @@ const maxPauseMs = 30_000;
 const healthyAfterMs = 30_000;
 const maxLogBytes = 10 << 20;
 const killAfterMs = 15_000;
+const lookMs = 200;
 
 export type MemberPhase =
   | { readonly kind: "stopped" }
@@ -48,6 +51,9 @@ export class Supervisor {
   readonly member: LocalMember;
   readonly #options: SupervisorOptions;
   #child: ChildProcess | undefined;
+  /** A process of an earlier operator. */
+  #adopted: { readonly pid: number; readonly look: Timer } | undefined;
+  #isUp = false;
   #timer: Timer | undefined;
   #phase: MemberPhase = { kind: "stopped" };
   #startedMs = 0;
@@ -82,6 +88,7 @@ export class Supervisor {
     });
     closeSync(log);
     this.#child = child;
+    this.#isUp = true;
     child.once("error", (error) => this.#ended(error.message));
     child.once("exit", (code, signal) => this.#ended(signal ?? `exit code ${code}`));
     if (child.pid === undefined) return;
@@ -89,22 +96,50 @@ export class Supervisor {
     this.#options.onEvent({ kind: "started", pid: child.pid });
   }
 
+  /** Goes on with a process that an earlier operator has started. */
+  adopt(pid: number): void {
+    const { clock } = this.#options;
+    this.#startedMs = clock.monotonicMs();
+    this.#phase = { kind: "running", pid };
+    this.#isUp = true;
+    const look = clock.every(lookMs, () => {
+      if (isAlive(pid)) return;
+      this.#forgetAdopted();
+      this.#ended("it is gone");
+    });
+    this.#adopted = { pid, look };
+  }
+
+  #forgetAdopted(): void {
+    this.#adopted?.look.cancel();
+    this.#adopted = undefined;
+  }
+
+  #signal(name: "SIGTERM" | "SIGKILL"): void {
+    this.#child?.kill(name);
+    if (this.#adopted === undefined) return;
+    try {
+      process.kill(this.#adopted.pid, name);
+    } catch {
+      // It is gone, which the next look finds.
+    }
+  }
+
   /** Asks the process to stop and resolves when it has; kills it after 15 s. */
   stop(): Promise<void> {
     this.#stopping = true;
     this.#timer?.cancel();
-    const child = this.#child;
-    if (child === undefined) {
+    if (this.#child === undefined && this.#adopted === undefined) {
       this.#phase = { kind: "stopped" };
       return Promise.resolve();
     }
     return new Promise((resolve) => {
-      const last = this.#options.clock.after(killAfterMs, () => child.kill("SIGKILL"));
+      const last = this.#options.clock.after(killAfterMs, () => this.#signal("SIGKILL"));
       this.#onStopped = () => {
         last.cancel();
         resolve();
       };
-      child.kill("SIGTERM");
+      this.#signal("SIGTERM");
     });
   }
 
@@ -112,11 +147,13 @@ export class Supervisor {
   kill(): void {
     this.#stopping = true;
     this.#timer?.cancel();
-    this.#child?.kill("SIGKILL");
+    this.#signal("SIGKILL");
   }
 
   #ended(how: string): void {
-    if (this.#child === undefined) return;
+    // A process that could not be started tells so twice.
+    if (!this.#isUp) return;
+    this.#isUp = false;
     this.#child = undefined;
     if (this.#stopping) {
       this.#phase = { kind: "stopped" };

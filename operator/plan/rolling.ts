@@ -1,0 +1,193 @@
+// A new version, other options, other resources: members are restarted with the new template one at a time,
+// those that do not serve first, the leader last. If the first does not come back, it is put back.
+import { act, blocked, note, wait } from "#operator/plan/decide.ts";
+import { heirOf, moveLeader } from "#operator/plan/membership.ts";
+import type { Decision, PlanState, Template } from "#operator/plan/types.ts";
+import {
+  allServe,
+  canPause,
+  type MemberView,
+  quorumOf,
+  type View,
+  votersOf,
+  withRecord,
+} from "#operator/plan/view.ts";
+
+/** How long a member may take to serve again. */
+export const restartPatienceMs = 10 * 60_000;
+
+/** Stops a process that runs with another template than its record says; keepRunning starts it anew. */
+function stopOutdated(view: View, member: MemberView): Decision | undefined {
+  const { record, runs } = member;
+  if (runs.kind !== "running" || runs.template === record.template) return undefined;
+  if (!canPause(view, member)) {
+    // Somebody went away since this was decided: it can be decided again when all serve.
+    const { restart, ...rest } = view.state;
+    const isKnown = rest.templates[runs.template] !== undefined;
+    const template = isKnown ? runs.template : (restart?.from ?? record.template);
+    const next = withRecord(rest, record.name, { template });
+    return note(next, "UpdateWaits", `${record.name} is restarted once all others serve`);
+  }
+  const step = { kind: "stop", member: record.name } as const;
+  return act(view.state, step, "Updating", `restarting ${record.name}`);
+}
+
+/** Ends the restart that is under way, one way or the other; undefined if there is none. */
+export function finishRestart(view: View): Decision | undefined {
+  const { state, wanted, nowMs } = view;
+  const { restart } = state;
+  if (restart === undefined) return undefined;
+  const { restart: _, ...idle } = state;
+  const member = view.members.find((one) => one.record.name === restart.name);
+  if (member === undefined || member.isLost || member.record.phase !== "voter") {
+    return note(idle, "Updating", `${restart.name} will not come back`);
+  }
+  const stop = stopOutdated(view, member);
+  if (stop !== undefined) return stop;
+  if (member.isHealthy) return note(idle, "Updated", `${restart.name} serves again`);
+  const { id } = wanted.template;
+  if (restart.to !== id && id !== state.refusedTemplate) {
+    // What is wanted has changed meanwhile: perhaps it mends what keeps this one from coming back.
+    return restartWith(view, member, wanted.template);
+  }
+  if (nowMs < restart.deadlineMs) {
+    return wait(
+      state,
+      "Updating",
+      `waiting for ${restart.name} to serve again`,
+      restart.deadlineMs,
+    );
+  }
+  const isFirst = view.members.every(
+    ({ record }) => record.name === restart.name || record.template !== restart.to,
+  );
+  if (
+    isFirst &&
+    state.refusedTemplate !== restart.to &&
+    state.templates[restart.from] !== undefined
+  ) {
+    const next: PlanState = {
+      ...withRecord(state, restart.name, { template: restart.from }),
+      refusedTemplate: restart.to,
+      restart: {
+        name: restart.name,
+        from: restart.to,
+        to: restart.from,
+        deadlineMs: nowMs + restartPatienceMs,
+      },
+    };
+    return note(
+      next,
+      "UpdateFailed",
+      `${restart.name} did not come back; it gets its old settings`,
+    );
+  }
+  return blocked(
+    state,
+    "RestartFailed",
+    `${restart.name} does not serve since it was restarted: see its log, then change the spec`,
+  );
+}
+
+function restartWith(view: View, member: MemberView, template: Template): Decision {
+  const { state, nowMs } = view;
+  const { name, template: from } = member.record;
+  const { refusedTemplate: _, ...rest } = withRecord(state, name, { template: template.id });
+  const next: PlanState = {
+    ...rest,
+    templates: { ...state.templates, [template.id]: template },
+    restart: { name, from, to: template.id, deadlineMs: nowMs + restartPatienceMs },
+  };
+  return note(next, "Updating", `${name} is restarted with what is wanted now`);
+}
+
+/** Restarts one that takes no part and has old settings, while the others have a quorum without it. */
+export function mendIll(view: View): Decision | undefined {
+  const { state, wanted } = view;
+  const { id, version } = wanted.template;
+  if (state.refusedTemplate === id) return undefined;
+  const voters = votersOf(view);
+  const serving = voters.filter((one) => one.isHealthy).length;
+  if (serving < quorumOf(view.voterCount)) return undefined;
+  const ill = voters.find(
+    ({ record, isAlive, isLost }) =>
+      record.phase === "voter" && !isAlive && !isLost && record.template !== id,
+  );
+  if (ill === undefined) return undefined;
+  const from = state.templates[ill.record.template]?.version ?? "";
+  return skipsMinor(from, version) ? undefined : restartWith(view, ill, wanted.template);
+}
+
+/** Begins the next restart; undefined if all are as wanted, or nothing may be disrupted now. */
+export function roll(view: View): Decision | undefined {
+  const { state, wanted } = view;
+  const { id, version } = wanted.template;
+  if (state.refusedTemplate === id) {
+    return undefined;
+  }
+  const outdated = votersOf(view).filter(
+    ({ record, runs }) =>
+      record.phase === "voter" &&
+      (record.template !== id || (runs.kind === "running" && runs.template !== record.template)),
+  );
+  if (outdated.length === 0) return undefined;
+  for (const { record } of outdated) {
+    const from = state.templates[record.template]?.version ?? "";
+    if (!skipsMinor(from, version)) continue;
+    return blocked(
+      state,
+      "VersionSkipsMinor",
+      `${record.name} runs ${from}: set spec.version to a version at most one minor version away, ${version} is further`,
+    );
+  }
+  if (!allServe(view)) return undefined;
+  const next = outdated.find((one) => !one.isLeader) ?? outdated[0];
+  if (next === undefined) return undefined;
+  if (next.isLeader) {
+    const heir = heirOf(view, next);
+    if (heir !== undefined) return moveLeader(state, next, heir);
+  }
+  return restartWith(view, next, wanted.template);
+}
+
+/**
+ * Without a quorum, while it forms or after it counts as lost: members that do not answer get what is wanted
+ * now, for what they were given may be what keeps them from coming up.
+ */
+export function mendSilent(view: View): Decision | undefined {
+  const { state, wanted } = view;
+  const { id, version } = wanted.template;
+  if ((state.clusterId !== undefined && !state.lost) || id === state.refusedTemplate) {
+    return undefined;
+  }
+  for (const { record, runs, answer, isLost } of view.members) {
+    const { name, phase, template } = record;
+    if (isLost || answer !== undefined || runs.kind !== "running" || template === id) continue;
+    if (phase !== "initial" && phase !== "voter") continue;
+    if (skipsMinor(state.templates[template]?.version ?? "", version)) continue;
+    const next = {
+      ...withRecord(state, name, { template: id }),
+      templates: { ...state.templates, [id]: wanted.template },
+    };
+    const message = `${name} does not answer and gets what is wanted now`;
+    return act(next, { kind: "stop", member: name }, "Mending", message);
+  }
+  return undefined;
+}
+
+/** Whether going from one version to the other leaves out a minor one. */
+export function skipsMinor(from: string, to: string): boolean {
+  if (from === "" || to === "") return false;
+  const [fromMajor = 0, fromMinor = 0] = from.split(".").map(Number);
+  const [toMajor = 0, toMinor = 0] = to.split(".").map(Number);
+  return fromMajor !== toMajor || Math.abs(fromMinor - toMinor) > 1;
+}
+
+/** Templates that no record and no restart speaks of any more are forgotten. */
+export function forgetTemplates(state: PlanState, wantedId: string): PlanState {
+  const used = new Set([wantedId, state.restart?.from, state.restart?.to]);
+  for (const record of state.members) used.add(record.template);
+  const kept = Object.entries(state.templates).filter(([id]) => used.has(id));
+  if (kept.length === Object.keys(state.templates).length) return state;
+  return { ...state, templates: Object.fromEntries(kept) };
+}

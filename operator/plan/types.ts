@@ -1,0 +1,255 @@
+// The words of the plan: what is wanted, what is latched, what is seen, and the steps that lead from one
+// to the other. Plain data, so that a state can be kept as JSON by whatever platform runs the plan.
+
+/** What a member is run with besides who it is; opaque to the plan but for the version. */
+export interface Template {
+  /** Differs when anything in `content` differs. */
+  readonly id: string;
+  /** As 0.2.0; empty where there is only one version, as on one machine. */
+  readonly version: string;
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+/** What of an EtcdCluster the plan goes by. */
+export interface Wanted {
+  readonly name: string;
+  readonly uid: string;
+  readonly replicas: number;
+  readonly template: Template;
+  readonly paused: boolean;
+  readonly deleting: boolean;
+  readonly deletionPolicy: "Retain" | "Delete";
+  /** spec.recovery.confirm. */
+  readonly confirm: string | undefined;
+  /** Largest database; undefined where it is not known. */
+  readonly quotaBytes: number | undefined;
+}
+
+/**
+ * initial: of the first members, the cluster is not formed yet. joining: a learner, or about to be one.
+ * voter: has a vote. leaving: on its way out; only a surplus one may still stay.
+ */
+export type Phase = "initial" | "joining" | "voter" | "leaving";
+
+/**
+ * Why a member goes. lost: its volume is gone. corrupt: its data differs from the majority's. surplus: fewer
+ * are wanted. stuck: a learner that makes no progress. gone: somebody took it out of the list.
+ * survived: the cluster went on without it after a loss of quorum.
+ */
+export type LeaveReason = "lost" | "corrupt" | "surplus" | "stuck" | "gone" | "survived";
+
+/** What is latched of one member. */
+export interface MemberRecord {
+  readonly name: string;
+  readonly serial: number;
+  readonly peerUrl: string;
+  readonly clientUrl: string;
+  readonly phase: Phase;
+  /** Template that its process is to run with. */
+  readonly template: string;
+  /** Its volume was there and a process was about to use it: from then on no volume means data lost. */
+  readonly started: boolean;
+  /** etcd's ID in hexadecimal, once it was in the list of members. */
+  readonly memberId?: string;
+  /** Of a joining one: when it is given up unless it makes progress, and how far it was. */
+  readonly deadlineMs?: number;
+  readonly progress?: number;
+  /** Of a leaving one: why, and whether it is out of the list, so that nothing of it is needed. */
+  readonly because?: LeaveReason;
+  readonly isOut?: boolean;
+}
+
+/** A member that is being restarted with another template. */
+export interface Restart {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  readonly deadlineMs: number;
+}
+
+/** Going on with one survivor after the quorum was lost. */
+export interface Recovery {
+  readonly generation: number;
+  readonly survivor: string;
+  /** Everybody is stopped; the survivor runs alone, forced; it is restarted without being forced. */
+  readonly phase: "fencing" | "forcing" | "settling";
+}
+
+/** Making room in full databases. */
+export interface Space {
+  readonly phase: "compact" | "defragment" | "disarm" | "rest";
+  readonly done: readonly string[];
+  /** In `rest`: no second attempt before this. */
+  readonly untilMs?: number;
+}
+
+/** Everything that is latched of a cluster; written before each act. */
+export interface PlanState {
+  readonly format: 1;
+  readonly uid: string;
+  readonly token: string;
+  /** As --initial-cluster says it, frozen before the first process. */
+  readonly initialCluster: string;
+  /** etcd's ID in hexadecimal; from then on nothing is ever begun anew. */
+  readonly clusterId?: string;
+  /** The highest serial ever used. */
+  readonly serial: number;
+  readonly members: readonly MemberRecord[];
+  readonly templates: Readonly<Record<string, Template>>;
+  /** A template that the first member did not come back with. */
+  readonly refusedTemplate?: string;
+  readonly restart?: Restart;
+  readonly asleep: boolean;
+  readonly lossGeneration: number;
+  /** Since when no quorum answers. */
+  readonly noQuorumSinceMs?: number;
+  /** The loss was declared, and has its generation. */
+  readonly lost: boolean;
+  readonly usedConfirm?: string;
+  readonly recovery?: Recovery;
+  readonly space?: Space;
+  readonly step?: { readonly kind: StepKind; readonly member?: string; readonly sinceMs: number };
+}
+
+export type ProcessState =
+  | { readonly kind: "absent" }
+  /** Runs or is being started by who keeps it running; `forced`: with --force-new-cluster. */
+  | { readonly kind: "running"; readonly template: string; readonly forced: boolean }
+  /** Ended and will not come back by itself. */
+  | { readonly kind: "ended" }
+  | { readonly kind: "stopping" };
+
+/** What a member says of itself. */
+export interface Answer {
+  readonly memberId: string;
+  readonly clusterId: string;
+  /** Empty: it knows none. */
+  readonly leaderId: string;
+  readonly isLearner: boolean;
+  readonly term: number;
+  readonly index: number;
+  readonly appliedIndex: number;
+  readonly sizeBytes: number;
+  readonly usedBytes: number;
+}
+
+export interface ObservedMember {
+  readonly name: string;
+  /** lost: there was one and it will not come back. */
+  readonly volume: "absent" | "present" | "lost";
+  readonly runs: ProcessState;
+  readonly answer?: Answer;
+}
+
+export interface ListedMember {
+  readonly memberId: string;
+  readonly peerUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+/** The list of members as a quorum answered it, just now, and the alarms. */
+export interface Membership {
+  readonly clusterId: string;
+  readonly members: readonly ListedMember[];
+  readonly alarms: readonly {
+    readonly memberId: string;
+    readonly kind: "corrupt" | "nospace";
+  }[];
+}
+
+/** What is. Read anew before every act. */
+export interface Observed {
+  readonly members: readonly ObservedMember[];
+  /** Undefined if no quorum answers. */
+  readonly membership?: Membership;
+  /** Names of volumes or members of this cluster that no record speaks of. */
+  readonly remnants: readonly string[];
+}
+
+/** How a process finds the others at its first start. */
+export interface JoinInfo {
+  readonly state: "new" | "existing";
+  readonly initialCluster: string;
+  readonly token: string;
+}
+
+/** One act. Each can be done twice, and be cut off at any point. */
+export type Step =
+  /** Nothing but the state has changed: look again at once. */
+  | { readonly kind: "note" }
+  /** Nothing to do; look again when something changes, at the latest then. */
+  | { readonly kind: "wait"; readonly untilMs?: number }
+  | { readonly kind: "create-volume"; readonly member: string }
+  | {
+      readonly kind: "start";
+      readonly member: string;
+      readonly template: Template;
+      readonly join: JoinInfo;
+      readonly force: boolean;
+    }
+  /** Ends the process, gently; its volume stays. */
+  | { readonly kind: "stop"; readonly member: string }
+  | { readonly kind: "delete-volume"; readonly member: string }
+  | { readonly kind: "add-learner"; readonly member: string; readonly peerUrl: string }
+  | { readonly kind: "promote"; readonly member: string; readonly memberId: string }
+  | { readonly kind: "move-leader"; readonly member: string; readonly toMemberId: string }
+  | { readonly kind: "remove"; readonly member: string; readonly memberId: string }
+  | { readonly kind: "compact" }
+  | { readonly kind: "defragment"; readonly member: string }
+  | {
+      readonly kind: "disarm";
+      readonly memberId: string;
+      readonly alarm: "corrupt" | "nospace";
+    }
+  /** The cluster is deleted as far as its policy goes: let the object go. */
+  | { readonly kind: "release" };
+
+export type StepKind = Step["kind"];
+
+/** Every kind of step: each has two failpoints, `latched:KIND` and `acted:KIND`. */
+export const stepKinds = [
+  "note",
+  "wait",
+  "create-volume",
+  "start",
+  "stop",
+  "delete-volume",
+  "add-learner",
+  "promote",
+  "move-leader",
+  "remove",
+  "compact",
+  "defragment",
+  "disarm",
+  "release",
+] as const satisfies readonly StepKind[];
+
+/** Why the plan does what it does, or does nothing, for the conditions. */
+export interface Reason {
+  /** One word in camel case. */
+  readonly word: string;
+  readonly message: string;
+  /** blocked: nothing will happen until someone does what the message says. */
+  readonly kind: "progress" | "steady" | "waiting" | "blocked";
+}
+
+/** What to do now: write `state` if it differs, then act. */
+export interface Decision {
+  readonly state: PlanState | undefined;
+  readonly step: Step;
+  readonly reason: Reason;
+}
+
+/** URLs of a member with this serial; `taken` are the peer URLs that are in use. */
+export type Addresses = (
+  serial: number,
+  taken: ReadonlySet<string>,
+) => { readonly peerUrl: string; readonly clientUrl: string };
+
+export interface PlanInput {
+  readonly wanted: Wanted;
+  readonly state: PlanState | undefined;
+  readonly observed: Observed;
+  readonly addresses: Addresses;
+  readonly nowMs: number;
+}

@@ -1,0 +1,150 @@
+// Asks members how they are and a quorum who the members are, and carries out what the plan wants of etcd:
+// one client for each member, so that each answers for itself, and one for all.
+import type { Clock } from "#base/clock.ts";
+import { formatId, parseId } from "#base/ids.ts";
+import type { Random } from "#base/random.ts";
+import { EtcdClient } from "#client/client.ts";
+import type { Answer, Membership } from "#operator/plan/types.ts";
+import { AlarmType } from "#proto/gen/maintenance.ts";
+
+const askTimeoutMs = 900;
+const listTimeoutMs = 2000;
+const actTimeoutMs = 10_000;
+/** Compaction and defragmentation of a large database take long. */
+const longTimeoutMs = 10 * 60_000;
+
+export interface Ports {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The clients of members by client URL; `close` when done. */
+export class EtcdView {
+  readonly #clients = new Map<string, EtcdClient>();
+  readonly #ports: Ports;
+
+  constructor(ports: Ports) {
+    this.#ports = ports;
+  }
+
+  #client(urls: readonly string[]): EtcdClient {
+    const key = urls.join(",");
+    let client = this.#clients.get(key);
+    if (client === undefined) {
+      client = new EtcdClient({ endpoints: urls, callTimeoutMs: askTimeoutMs, ...this.#ports });
+      this.#clients.set(key, client);
+    }
+    return client;
+  }
+
+  /** Closes the clients of URLs that are no longer used. */
+  keep(urls: readonly string[]): void {
+    const kept = new Set([...urls, urls.join(",")]);
+    for (const [key, client] of this.#clients) {
+      if (kept.has(key)) continue;
+      client.close();
+      this.#clients.delete(key);
+    }
+  }
+
+  close(): void {
+    this.keep([]);
+  }
+
+  /** What the member at this URL says of itself within a second. */
+  async answer(url: string): Promise<Answer | undefined> {
+    try {
+      const status = await this.#client([url]).maintenance.status();
+      return {
+        memberId: formatId(status.header?.memberId ?? 0n),
+        clusterId: formatId(status.header?.clusterId ?? 0n),
+        leaderId: status.leader === 0n ? "" : formatId(status.leader),
+        isLearner: status.isLearner,
+        term: status.raftTerm,
+        index: status.raftIndex,
+        appliedIndex: status.raftAppliedIndex,
+        sizeBytes: status.dbSize,
+        usedBytes: status.dbSizeInUse,
+      };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The list as a quorum has it now; undefined if none answers. */
+  async membership(urls: readonly string[]): Promise<Membership | undefined> {
+    if (urls.length === 0) return undefined;
+    const client = this.#client(urls);
+    const timeout = { timeoutMs: listTimeoutMs };
+    try {
+      const [{ header, members }, { alarms }] = await Promise.all([
+        client.cluster.list({}, timeout),
+        client.maintenance.alarms(timeout),
+      ]);
+      return {
+        clusterId: formatId(header?.clusterId ?? 0n),
+        members: members.map((one) => ({
+          memberId: formatId(one.ID),
+          peerUrls: one.peerURLs,
+          isLearner: one.isLearner,
+        })),
+        alarms: alarms
+          .filter(({ alarm }) => alarm === AlarmType.CORRUPT || alarm === AlarmType.NOSPACE)
+          .map(({ memberID, alarm }) => ({
+            memberId: formatId(memberID),
+            kind: alarm === AlarmType.CORRUPT ? "corrupt" : "nospace",
+          })),
+      };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async addLearner(urls: readonly string[], peerUrl: string): Promise<void> {
+    const timeout = { timeoutMs: actTimeoutMs };
+    await this.#client(urls).cluster.add([peerUrl], { learner: true }, timeout);
+  }
+
+  async promote(urls: readonly string[], memberId: string): Promise<void> {
+    await this.#client(urls).cluster.promote(idOf(memberId), { timeoutMs: actTimeoutMs });
+  }
+
+  async remove(urls: readonly string[], memberId: string): Promise<void> {
+    await this.#client(urls).cluster.remove(idOf(memberId), { timeoutMs: actTimeoutMs });
+  }
+
+  /** Asks the leader, at `url`, to hand over. */
+  async moveLeader(url: string, toMemberId: string): Promise<void> {
+    const timeout = { timeoutMs: actTimeoutMs };
+    await this.#client([url]).maintenance.moveLeader(idOf(toMemberId), timeout);
+  }
+
+  async compact(urls: readonly string[]): Promise<void> {
+    const client = this.#client(urls);
+    const { header } = await client.kv.range(
+      "\0",
+      { countOnly: true },
+      { timeoutMs: actTimeoutMs },
+    );
+    const revision = header?.revision ?? 0;
+    await client.kv.compact(revision, { physical: true }, { timeoutMs: longTimeoutMs });
+  }
+
+  async defragment(url: string): Promise<void> {
+    await this.#client([url]).maintenance.defragment({ timeoutMs: longTimeoutMs });
+  }
+
+  async disarm(
+    urls: readonly string[],
+    memberId: string,
+    alarm: "corrupt" | "nospace",
+  ): Promise<void> {
+    const kind = alarm === "corrupt" ? AlarmType.CORRUPT : AlarmType.NOSPACE;
+    const request = { memberId: idOf(memberId), alarm: kind };
+    await this.#client(urls).maintenance.disarm(request, { timeoutMs: actTimeoutMs });
+  }
+}
+
+function idOf(text: string): bigint {
+  return parseId(text) ?? 0n;
+}

@@ -1,0 +1,28 @@
+// Processes of an earlier operator: whether one still runs, and is the member that it was.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** The command line of a process; empty if it is gone. */
+export function commandLine(pid: number): string {
+  try {
+    const file = `/proc/${pid}/cmdline`;
+    if (existsSync("/proc/self/cmdline")) return readFileSync(file, "utf8").replaceAll("\0", " ");
+    return execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
+  } catch {
+    return "";
+  }
+}
+
+/** Whether `pid` runs with `argument` among its own: process IDs are used again. */
+export function runsWith(pid: number, argument: string): boolean {
+  return isAlive(pid) && commandLine(pid).split(/\s+/).includes(argument);
+}

@@ -1,0 +1,65 @@
+// Runs the plan on a platform, one turn after the other: look, decide, write what was decided, act, look
+// again. The state is written before the act, so the process can end anywhere and be started again.
+import { type Condition, conditionsOf } from "#operator/plan/conditions.ts";
+import { plan } from "#operator/plan/plan.ts";
+import type {
+  Addresses,
+  Decision,
+  Observed,
+  PlanState,
+  Step,
+  Wanted,
+} from "#operator/plan/types.ts";
+
+/** What a cluster consists of where it runs. */
+export interface Platform {
+  readonly addresses: Addresses;
+  wanted(): Wanted;
+  /** The state as it was written last, read from where it is kept. */
+  state(): PlanState | undefined;
+  observe(state: PlanState | undefined): Promise<Observed>;
+  /** Durable when it returns. */
+  write(state: PlanState): void | Promise<void>;
+  /** Fails with any error; the next turn looks what came of it. */
+  act(step: Step, state: PlanState): Promise<void>;
+  nowMs(): number;
+}
+
+/** Called at `latched:KIND` and `acted:KIND`, for tests that end the process there. */
+export type Failpoint = (name: string) => void;
+
+export interface Turn {
+  readonly decision: Decision;
+  readonly observed: Observed;
+  readonly conditions: readonly Condition[];
+  /** Something was written or done: the next turn is due at once. */
+  readonly isMoving: boolean;
+}
+
+/** One turn. Rejects with what the platform's act failed with. */
+export async function reconcile(
+  platform: Platform,
+  failpoint: Failpoint,
+  onDecision: (turn: Turn) => void,
+): Promise<Turn> {
+  const state = platform.state();
+  const observed = await platform.observe(state);
+  const input = {
+    wanted: platform.wanted(),
+    state,
+    observed,
+    addresses: platform.addresses,
+    nowMs: platform.nowMs(),
+  };
+  const decision = plan(input);
+  const { step } = decision;
+  const differs = JSON.stringify(decision.state) !== JSON.stringify(state);
+  const isMoving = differs || step.kind !== "wait";
+  const turn = { decision, observed, conditions: conditionsOf(input, decision), isMoving };
+  onDecision(turn);
+  if (differs && decision.state !== undefined) await platform.write(decision.state);
+  failpoint(`latched:${step.kind}`);
+  if (decision.state !== undefined) await platform.act(step, decision.state);
+  failpoint(`acted:${step.kind}`);
+  return turn;
+}

@@ -1,0 +1,373 @@
+// A world for the plan: volumes, processes, nodes and an etcd that keeps its rules, all of it data, with
+// faults from a seed. It judges every act by what was true when the plan looked: nobody is removed whom
+// the others need, nobody is stopped while another is away, no cluster is begun twice.
+import assert from "node:assert/strict";
+import type { Random } from "#base/random.ts";
+import type {
+  Addresses,
+  Membership,
+  Observed,
+  ObservedMember,
+  PlanState,
+  Step,
+  Template,
+  Wanted,
+} from "#operator/plan/types.ts";
+import { quorumOf } from "#operator/plan/view.ts";
+
+interface Data {
+  /** Empty until its process has joined. */
+  memberId: string;
+  applied: number;
+}
+
+interface Machine {
+  readonly name: string;
+  volume: "absent" | "present" | "lost";
+  data: Data | undefined;
+  process: { kind: "absent" | "ended" } | { kind: "running"; template: string; forced: boolean };
+  nodeIsUp: boolean;
+}
+
+interface Listed {
+  readonly memberId: string;
+  readonly peerUrl: string;
+  isLearner: boolean;
+}
+
+export const badTemplate = "bad";
+
+export class World {
+  readonly random: Random;
+  readonly machines = new Map<string, Machine>();
+  wanted: Wanted;
+  nowMs = 0;
+  clusterId = "";
+  list: Listed[] = [];
+  alarms: { memberId: string; kind: "corrupt" | "nospace" }[] = [];
+  isReleased = false;
+  readonly acts: string[] = [];
+  readonly addresses: Addresses;
+  #leader = "";
+  #index = 10;
+  #nextId = 1;
+  #isCalm = false;
+  /** Who served, and what was wanted, when the plan looked last. */
+  #seen: { serving: Set<string>; voters: number } = { serving: new Set(), voters: 0 };
+  readonly #urls = new Map<string, string>();
+
+  constructor(random: Random, wanted: Wanted, reusesUrls: boolean) {
+    this.random = random;
+    this.wanted = wanted;
+    this.addresses = (serial, taken) => {
+      let slot = serial;
+      if (reusesUrls) for (slot = 1; taken.has(`http://${slot}:2380`); slot++);
+      const peerUrl = `http://${slot}:2380`;
+      return { peerUrl, clientUrl: peerUrl.replace("80", "79") };
+    };
+  }
+
+  #machine(name: string): Machine {
+    let machine = this.machines.get(name);
+    if (machine === undefined) {
+      machine = {
+        name,
+        volume: "absent",
+        data: undefined,
+        process: { kind: "absent" },
+        nodeIsUp: true,
+      };
+      this.machines.set(name, machine);
+    }
+    return machine;
+  }
+
+  #runs(machine: Machine): boolean {
+    const { process, nodeIsUp } = machine;
+    return nodeIsUp && process.kind === "running" && process.template !== badTemplate;
+  }
+
+  #isCorrupt(memberId: string): boolean {
+    return this.alarms.some((one) => one.kind === "corrupt" && one.memberId === memberId);
+  }
+
+  /** Voters that take part, by name. */
+  serving(): Map<string, Machine> {
+    const votes = new Set(this.list.filter((one) => !one.isLearner).map((one) => one.memberId));
+    const found = [...this.machines].filter(
+      ([, one]) => this.#runs(one) && one.data !== undefined && votes.has(one.data.memberId),
+    );
+    return new Map(found);
+  }
+
+  get voters(): number {
+    return this.list.filter((one) => !one.isLearner).length;
+  }
+
+  hasQuorum(): boolean {
+    return this.voters > 0 && this.serving().size >= quorumOf(this.voters);
+  }
+
+  /** Lets time pass: members form, elect, join and catch up, faults aside. */
+  pass(ms: number): void {
+    this.nowMs += ms;
+    if (this.hasQuorum()) {
+      const serving = this.serving();
+      if (!serving.has(this.#leader)) {
+        const names = [...serving.keys()];
+        this.#leader = names[this.random.below(names.length)] ?? "";
+      }
+      this.#index += this.random.below(30_000);
+      for (const machine of this.machines.values()) this.#advance(machine);
+    } else this.#leader = "";
+  }
+
+  #advance(machine: Machine): void {
+    if (!this.#runs(machine)) return;
+    if (machine.data !== undefined) {
+      const { memberId } = machine.data;
+      const isListed = this.list.some((one) => one.memberId === memberId);
+      // A removed member is told so, and ends.
+      if (!isListed) machine.process = { kind: "ended" };
+      else if (this.#isCalm || this.random.chance(0.7)) machine.data.applied = this.#index;
+    }
+  }
+
+  observe(state: PlanState | undefined): Observed {
+    const serving = this.serving();
+    this.#seen = { serving: new Set(serving.keys()), voters: this.voters };
+    const hasQuorum = this.hasQuorum();
+    const members = (state?.members ?? []).map(({ name }): ObservedMember => {
+      const { volume, process, data, ...machine } = this.#machine(name);
+      const seen = { name, volume, runs: { ...process } };
+      if (data === undefined || !this.#runs({ volume, process, data, ...machine })) return seen;
+      const isLearner = this.list.some((one) => one.memberId === data.memberId && one.isLearner);
+      const leader = this.machines.get(this.#leader)?.data?.memberId ?? "";
+      const answer = {
+        memberId: data.memberId,
+        clusterId: this.clusterId,
+        leaderId: hasQuorum ? leader : "",
+        isLearner,
+        term: 1,
+        index: this.#index,
+        appliedIndex: data.applied,
+        sizeBytes: 1,
+        usedBytes: 1,
+      };
+      return { ...seen, answer };
+    });
+    const membership: Membership | undefined = hasQuorum
+      ? {
+          clusterId: this.clusterId,
+          members: this.list.map(({ memberId, peerUrl, isLearner }) => ({
+            memberId,
+            peerUrls: [peerUrl],
+            isLearner,
+          })),
+          alarms: [...this.alarms],
+        }
+      : undefined;
+    const known = new Set(state?.members.map((one) => one.name));
+    const remnants = [...this.machines.values()]
+      .filter((one) => one.volume === "present" && !known.has(one.name))
+      .map((one) => one.name);
+    return { members, remnants, ...(membership === undefined ? {} : { membership }) };
+  }
+
+  act(step: Step, state: PlanState | undefined): void {
+    const member = "member" in step ? step.member : "";
+    this.acts.push(`${this.nowMs} ${step.kind} ${member}`);
+    const machine = this.#machine(member);
+    switch (step.kind) {
+      case "note":
+      case "wait":
+        return;
+      case "create-volume":
+        if (machine.volume === "absent") machine.volume = "present";
+        return;
+      case "start":
+        this.#start(machine, step, state);
+        return;
+      case "stop":
+        this.#judgeStop(machine, state);
+        machine.process = { kind: "absent" };
+        return;
+      case "delete-volume": {
+        const isListed = this.list.some((one) => one.memberId === machine.data?.memberId);
+        assert(!isListed || this.wanted.deleting, `the volume of ${member}, a member, is deleted`);
+        assert(machine.process.kind === "absent", `${member} runs without a volume`);
+        machine.volume = "absent";
+        machine.data = undefined;
+        return;
+      }
+      case "add-learner": {
+        if (!this.hasQuorum() || this.list.some((one) => one.peerUrl === step.peerUrl)) return;
+        this.list.push({ memberId: `m${this.#nextId++}`, peerUrl: step.peerUrl, isLearner: true });
+        return;
+      }
+      case "promote": {
+        const listed = this.list.find((one) => one.memberId === step.memberId);
+        if (this.hasQuorum() && listed !== undefined) listed.isLearner = false;
+        return;
+      }
+      case "move-leader": {
+        const to = [...this.serving().values()].find(
+          (one) => one.data?.memberId === step.toMemberId,
+        );
+        if (to !== undefined) this.#leader = to.name;
+        return;
+      }
+      case "remove":
+        this.#remove(step.memberId, machine);
+        return;
+      case "compact":
+      case "defragment":
+        return;
+      case "disarm":
+        this.alarms = this.alarms.filter(
+          (one) => one.memberId !== step.memberId || one.kind !== step.alarm,
+        );
+        return;
+      case "release":
+        this.isReleased = true;
+        return;
+    }
+  }
+
+  #judgeStop(machine: Machine, state: PlanState | undefined): void {
+    const { serving, voters } = this.#seen;
+    const isVoter = this.list.some(
+      (one) => one.memberId === machine.data?.memberId && !one.isLearner,
+    );
+    if (!isVoter || !serving.has(machine.name)) return;
+    if (this.wanted.deleting || state?.asleep || state?.recovery !== undefined) return;
+    assert.equal(serving.size, voters, `${machine.name} is stopped while another voter is away`);
+  }
+
+  #remove(memberId: string, machine: Machine): void {
+    const listed = this.list.find((one) => one.memberId === memberId);
+    if (listed === undefined || !this.hasQuorum()) return;
+    if (!listed.isLearner) {
+      const { serving, voters } = this.#seen;
+      const isGood = serving.has(machine.name) && !this.#isCorrupt(memberId);
+      const others = [...serving].filter((name) => name !== machine.name).length;
+      assert(others >= quorumOf(voters - 1), `without ${machine.name} there is no quorum`);
+      if (isGood) assert.equal(others, voters - 1, `${machine.name} goes while another is away`);
+    }
+    this.list = this.list.filter((one) => one !== listed);
+  }
+
+  #start(machine: Machine, step: Extract<Step, { kind: "start" }>, state?: PlanState): void {
+    const { name } = machine;
+    if (machine.process.kind !== "absent") return;
+    assert.equal(machine.volume, "present", `${name} is started without a volume`);
+    machine.process = { kind: "running", template: step.template.id, forced: step.force };
+    const peerUrl = state?.members.find((one) => one.name === name)?.peerUrl ?? "";
+    this.#urls.set(name, peerUrl);
+    if (step.force) {
+      assert(
+        machine.data !== undefined && state?.recovery !== undefined,
+        "forced without a recovery",
+      );
+      const alive = [...this.machines.values()].filter((one) => one.process.kind === "running");
+      assert.equal(alive.length, 1, "forced while others run");
+      const { memberId } = machine.data;
+      this.list = [{ memberId, peerUrl, isLearner: false }];
+      this.alarms = [];
+      return;
+    }
+    if (machine.data !== undefined) return;
+    if (step.join.state === "existing") {
+      const place = this.list.find((one) => one.peerUrl === peerUrl);
+      if (place === undefined) {
+        machine.process = { kind: "ended" };
+        return;
+      }
+      const isTaken = [...this.#everHeld].includes(place.memberId);
+      assert(!isTaken, `${name} takes up the vote of ${place.memberId} with an empty volume`);
+      this.#everHeld.add(place.memberId);
+      machine.data = { memberId: place.memberId, applied: 0 };
+      return;
+    }
+    // The first members: all of them know the same list from their start on.
+    if (this.clusterId === "") {
+      this.clusterId = "c1";
+      this.list = step.join.initialCluster.split(",").map((part) => ({
+        memberId: `m${this.#nextId++}`,
+        peerUrl: part.split("=")[1] ?? "",
+        isLearner: false,
+      }));
+    }
+    const place = this.list.find((one) => one.peerUrl === peerUrl);
+    assert(place !== undefined, `${name} begins another cluster`);
+    assert(!this.#everHeld.has(place.memberId), `${name} bootstraps twice`);
+    this.#everHeld.add(place.memberId);
+    machine.data = { memberId: place.memberId, applied: 0 };
+  }
+
+  readonly #everHeld = new Set<string>();
+
+  /** Something bad happens, never so bad that nothing is left; `disaster` may cost the quorum. */
+  strike(disaster: boolean): string {
+    const { random } = this;
+    const machines = [...this.machines.values()];
+    const one = machines[random.below(Math.max(1, machines.length))];
+    if (one === undefined) return "nothing";
+    switch (random.below(6)) {
+      case 0:
+        if (one.process.kind === "running") one.process = { kind: "ended" };
+        return `${one.name} ended`;
+      case 1:
+        one.nodeIsUp = !one.nodeIsUp;
+        return `the node of ${one.name} is ${one.nodeIsUp ? "up" : "down"}`;
+      case 2: {
+        const served = this.serving();
+        served.delete(one.name);
+        const enough = disaster ? served.size > 0 : served.size >= quorumOf(this.voters);
+        if (!enough || one.volume !== "present") return "nothing";
+        one.volume = random.chance(0.5) ? "lost" : "absent";
+        one.data = undefined;
+        one.process = { kind: "absent" };
+        return `the volume of ${one.name} is lost`;
+      }
+      case 3: {
+        const id = one.data?.memberId;
+        const isVoter = this.list.some((each) => each.memberId === id && !each.isLearner);
+        if (id === undefined || !isVoter || this.voters < 3 || this.serving().size < this.voters) {
+          return "nothing";
+        }
+        if (this.alarms.length > 0) return "nothing";
+        this.alarms.push({ memberId: id, kind: "corrupt" });
+        return `${one.name} is corrupt`;
+      }
+      case 4: {
+        const id = one.data?.memberId;
+        if (id === undefined || !this.hasQuorum() || this.alarms.length > 0) return "nothing";
+        this.alarms.push({ memberId: id, kind: "nospace" });
+        return `${one.name} is full`;
+      }
+      default: {
+        const replicas = random.chance(0.1) ? 0 : 1 + random.below(6);
+        this.wanted = { ...this.wanted, replicas };
+        if (random.chance(0.3)) this.wanted = { ...this.wanted, template: template(random) };
+        if (random.chance(0.1)) this.wanted = { ...this.wanted, paused: !this.wanted.paused };
+        return `wanted: ${replicas} of ${this.wanted.template.id}, paused ${this.wanted.paused}`;
+      }
+    }
+  }
+
+  /** From here on nothing bad happens, and what is wanted can be had. */
+  calm(replicas: number): void {
+    this.#isCalm = true;
+    for (const machine of this.machines.values()) machine.nodeIsUp = true;
+    this.wanted = { ...this.wanted, replicas, paused: false, template: goodTemplate("final") };
+  }
+}
+
+export function goodTemplate(id: string): Template {
+  return { id, version: "", content: {} };
+}
+
+function template(random: Random): Template {
+  return goodTemplate(random.chance(0.25) ? badTemplate : `t${random.below(4)}`);
+}
