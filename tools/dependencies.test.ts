@@ -1,0 +1,37 @@
+// What is installed is what was looked at: every dependency names one version, and the lock file has a
+// digest of each package that was resolved.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+function read(file: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), "utf8"));
+}
+
+const exact = /^(npm:(@[\w.-]+\/)?[\w.-]+@)?\d+\.\d+\.\d+(-[\w.-]+)?$/;
+
+test("every dependency is pinned to one version", () => {
+  const manifest = read("package.json");
+  for (const kind of ["dependencies", "devDependencies", "optionalDependencies"]) {
+    for (const [name, version] of Object.entries(manifest[kind] as Record<string, string>)) {
+      assert.match(version, exact, `${kind}: ${name}`);
+    }
+  }
+});
+
+test("every locked package has a digest, but optional ones of platforms that were not resolved", () => {
+  interface Locked {
+    readonly integrity?: string;
+    readonly link?: boolean;
+    readonly optional?: boolean;
+    readonly resolved?: string;
+  }
+  const lock = read("package-lock.json") as {
+    readonly packages: Readonly<Record<string, Locked>>;
+  };
+  const bare = Object.entries(lock.packages).filter(([path, one]) => {
+    const foreign = one.optional === true && one.resolved === undefined;
+    return path !== "" && one.link !== true && one.integrity === undefined && !foreign;
+  });
+  assert.deepEqual(bare, []);
+});
