@@ -11,18 +11,17 @@ import type { Step } from "./step.ts";
 export const leastCount = 20;
 
 /** Services that are not asked yet, with the reason. */
-export const unaskedServices: Readonly<Record<string, string>> = {
-  Auth: "the service is not served yet",
-};
+export const unaskedServices: Readonly<Record<string, string>> = {};
 
 /** Options that cannot be given, with the reason. */
 export const unaskedOptions: Readonly<Record<string, string>> = {};
 
-const authentication = "authentication is not served yet";
 const oneMember = "needs more than one member";
 
 /** Rows of the error table that a client cannot bring one healthy member to, with the reason. */
 export const unaskedErrors: Readonly<Record<string, string>> = {
+  authOldRevision:
+    "needs a change while a request is under way, or a token that keeps its revision",
   watchCanceled: "answers a client that has gone",
   requestCanceled: "answers a client that has gone",
   memberExists: "an ID is made of the time",
@@ -44,23 +43,6 @@ export const unaskedErrors: Readonly<Record<string, string>> = {
   downgradeInProgress:
     "a downgrade ends at its own time; test/contract/downgrade-cases.ts compares it",
   noInflightDowngrade: "a cancel that finds none succeeds",
-  rootUserNotExist: authentication,
-  rootRoleNotGranted: authentication,
-  userAlreadyExists: authentication,
-  userNotFound: authentication,
-  roleAlreadyExists: authentication,
-  roleNotFound: authentication,
-  roleNotGranted: authentication,
-  permissionNotGranted: authentication,
-  authNotEnabled: authentication,
-  userEmpty: authentication,
-  roleEmpty: authentication,
-  authFailed: authentication,
-  permissionNotGiven: authentication,
-  invalidAuthManagement: authentication,
-  authOldRevision: authentication,
-  permissionDenied: authentication,
-  invalidAuthToken: authentication,
 };
 
 const errorNames = new Map<string, string>(

@@ -56,6 +56,16 @@ export class Draw {
     return { key: this.key(), rangeEnd: b(this.pick(ends)) };
   }
 
+  /** An interval that is not empty by its end (differences.ts: emptyRange). */
+  properInterval(): { readonly key: Bytes; readonly rangeEnd?: Bytes } {
+    for (;;) {
+      const interval = this.interval();
+      const { key, rangeEnd } = interval;
+      const isOpen = rangeEnd === undefined || (rangeEnd.length === 1 && rangeEnd[0] === 0);
+      if (isOpen || Buffer.compare(key, rangeEnd) < 0) return interval;
+    }
+  }
+
   value(): Bytes {
     if (this.chance(0.004)) return Buffer.alloc(60_000 + this.below(6000), "v");
     return b(String.fromCharCode(97 + this.below(26)).repeat(this.below(40)));

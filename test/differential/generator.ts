@@ -1,12 +1,13 @@
 // Sequences of steps from seeds: the same seed and length give the same steps on every machine.
 import { seededRandom } from "#base/random.ts";
+import { authSteps } from "./auth-steps.ts";
 import { Draw } from "./draw.ts";
 import { kvSteps } from "./kv-steps.ts";
 import { otherSteps } from "./other-steps.ts";
 import type { Sequence, Step } from "./step.ts";
 import { watchSteps } from "./watch-steps.ts";
 
-const makers = [...kvSteps, ...watchSteps, ...otherSteps];
+const makers = [...kvSteps, ...watchSteps, ...otherSteps, ...authSteps];
 const total = makers.reduce((sum, [weight]) => sum + weight, 0);
 
 /** The maker at `at` of the weights laid end to end. */

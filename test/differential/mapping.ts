@@ -95,45 +95,31 @@ function orderTxn(request: Values, answer: Values): void {
   }
 }
 
-/** Bytes of a response from which ours sends what follows of a history in another one. */
-const historyBytes = 480 * 1024;
-
 /**
- * Responses of one watch with the pieces joined that a long history came in: etcd sends up to 1,000
- * revisions at once, whatever their size, unless it was asked for fragments; ours cuts at a size.
- * Fragments of one revision stay as they came.
+ * Responses of one watch with the pieces joined that a history came in: etcd sends up to 1,000 revisions
+ * at once, whatever their size, unless it was asked for fragments; ours cuts by what it has read.
+ * Live responses have a revision each; fragments of one revision stay as they came.
  */
 export function joinHistory(list: readonly Values[]): readonly Values[] {
-  const out: { entry: Values; bytes: number }[] = [];
+  const out: Values[] = [];
   for (const entry of list) {
-    const events = entry["events"] as readonly {
-      readonly kv: KeyValue;
-      readonly prevKv?: KeyValue;
-    }[];
-    const bytes = events.reduce((sum, { kv, prevKv }) => {
-      return sum + kv.value.length + (prevKv?.value.length ?? 0);
-    }, 0);
+    const events = eventsOf(entry);
     const before = out.at(-1);
-    const earlier = (before?.entry["events"] ?? []) as typeof events;
+    const earlier = before === undefined ? [] : eventsOf(before);
     const isOneHistory =
       makesRoom("longHistory") &&
-      before !== undefined &&
-      before.bytes >= historyBytes &&
       events.length > 0 &&
+      earlier.length > 0 &&
       earlier.at(-1)?.kv.modRevision !== events[0]?.kv.modRevision &&
-      differenceAt(before.entry["header"], entry["header"]) === undefined;
-    if (!isOneHistory) out.push({ entry, bytes });
-    else {
-      before.entry = { ...before.entry, fragment: false, events: [...earlier, ...events] };
-      before.bytes += bytes;
-    }
+      differenceAt(before?.["header"], entry["header"]) === undefined;
+    if (!isOneHistory) out.push(entry);
+    else out[out.length - 1] = { ...before, fragment: false, events: [...earlier, ...events] };
   }
-  return out.map(({ entry }) => entry);
+  return out;
 }
 
-interface KeyValue {
-  readonly value: Uint8Array;
-  readonly modRevision: number;
+function eventsOf(entry: Values): readonly { readonly kv: { readonly modRevision: number } }[] {
+  return entry["events"] as ReturnType<typeof eventsOf>;
 }
 
 /** The stand-ins of one run on one member. */
@@ -145,6 +131,8 @@ export class Mapping {
   /** True once an ID that a member chose may stand in a key or a pair. */
   hasChosenIds = false;
   private hadChosenIds = false;
+  /** Where a compaction may be under way: its hash is told for that revision once it is through. */
+  private compacting = -1;
 
   /** Begins a sequence at this revision. */
   begin(revision: number): void {
@@ -158,6 +146,11 @@ export class Mapping {
     const id = this.actual.get(standIn);
     if (id !== undefined) this.standIn.delete(id);
     this.actual.delete(standIn);
+  }
+
+  /** A compaction was begun, and waited for if it is physical. */
+  compacted(request: { readonly revision?: number; readonly physical?: boolean }): void {
+    this.compacting = request.physical === true ? -1 : (request.revision ?? -1);
   }
 
   /** From now on stand-in number `at` is `id`. */
@@ -191,6 +184,9 @@ export class Mapping {
     if (rpc === "Maintenance/Hash" && makesRoom("fileHash")) settled["hash"] = "of the file";
     if (rpc === "Maintenance/HashKV" && this.hashesChosenIds(settled)) {
       settled["hash"] = "of chosen IDs";
+    }
+    if (rpc === "Maintenance/HashKV" && settled["hashRevision"] === this.compacting) {
+      settled["hash"] = settled["compactRevision"] = "before or after a compaction";
     }
     // How the file is cut depends on its size.
     if (rpc === "Maintenance/Snapshot") settled["remainingBytes"] = "some";

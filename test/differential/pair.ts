@@ -26,6 +26,7 @@ const flags = [
   `--max-txn-ops=${maxTxnOps}`,
   "--watch-progress-notify-interval=150ms",
   // Nobody else is there whose silence an election could be about.
+  "--bcrypt-cost=4",
   "--heartbeat-interval=100",
   "--election-timeout=1000",
 ];
@@ -135,6 +136,7 @@ export class Pair {
     if (step.do === "call" && step.rpc === "KV/Compact") {
       await this.both((side) => side.catchUp());
     } else if (step.do === "watchCancel") await this.reach(step.stream);
+    else if (step.do === "call" && step.rpc === "Cluster/MemberAdd") await sameSecond();
   }
 
   /** Writes the sentinel on both and waits until it has come everywhere. */
@@ -197,6 +199,14 @@ export class Pair {
 
   /** Compares everything that the sequence left. */
   async end(): Promise<Difference | undefined> {
+    // It was cut off within an episode of authentication.
+    const root = { name: "root", password: "root" };
+    const login: Step = { do: "call", rpc: "Auth/Authenticate", request: root, keepAs: "root" };
+    const disable: Step = { do: "call", rpc: "Auth/AuthDisable", request: {}, as: "root" };
+    for (const step of [login, disable]) {
+      const difference = await this.play(step);
+      if (difference !== undefined) return difference;
+    }
     const difference =
       (await this.play({ do: "settle" })) ??
       (await this.observers()) ??
@@ -247,6 +257,12 @@ export class Pair {
   }
 }
 
+/** IDs of members are made of the second in which they are added: both shall do it in one. */
+async function sameSecond(): Promise<void> {
+  const left = 1000 - (Date.now() % 1000);
+  if (left < 250) await pause(left + 5);
+}
+
 const changesLeader: ReadonlySet<string> = new Set([
   "Election/Campaign",
   "Election/Proclaim",
@@ -255,6 +271,17 @@ const changesLeader: ReadonlySet<string> = new Set([
 
 /** Takes everything away that a sequence may have left on a member. */
 async function empty(side: Side): Promise<void> {
+  const { enabled } = await side.ask<{ enabled: boolean }>("Auth/AuthStatus", {});
+  if (enabled) {
+    const password = { name: "root", password: "root" };
+    await side.play({ do: "call", rpc: "Auth/Authenticate", request: password, keepAs: "root" });
+    await side.ask("Auth/AuthDisable", {}, "root");
+  }
+  side.forgetTokens();
+  const { users } = await side.ask<{ users: string[] }>("Auth/UserList", {});
+  for (const name of users) await side.ask("Auth/UserDelete", { name });
+  const { roles } = await side.ask<{ roles: string[] }>("Auth/RoleList", {});
+  for (const role of roles) await side.ask("Auth/RoleDelete", { role });
   const { alarms } = await side.ask<{ alarms: { memberID: bigint; alarm: number }[] }>(
     "Maintenance/Alarm",
     {},

@@ -1,9 +1,11 @@
 // The differential test by hand:
-//   npm run test:differential -- [--sequences N] [--steps N] [--seed N] [--lanes N]
+//   npm run test:differential -- [--sequences N] [--steps N] [--seed N] [--lanes N] [--shrink SECONDS]
+//   npm run test:differential -- --plants
 // Prints a line of progress every few seconds, what differs with the command that replays it, and at
 // the end what was asked for.
 import { parseArgs } from "node:util";
 import { Coverage, leastCount } from "./coverage.ts";
+import { plants, playPlants } from "./plants.ts";
 import { findingText, playPlan } from "./play.ts";
 
 const { values } = parseArgs({
@@ -13,9 +15,17 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
     lanes: { type: "string", default: "3" },
     findings: { type: "string", default: "10" },
+    shrink: { type: "string", default: "25" },
     coverage: { type: "boolean", default: false },
+    plants: { type: "boolean", default: false },
   },
 });
+
+if (values.plants) {
+  const missed = playPlants(40, 1);
+  console.log(`${plants.length} planted, ${missed} not found`);
+  process.exit(missed === 0 ? 0 : 1);
+}
 
 const coverage = new Coverage();
 const began = performance.now();
@@ -29,7 +39,7 @@ const findings = await playPlan(
     seed: Number(values.seed),
     lanes: Number(values.lanes),
     maxFindings: Number(values.findings),
-    shrinkMs: 25_000,
+    shrinkMs: Number(values.shrink) * 1000,
   },
   coverage,
   {

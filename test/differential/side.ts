@@ -26,6 +26,8 @@ interface Begun {
 }
 
 const ok: Answer = { code: 0, message: "", answers: [] };
+/** Sent for whoever has not logged in. */
+const noToken = "no.1";
 const POLL_MS = 4;
 /** How long a call is given to do something before it is taken to wait without having done it. */
 const WAITS_MS = 700;
@@ -60,10 +62,10 @@ export class Side {
 
   /** The member's revision now. */
   async currentRevision(): Promise<number> {
-    const { header } = await this.ask<{ header: { revision: number } }>("KV/Range", {
-      key: sentinelKey,
-      countOnly: true,
-    });
+    const request = { key: sentinelKey, countOnly: true };
+    // Ignored while authentication is off.
+    const as = this.tokens.has("root") ? "root" : undefined;
+    const { header } = await this.ask<{ header: { revision: number } }>("KV/Range", request, as);
     this.revision = header.revision;
     return header.revision;
   }
@@ -206,6 +208,9 @@ export class Side {
     this.streams.clear();
     this.begun.clear();
     this.campaigns.clear();
+  }
+
+  forgetTokens(): void {
     this.tokens.clear();
   }
 
@@ -217,7 +222,7 @@ export class Side {
     given: Readonly<Record<string, string>>,
     as: string | undefined,
   ): Record<string, string> {
-    const token = as === undefined ? undefined : (this.tokens.get(as) ?? "no.1");
+    const token = as === undefined ? undefined : (this.tokens.get(as) ?? noToken);
     return token === undefined ? { ...given } : { ...given, token };
   }
 
@@ -229,9 +234,11 @@ export class Side {
   }
 
   private async call(step: CallStep): Promise<Answer> {
-    const bytes = encodeRequest(step.rpc, this.request(step), step.trailing);
+    const request = this.request(step);
+    const bytes = encodeRequest(step.rpc, request, step.trailing);
     const metadata = this.metadata(step.metadata ?? {}, step.as);
     const end = await this.connection.call(pathOf(step.rpc), [bytes], metadata);
+    if (step.rpc === "KV/Compact" && end.code === 0) this.mapping.compacted(request);
     return this.answerOf(step, end);
   }
 
