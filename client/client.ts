@@ -1,4 +1,5 @@
 // The client: one object with a part for each service, over connections that they share.
+import { AuthClient } from "#client/auth.ts";
 import { ClusterClient } from "#client/cluster.ts";
 import { KvClient } from "#client/kv.ts";
 import { LeaseClient } from "#client/lease.ts";
@@ -20,6 +21,7 @@ export class EtcdClient {
   readonly lease: LeaseClient;
   readonly cluster: ClusterClient;
   readonly maintenance: MaintenanceClient;
+  readonly auth: AuthClient;
   private readonly transport: Transport;
 
   /** Throws OperatingError for endpoints that cannot be read. */
@@ -29,21 +31,26 @@ export class EtcdClient {
     this.watch = new WatchClient(this.transport);
     this.lease = new LeaseClient(this.transport);
     this.cluster = new ClusterClient(this.transport);
+    this.auth = new AuthClient(this.transport);
     this.maintenance = new MaintenanceClient(this.transport);
   }
 
   /**
-   * Takes a token for this user and sends it with every call from now on. A cluster without
-   * authentication has none to give, and needs none.
+   * Takes a token for this user and sends it with every call from now on; takes another when that one is
+   * refused, and for each stream. A cluster without authentication has none to give, and needs none.
    */
   async authenticate(name: string, password: string, options?: CallOptions): Promise<void> {
-    try {
-      const request = { name, password };
-      const { token } = await this.transport.unary(authenticateRpc, request, options);
-      this.transport.token = token;
-    } catch (thrown) {
-      if (!isEtcdError(thrown, "authNotEnabled")) throw thrown;
-    }
+    const logIn = async (limits?: CallOptions): Promise<void> => {
+      try {
+        const { token } = await this.transport.unary(authenticateRpc, { name, password }, limits);
+        this.transport.token = token;
+      } catch (thrown) {
+        if (!isEtcdError(thrown, "authNotEnabled")) throw thrown;
+        this.transport.token = undefined;
+      }
+    };
+    await logIn(options);
+    this.transport.logIn = logIn;
   }
 
   /** Ends watches, keep-alives and connections; calls under way fail. */

@@ -45,6 +45,8 @@ export function rpc<Req, Res>(
 }
 
 const maxAttempts = 100;
+/** How often one call may log in anew: more than once only if users keep changing meanwhile. */
+const maxLogIns = 5;
 const backoffMs = 25;
 const backoffJitter = 0.1;
 const defaultMaxSendBytes = 2 * 1024 * 1024;
@@ -59,6 +61,13 @@ const serializer =
   (message: T): Buffer =>
     codec.encode(message).finish();
 
+/** Another token would do: it has expired, its user has changed, or it has gone. */
+function isStaleToken({ errorName }: EtcdError): boolean {
+  return (
+    errorName === "invalidAuthToken" || errorName === "authOldRevision" || errorName === "userEmpty"
+  );
+}
+
 /** See the head of the file. */
 export class Transport {
   readonly connections: Connections;
@@ -66,6 +75,8 @@ export class Transport {
   readonly random: Random;
   /** Sent with every call. */
   token: string | undefined;
+  /** Takes a new token; undefined for a client that has no password to show. */
+  logIn: ((options?: CallOptions) => Promise<void>) | undefined;
   private readonly callTimeoutMs: number | undefined;
 
   constructor(options: ClientOptions) {
@@ -92,6 +103,7 @@ export class Transport {
     at?: Connection,
   ): Promise<Res> {
     const limits = this.limits(options);
+    let logIns = 0;
     for (let attempt = 1; ; attempt++) {
       const connection = at ?? (await this.connections.pick(limits));
       if (limits.signal?.aborted) throw callCanceled();
@@ -99,6 +111,10 @@ export class Transport {
         return await this.once(call, request, connection, limits);
       } catch (thrown) {
         const error = thrown as EtcdError;
+        if (this.logIn !== undefined && isStaleToken(error) && logIns++ < maxLogIns) {
+          await this.logIn(this.left(limits));
+          continue;
+        }
         if (attempt >= maxAttempts || !this.mayRepeat(call, error)) throw error;
         await this.backoff(limits);
       }
@@ -112,6 +128,7 @@ export class Transport {
     metadata: Readonly<Record<string, string>> = {},
   ): Promise<ClientDuplexStream<Req, Res>> {
     const { channel } = await this.connections.pick(limits);
+    await this.logIn?.(this.left(limits));
     const { requestType, responseType } = call.method;
     return channel.makeBidiStreamRequest(
       call.path,
@@ -129,6 +146,7 @@ export class Transport {
   ): Promise<ClientReadableStream<Res>> {
     const limits = this.limits(options);
     const { channel } = await this.connections.pick(limits);
+    await this.logIn?.(this.left(limits));
     const { requestType, responseType } = call.method;
     const stream = channel.makeServerStreamRequest(
       call.path,
@@ -153,6 +171,14 @@ export class Transport {
     return {
       deadlineMs: isLimited ? this.clock.monotonicMs() + timeoutMs : undefined,
       signal: options.signal,
+    };
+  }
+
+  /** The same limits for a call within the call. */
+  private left({ deadlineMs, signal }: WaitLimits): CallOptions {
+    return {
+      ...(deadlineMs === undefined ? {} : { timeoutMs: deadlineMs - this.clock.monotonicMs() }),
+      ...(signal === undefined ? {} : { signal }),
     };
   }
 

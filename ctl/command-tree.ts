@@ -195,6 +195,109 @@ export const sections: readonly CommandSection[] = [
     ],
   },
   {
+    title: "Authentication",
+    nodes: [
+      {
+        name: "auth",
+        summary: "Whether authentication is on",
+        children: [
+          {
+            name: "disable",
+            summary: "Switches authentication off",
+            load: () => import("#ctl/commands/auth-disable.ts"),
+          },
+          {
+            name: "enable",
+            summary: "Switches authentication on",
+            load: () => import("#ctl/commands/auth-enable.ts"),
+          },
+          {
+            name: "status",
+            summary: "Tells whether authentication is on",
+            load: () => import("#ctl/commands/auth-status.ts"),
+          },
+        ],
+      },
+      {
+        name: "role",
+        summary: "Roles, and what they may",
+        children: [
+          {
+            name: "add",
+            summary: "Makes a role",
+            load: () => import("#ctl/commands/role-add.ts"),
+          },
+          {
+            name: "delete",
+            summary: "Deletes a role",
+            load: () => import("#ctl/commands/role-delete.ts"),
+          },
+          {
+            name: "get",
+            summary: "Shows what a role may",
+            load: () => import("#ctl/commands/role-get.ts"),
+          },
+          {
+            name: "grant-permission",
+            summary: "Lets a role read or write keys",
+            load: () => import("#ctl/commands/role-grant-permission.ts"),
+          },
+          {
+            name: "list",
+            summary: "Lists all roles",
+            load: () => import("#ctl/commands/role-list.ts"),
+          },
+          {
+            name: "revoke-permission",
+            summary: "Takes a permission from a role",
+            load: () => import("#ctl/commands/role-revoke-permission.ts"),
+          },
+        ],
+      },
+      {
+        name: "user",
+        summary: "Users, and their roles",
+        children: [
+          {
+            name: "add",
+            summary: "Makes a user",
+            load: () => import("#ctl/commands/user-add.ts"),
+          },
+          {
+            name: "delete",
+            summary: "Deletes a user",
+            load: () => import("#ctl/commands/user-delete.ts"),
+          },
+          {
+            name: "get",
+            summary: "Shows the roles of a user",
+            load: () => import("#ctl/commands/user-get.ts"),
+          },
+          {
+            name: "grant-role",
+            summary: "Gives a role to a user",
+            load: () => import("#ctl/commands/user-grant-role.ts"),
+          },
+          {
+            name: "list",
+            summary: "Lists all users",
+            load: () => import("#ctl/commands/user-list.ts"),
+          },
+          {
+            name: "passwd",
+            summary: "Changes the password of a user",
+            load: () => import("#ctl/commands/user-passwd.ts"),
+          },
+          {
+            name: "revoke-role",
+            summary: "Takes a role from a user",
+            load: () => import("#ctl/commands/user-revoke-role.ts"),
+          },
+        ],
+      },
+    ],
+  },
+  {
     title: "Concurrency",
     nodes: [
       {

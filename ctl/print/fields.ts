@@ -1,6 +1,8 @@
 // The format `"Name" : value`, one field a line. Strings are quoted as Go does, numbers are decimal
 // (IDs hexadecimal with --hex).
+
 import { goQuote, leaseText } from "#ctl/go-text.ts";
+import { type AuthAnswer, fieldLines } from "#ctl/print/auth.ts";
 import {
   type EndpointHashKv,
   type EndpointHealth,
@@ -186,6 +188,13 @@ export class FieldsPrinter extends UnsupportedPrinter {
       this.field("HashRevision", hash.hashRevision);
       this.blank();
     }
+  }
+
+  override auth(answer: AuthAnswer): void {
+    const lines = fieldLines(answer);
+    if (lines === undefined) this.refuse();
+    this.header(answer.response.header);
+    for (const line of lines) this.terminal.out(`${line}\n`);
   }
 
   override alarms(response: AlarmResponse): void {

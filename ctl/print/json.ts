@@ -1,5 +1,6 @@
 // The JSON format: field names, order and omissions of the reference, bytes in base64, and numbers of
 // 64 bits written in full (an ID must survive a reader that knows big numbers).
+import { type AuthAnswer, jsonFields } from "#ctl/print/auth.ts";
 import {
   type EndpointHashKv,
   type EndpointHealth,
@@ -291,6 +292,11 @@ export class JsonPrinter extends UnsupportedPrinter {
 
   override memberAdd(response: MemberAddResponse): void {
     this.aboutMembers(response, { member: response.member });
+  }
+
+  override auth(answer: AuthAnswer): void {
+    const header = headerFields(answer.response.header);
+    this.print(sparse({ header, ...(jsonFields(answer) as JsonFields) }));
   }
 
   override memberRemove(response: MemberRemoveResponse): void {

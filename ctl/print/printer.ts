@@ -1,5 +1,7 @@
 // What a command hands over to be shown, and in which formats. Each format is a module, loaded when chosen.
+
 import { Exit, exitCode } from "#ctl/exit.ts";
+import type { AuthAnswer } from "#ctl/print/auth.ts";
 import type { Terminal } from "#ctl/terminal.ts";
 import type {
   Member,
@@ -70,6 +72,7 @@ export interface Printer {
   endpointStatus(rows: readonly EndpointStatus[]): void;
   endpointHashKv(rows: readonly EndpointHashKv[]): void;
   alarms(response: AlarmResponse): void;
+  auth(answer: AuthAnswer): void;
   downgradeValidate(response: DowngradeResponse): void;
   downgradeEnable(response: DowngradeResponse): void;
   downgradeCancel(response: DowngradeResponse): void;
@@ -171,6 +174,9 @@ export class UnsupportedPrinter implements Printer {
     this.refuse();
   }
   alarms(_response: AlarmResponse): void {
+    this.refuse();
+  }
+  auth(_answer: AuthAnswer): void {
     this.refuse();
   }
   downgradeValidate(_response: DowngradeResponse): void {

@@ -1,6 +1,7 @@
 // The protobuf format: the answer's own bytes, without anything around them. Answers about leases are
 // their header only, and a revocation cannot be shown: both as in the reference.
 import { Exit, exitCode } from "#ctl/exit.ts";
+import { type AuthAnswer, protobufBytes } from "#ctl/print/auth.ts";
 import { UnsupportedPrinter } from "#ctl/print/printer.ts";
 import type { Terminal } from "#ctl/terminal.ts";
 import {
@@ -88,6 +89,9 @@ export class ProtobufPrinter extends UnsupportedPrinter {
   }
   override memberList(response: MemberListResponse): void {
     this.write(MemberListResponse, response);
+  }
+  override auth(answer: AuthAnswer): void {
+    this.terminal.out(protobufBytes(answer));
   }
   override alarms(response: AlarmResponse): void {
     this.write(AlarmResponse, response);

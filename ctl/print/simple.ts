@@ -1,5 +1,7 @@
 // The format for people and pipes: bare keys and values, one line each.
+
 import { leaseText } from "#ctl/go-text.ts";
+import { type AuthAnswer, simpleLines } from "#ctl/print/auth.ts";
 import {
   type EndpointHashKv,
   type EndpointHealth,
@@ -176,6 +178,10 @@ export class SimplePrinter implements Printer {
 
   endpointHashKv(rows: readonly EndpointHashKv[]): void {
     for (const row of rows) this.line(hashCells(row).join(", "));
+  }
+
+  auth(answer: AuthAnswer): void {
+    this.terminal.out(simpleLines(answer));
   }
 
   alarms(response: AlarmResponse): void {
