@@ -58,19 +58,20 @@ async function sendChunks(
     const last = !response.more || left <= 0 || response.kvs.length === 0;
     const lastKey = response.kvs.at(-1)?.key;
     if (lastKey !== undefined) key = Buffer.concat([lastKey, Buffer.of(0)]);
-    if (last && response.more && request.sortTarget !== RangeRequest_SortTarget.KEY) {
+    if (last && request.sortTarget !== RangeRequest_SortTarget.KEY && !request.countOnly) {
       // Another target than the key is let through if no order is named. Then etcd counts what was
       // sent and what lies behind the last key, though that need not be the largest.
       const behind = { ...request, key, revision, limit: 0, countOnly: true };
-      count = sent + (await member.range(behind)).count;
+      count = sent + (response.more ? (await member.range(behind)).count : 0);
     }
     const message = last
       ? encodeLast(context, response, { revision: current, count })
       : encodeChunk(response);
     const mayGoOn = responder.write(message);
     if (last) break;
-    if (message.length > context.maxRequestBytes) chunkKeys = Math.max(1, chunkKeys >> 1);
-    else if (message.length * 2 <= context.maxRequestBytes)
+    const bytes = sizeOf(response, current);
+    if (bytes > context.maxRequestBytes * 2) chunkKeys = Math.max(1, chunkKeys >> 1);
+    else if (bytes < Math.floor(context.maxRequestBytes / 2))
       chunkKeys = Math.min(maxChunkKeys, chunkKeys * 2);
     if (!mayGoOn) await room.wait();
     if (responder.ended) return;
@@ -90,6 +91,12 @@ function refuseUnsupported(request: RangeRequest): void {
     request.maxCreateRevision !== 0
   )
     throw new EtcdError(grpcCode.unimplemented, "RangeStream does not support revision filters");
+}
+
+/** Bytes of a chunk as etcd counts them: with all that its last one has, and the revision in the header. */
+function sizeOf(response: RangeResponse, revision: number): number {
+  const header = { clusterId: 0n, memberId: 0n, revision, raftTerm: 0 };
+  return RangeResponse.encode({ ...response, header }).finish().length;
 }
 
 function encodeChunk(response: RangeResponse): Uint8Array {

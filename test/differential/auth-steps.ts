@@ -20,7 +20,7 @@ function login(name: string, password: string): Step {
 }
 
 function named(draw: Draw, names: readonly string[]): string {
-  return draw.chance(0.1) ? "" : draw.pick(names);
+  return draw.chance(0.16) ? "" : draw.pick(names);
 }
 
 function grant(draw: Draw, name = named(draw, roles)): Request {
@@ -42,7 +42,7 @@ function management(draw: Draw, as?: string): Step {
             password: draw.chance(0.8) ? user : "",
             ...(draw.chance(0.5) ? { options: { noPassword: draw.chance(0.5) } } : {}),
             // As `bcrypt` writes them, in base64; nobody logs in with it.
-            ...(draw.chance(0.15)
+            ...(draw.chance(0.6)
               ? { hashedPassword: "JDJhJDA0JGFiY2RlZmdoaWprbG1ub3BxcnN0dQ==" }
               : {}),
           },
@@ -55,7 +55,7 @@ function management(draw: Draw, as?: string): Step {
       {
         name: draw.pick(["u1", "u2", "nobody"]),
         password: draw.pick(["u1", "u2", "x"]),
-        ...(draw.chance(0.4) ? { hashedPassword: "JDJhJDA0JGFiY2RlZmdoaWprbG1ub3BxcnN0dQ==" } : {}),
+        ...(draw.chance(0.7) ? { hashedPassword: "JDJhJDA0JGFiY2RlZmdoaWprbG1ub3BxcnN0dQ==" } : {}),
       },
     ],
     ["UserGrantRole", { user, role }],
@@ -146,8 +146,8 @@ function episode(draw: Draw): readonly Step[] {
 
 /** Steps of this service and how often each is drawn. */
 export const authSteps: Makers = [
-  [7, (draw) => [management(draw)]],
+  [9, (draw) => [management(draw)]],
   [0.2, (draw) => [call("Auth/Authenticate", { name: draw.pick(users), password: "u1" })]],
   [0.2, () => [call("Auth/AuthDisable")]],
-  [0.5, episode],
+  [0.6, episode],
 ];

@@ -125,7 +125,12 @@ const memberSteps: Makers = [
 
 const maintenanceSteps: Makers = [
   [0.5, () => [call("Maintenance/Status")]],
-  [0.8, (draw) => [call("Maintenance/HashKV", { revision: draw.revisionOrNone(0.6) })]],
+  [
+    0.8,
+    (draw) => [
+      call("Maintenance/HashKV", { revision: draw.chance(0.1) ? -1 : draw.revisionOrNone(0.6) }),
+    ],
+  ],
   [0.25, () => [call("Maintenance/Hash")]],
   [0.2, () => [call("Maintenance/Defragment")]],
   [0.2, () => [call("Maintenance/Snapshot")]],
@@ -298,9 +303,10 @@ const electionSteps: Makers = [
   ],
   [0.1, () => [call("Election/Campaign", { name: b("e3"), lease: 4_445n, value: b("x") })]],
   [
-    0.4,
+    0.7,
     (draw) => {
-      const leader = { name: b("e3"), key: b("e3/1"), rev: revisionAt(1), lease: 9n };
+      const key = b(draw.chance(0.4) ? "" : "e3/1");
+      const leader = { name: b("e3"), key, rev: revisionAt(1), lease: 9n };
       return [
         draw.chance(0.5)
           ? call("Election/Proclaim", draw.chance(0.5) ? { leader, value: b("x") } : {})
