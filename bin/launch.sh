@@ -9,6 +9,10 @@ fi
 # RocksDB and the file system share libuv's threads; four, the default, would make syncs queue.
 UV_THREADPOOL_SIZE=${UV_THREADPOOL_SIZE:-16}
 export UV_THREADPOOL_SIZE
+# glibc would give each of these threads a heap of its own, and what one has freed the others do not
+# use: 90 MiB more after a million writes, for no gain in speed (docs/performance.md).
+MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-2}
+export MALLOC_ARENA_MAX
 # Compiled code is kept for the next start, in the user's own folder: what is there is executed. With
 # it the compiler that strips types is not even loaded, which is 20 MiB a process.
 # Only where the folder can be had: Node does not come back from some that it cannot make.

@@ -38,6 +38,9 @@ const maxWaitingWrites = 4096;
 
 const viewPageBytes = 256 * 1024;
 
+/** Keys and values in a page after which no other is fetched ahead: an iterator's first has one row. */
+const fewRows = 2;
+
 export interface RocksTuning {
   readonly writeBufferBytes?: number;
   readonly cacheBytes?: number;
@@ -298,11 +301,15 @@ function prefixed(prefix: number, key: Uint8Array): Uint8Array {
   return out;
 }
 
-/** Rows of an iterator in slices of any length. */
+/**
+ * Rows of an iterator in slices of any length. Whoever reads beyond a first page is going to read on:
+ * from then on the next page is fetched while this one is worked on.
+ */
 class RowReader {
   private readonly rows: RocksIterator;
   private page: Uint8Array[] = [];
   private at = 0;
+  private ahead: Promise<Uint8Array[]> | undefined;
 
   constructor(rows: RocksIterator) {
     this.rows = rows;
@@ -314,9 +321,15 @@ class RowReader {
       const key = this.page[this.at];
       const value = this.page[this.at + 1];
       if (key === undefined || value === undefined) {
-        this.page = await this.rows.next();
+        this.page = await (this.ahead ?? this.rows.next());
         this.at = 0;
+        this.ahead = undefined;
         if (this.page.length === 0) break;
+        if (this.page.length > fewRows) {
+          this.ahead = this.rows.next();
+          // Whoever comes for it is told; nobody may.
+          this.ahead.catch(() => {});
+        }
         continue;
       }
       this.at += 2;
@@ -325,8 +338,9 @@ class RowReader {
     return out;
   }
 
-  close(): Promise<void> {
-    return this.rows.close();
+  async close(): Promise<void> {
+    await this.ahead?.catch(() => {});
+    await this.rows.close();
   }
 }
 

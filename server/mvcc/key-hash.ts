@@ -2,8 +2,11 @@
 // hash. It is an accelerator, not the truth: a key whose probes all meet strangers is left out
 // (`crowded` counts them), and the caller then asks the tree. So keys chosen to collide cost a tree
 // search each, and no more.
+//
+// Probes go 1, 2, 3, … buckets further: one after the other they would pile up, and with two thirds of
+// a million buckets in use some key is then left out, after which every miss is a walk of the tree.
 
-const MAX_PROBES = 32;
+const MAX_PROBES = 64;
 const MIN_BUCKETS = 1024;
 const EMPTY = 0;
 /** A bucket whose key was removed: probes go on behind it. */
@@ -24,7 +27,8 @@ export class KeyHash {
   /** Buckets in use, removed ones included. */
   private used = 0;
   private removed = 0;
-  private readonly outside = new Set<number>();
+  /** Slots that found no bucket, with their hashes. */
+  private outside = new Map<number, number>();
 
   /** Keys that are not in the table, so that a miss proves nothing. */
   get crowded(): number {
@@ -38,8 +42,8 @@ export class KeyHash {
   /** The slot for which `holds` is true among those of this hash, or 0. */
   find(hash: number, key: Uint8Array, keys: SlotKeys): number {
     const { buckets, mask } = this;
-    for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const at = ((hash + probe) & mask) * 2;
+    for (let probe = 0, step = hash; probe < MAX_PROBES; step += ++probe) {
+      const at = (step & mask) * 2;
       const slot = buckets[at]!;
       if (slot === EMPTY) return 0;
       if (buckets[at + 1] === hash && slot !== REMOVED && keys.compareKey(slot, key) === 0) {
@@ -51,13 +55,13 @@ export class KeyHash {
 
   add(slot: number, hash: number): void {
     if ((this.used + 1) * 3 > (this.mask + 1) * 2) this.rebuild();
-    if (!this.place(slot, hash)) this.outside.add(slot);
+    if (!this.place(slot, hash)) this.outside.set(slot, hash);
   }
 
   private place(slot: number, hash: number): boolean {
     const { buckets, mask } = this;
-    for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const at = ((hash + probe) & mask) * 2;
+    for (let probe = 0, step = hash; probe < MAX_PROBES; step += ++probe) {
+      const at = (step & mask) * 2;
       if (buckets[at] !== EMPTY) continue;
       buckets[at] = slot;
       buckets[at + 1] = hash;
@@ -70,8 +74,8 @@ export class KeyHash {
   delete(slot: number, hash: number): void {
     if (this.outside.delete(slot)) return;
     const { buckets, mask } = this;
-    for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const at = ((hash + probe) & mask) * 2;
+    for (let probe = 0, step = hash; probe < MAX_PROBES; step += ++probe) {
+      const at = (step & mask) * 2;
       if (buckets[at] !== slot) continue;
       buckets[at] = REMOVED;
       this.removed++;
@@ -88,12 +92,15 @@ export class KeyHash {
     this.mask = buckets - 1;
     this.used = 0;
     this.removed = 0;
+    const outside = new Map<number, number>();
     for (let at = 0; at < old.length; at += 2) {
       const slot = old[at]!;
       if (slot !== EMPTY && slot !== REMOVED && !this.place(slot, old[at + 1]!)) {
-        this.outside.add(slot);
+        outside.set(slot, old[at + 1]!);
       }
     }
+    for (const [slot, hash] of this.outside) if (!this.place(slot, hash)) outside.set(slot, hash);
+    this.outside = outside;
   }
 }
 

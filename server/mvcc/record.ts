@@ -10,6 +10,14 @@ const TOMBSTONE = 0x74;
 const REVISION_KEY_BYTES = 17;
 const TWO_32 = 4294967296;
 
+// Fields of KeyValue with their wire types.
+const TAG_KEY = 0x0a;
+const TAG_CREATE = 0x10;
+const TAG_MOD = 0x18;
+const TAG_VERSION = 0x20;
+const TAG_VALUE = 0x2a;
+const TAG_LEASE = 0x30;
+
 function writeUint64(target: Uint8Array, offset: number, value: number): void {
   const high = Math.floor(value / TWO_32);
   const low = value >>> 0;
@@ -131,31 +139,31 @@ export function writeRecord(target: Uint8Array, offset: number, fields: RecordFi
   const { key, value, createRevision, modRevision, version, lease } = fields;
   let at = offset;
   if (key.length > 0) {
-    target[at++] = 0x0a;
+    target[at++] = TAG_KEY;
     at = writeVarint(target, at, key.length);
     target.set(key, at);
     at += key.length;
   }
   if (createRevision !== 0) {
-    target[at++] = 0x10;
+    target[at++] = TAG_CREATE;
     at = writeVarint(target, at, createRevision);
   }
   if (modRevision !== 0) {
-    target[at++] = 0x18;
+    target[at++] = TAG_MOD;
     at = writeVarint(target, at, modRevision);
   }
   if (version !== 0) {
-    target[at++] = 0x20;
+    target[at++] = TAG_VERSION;
     at = writeVarint(target, at, version);
   }
   if (value.length > 0) {
-    target[at++] = 0x2a;
+    target[at++] = TAG_VALUE;
     at = writeVarint(target, at, value.length);
     target.set(value, at);
     at += value.length;
   }
   if (lease !== 0n) {
-    target[at++] = 0x30;
+    target[at++] = TAG_LEASE;
     at = writeLease(target, at, lease);
   }
   return at;
@@ -166,8 +174,72 @@ export function tombstoneRecord(key: Uint8Array): Buffer {
   const prefix = key.length === 0 ? 0 : 1 + varintBytes(key.length);
   const out = Buffer.allocUnsafe(prefix + key.length);
   if (key.length > 0) {
-    out[0] = 0x0a;
+    out[0] = TAG_KEY;
     out.set(key, writeVarint(out, 1, key.length));
   }
   return out;
+}
+
+/** What the index keeps of a put's record; one is filled again for each record. */
+export interface RecordHead {
+  key: Uint8Array;
+  createRevision: number;
+  version: number;
+  /** True if a lease is attached; the whole record says which. */
+  hasLease: boolean;
+}
+
+/**
+ * Reads from a record what the index keeps, without making an object: a start reads millions. False if
+ * it is not laid out as writeRecord does, which says nothing against it: then it must be decoded.
+ */
+export function readRecordHead(record: Uint8Array, head: RecordHead): boolean {
+  const end = record.length;
+  head.createRevision = 0;
+  head.version = 0;
+  head.hasLease = false;
+  let at = 0;
+  let last = 0;
+  let hasKey = false;
+  while (at < end) {
+    const tag = record[at++]!;
+    if (tag <= last) return false;
+    last = tag;
+    let value = 0;
+    let scale = 1;
+    let byte = 0x80;
+    if (tag === TAG_LEASE) {
+      head.hasLease = true;
+      return hasKey;
+    }
+    while (byte >= 0x80) {
+      if (at === end || scale > 0x2000000000000) return false;
+      byte = record[at++]!;
+      value += (byte & 0x7f) * scale;
+      scale *= 128;
+    }
+    switch (tag) {
+      case TAG_KEY:
+        if (at + value > end) return false;
+        head.key = record.subarray(at, at + value);
+        hasKey = true;
+        at += value;
+        break;
+      case TAG_CREATE:
+        head.createRevision = value;
+        break;
+      case TAG_MOD:
+        break;
+      case TAG_VERSION:
+        head.version = value;
+        break;
+      case TAG_VALUE:
+        if (at + value > end) return false;
+        at += value;
+        break;
+      default:
+        return false;
+    }
+  }
+  return hasKey;
 }

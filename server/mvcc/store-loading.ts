@@ -5,7 +5,14 @@ import type { LeaseId } from "#base/ids.ts";
 import { finishedCompactKey, scheduledCompactKey } from "#server/mvcc/compaction.ts";
 import { none } from "#server/mvcc/key-table.ts";
 import { RecentLog } from "#server/mvcc/recent-log.ts";
-import { isTombstoneKey, mainOf, revisionKey, subOf } from "#server/mvcc/record.ts";
+import {
+  isTombstoneKey,
+  mainOf,
+  type RecordHead,
+  readRecordHead,
+  revisionKey,
+  subOf,
+} from "#server/mvcc/record.ts";
 import { decodeRecord, type StoreState, sliceKeys } from "#server/mvcc/store-state.ts";
 
 /** Records can be megabytes long: with more of them a start takes memory by the slice. */
@@ -54,10 +61,23 @@ export async function loadState(state: StoreState): Promise<LoadedCompactions> {
   return { scheduled, finished };
 }
 
+const head: RecordHead = {
+  key: new Uint8Array(0),
+  createRevision: 0,
+  version: 0,
+  hasLease: false,
+};
+
 function loadRecord(state: StoreState, revision: Uint8Array, record: Uint8Array): void {
   const { index, cache } = state;
   const { table } = index;
-  const kv = decodeRecord(record);
+  let kv: { key: Uint8Array; createRevision: number; version: number } = head;
+  let lease = 0n as LeaseId;
+  if (!readRecordHead(record, head) || head.hasLease) {
+    const whole = decodeRecord(record);
+    kv = whole;
+    lease = whole.lease as LeaseId;
+  }
   const tombstone = isTombstoneKey(revision);
   const slot = index.find(kv.key);
   if (tombstone && slot !== none && !table.alive(slot)) return;
@@ -69,7 +89,7 @@ function loadRecord(state: StoreState, revision: Uint8Array, record: Uint8Array)
     tombstone,
     size: record.length,
   });
-  table.setLease(changed, tombstone ? (0n as LeaseId) : (kv.lease as LeaseId));
+  table.setLease(changed, tombstone ? (0n as LeaseId) : lease);
   if (tombstone) return;
   cache.add(record);
   table.setCached(changed, cache.position);

@@ -59,6 +59,8 @@ export interface MemberTimings {
   readonly heartbeatMs: number;
   readonly electionTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** A member that is alone elects itself at its first tick. */
+  readonly initialElectionTickAdvance: boolean;
 }
 
 export interface MemberParts {

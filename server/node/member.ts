@@ -312,6 +312,10 @@ export class Member {
     const nowMs = clock.monotonicMs();
     // Ticks missed in a pause collapse into this one: a member that slept must not rush to elect.
     raft.tick();
+    // Whoever is alone has nobody to wait for, and no leader to disturb.
+    if (this.parts.timings.initialElectionTickAdvance && !this.leadership.hasLeader) {
+      if (raft.isOnlyVoter) raft.campaign();
+    }
     const timedOut = (startedMs: number): EtcdError =>
       this.leadership.timeoutError(nowMs, startedMs);
     this.pending.sweep(nowMs, timedOut);

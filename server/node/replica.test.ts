@@ -26,6 +26,7 @@ const settings = {
   electionTimeoutMs: 1000,
   requestTimeoutMs: 7000,
   preVote: true,
+  initialElectionTickAdvance: true,
   maxLearners: 1,
   maxRequestBytes: 1_572_864,
   quotaBytes: undefined,

@@ -63,6 +63,7 @@ export interface ReplicaSettings {
   readonly heartbeatMs: number;
   readonly electionTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly initialElectionTickAdvance: boolean;
   readonly preVote: boolean;
   readonly maxLearners: number;
   readonly maxRequestBytes: number;

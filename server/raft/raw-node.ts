@@ -114,8 +114,14 @@ export class RawNode {
    */
   readIndexNow(): number | undefined {
     const raft = this.#raft;
-    if (raft.role !== "leader" || !raft.tracker.isSingleton) return undefined;
-    return raft.tracker.isVoter(raft.id) && raft.committedInTerm ? raft.log.committed : undefined;
+    if (raft.role !== "leader" || !this.isOnlyVoter) return undefined;
+    return raft.committedInTerm ? raft.log.committed : undefined;
+  }
+
+  /** True if the configuration has this member for its one voter. */
+  get isOnlyVoter(): boolean {
+    const { id, tracker } = this.#raft;
+    return tracker.isSingleton && tracker.isVoter(id);
   }
 
   /** Moves leadership to `id`; given up after an election timeout. */

@@ -114,6 +114,7 @@ export class SimMember {
       electionTimeoutMs: 1000,
       requestTimeoutMs,
       preVote: true,
+      initialElectionTickAdvance: true,
       maxLearners,
       maxRequestBytes: 1024 * 1024,
       quotaBytes: undefined,
