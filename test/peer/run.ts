@@ -7,6 +7,7 @@ import { isGood, runFiles, summary, type Tally } from "#tools/test.ts";
 const files = [
   "test/peer/migration.ts",
   "test/peer/mixed.ts",
+  "test/peer/mixed-auth.ts",
   "test/contract/contract.test.ts",
   "test/corruption/mixed.ts",
   "test/peer/walk.ts",

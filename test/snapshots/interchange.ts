@@ -9,7 +9,7 @@ import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from "#proto/gen/m
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { eventually } from "#test/cluster/eventually.ts";
 import type { MemberKind } from "#test/cluster/launchers.ts";
-import { b, createWatch, s } from "#test/contract/setting.ts";
+import { b, createWatch, refuses, s } from "#test/contract/setting.ts";
 import { Wire } from "#test/contract/wire.ts";
 import {
   bumps,
@@ -59,15 +59,15 @@ async function makeSnapshots(source: MemberKind, keys: number, folder: string): 
   const endpoint = cluster.endpoints()[0]!;
   const wire = new Wire(endpoint);
   try {
-    if (source !== "ours") {
-      for (const args of [
-        ["role", "add", "reader"],
-        ["role", "grant-permission", "reader", "read", "a", "z"],
-        ["user", "add", "alice:secret"],
-        ["user", "grant-role", "alice", "reader"],
-      ]) {
-        await succeed(tools.etcdctl, ["--endpoints", endpoint, ...args]);
-      }
+    for (const args of [
+      ["role", "add", "reader"],
+      ["role", "grant-permission", "reader", "read", "a", "z"],
+      ["user", "add", "alice:secret"],
+      ["user", "grant-role", "alice", "reader"],
+      ["user", "add", "root:root"],
+      ["user", "grant-role", "root", "root"],
+    ]) {
+      await succeed(tools.etcdctl, ["--endpoints", endpoint, ...args]);
     }
     const compacted = await fillStore(wire, keys);
     const files = [join(folder, "ours.db"), join(folder, "theirs.db")] as const;
@@ -131,6 +131,7 @@ async function checkServed(made: Made): Promise<void> {
         await checkHistory(wire, made, name === "bumped");
         await checkLife(wire, seen);
         if (name === "plain" && kind === made.source) await checkJoiner(cluster, wire);
+        await checkUsers(wire);
       } catch (error) {
         throw new Error(`${made.source}'s snapshot, ${name}, in ${kind}`, { cause: error });
       } finally {
@@ -171,6 +172,17 @@ async function checkHistory(wire: Wire, made: Made, bumped: boolean): Promise<vo
   } finally {
     stream.cancel();
   }
+}
+
+/** Users, their passwords and what they may came along; authentication is on from here. */
+async function checkUsers(wire: Wire): Promise<void> {
+  await wire.auth.authEnable({});
+  const { token } = await wire.auth.authenticate({ name: "alice", password: "secret" });
+  const alice = { metadata: { token } };
+  await wire.kv.range({ key: b("a"), rangeEnd: b("z"), limit: 1 }, alice);
+  const denied = [7, "etcdserver: permission denied"] as const;
+  await refuses(wire.kv.range({ key: b("z") }, alice), ...denied);
+  await refuses(wire.kv.put({ key: b("a"), value: b("x") }, alice), ...denied);
 }
 
 /** Who joins the restored member is sent all that was restored, not only what came after. */
