@@ -128,6 +128,11 @@ test("malformed frames are refused", () => {
     () => new AppendDecoder(2n, 1n, ignore).push(hex("01 ffffffffffffffff 00000000000000ff")),
     FrameError,
   );
+  // More entries than any leader puts into a record, before any of them is there.
+  assert.throws(
+    () => new AppendDecoder(2n, 1n, ignore).push(hex("01 0000000000100001 0000000000000000")),
+    FrameError,
+  );
   assert.throws(
     () =>
       new AppendDecoder(2n, 1n, ignore).push(

@@ -19,6 +19,7 @@ export class FrameError extends Error {
 }
 
 const noContext = new Uint8Array(0);
+const nothing: Buffer = Buffer.alloc(0);
 
 /** Kept alive by it, dropped by its reader; never reaches raft. */
 export function isLinkHeartbeat(message: Message): boolean {
@@ -46,11 +47,11 @@ function readLength(data: Buffer, at: number, limit: number): number {
 }
 
 /**
- * Cuts a stream of chunks into frames. Bytes of an unfinished frame are joined once, when the
- * frame's known part has arrived, so a large frame in many chunks costs one copy.
+ * Cuts a stream of chunks into frames. Bytes of an unfinished frame are gathered in a buffer that
+ * doubles, so a frame in however many chunks costs two copies.
  */
 abstract class FrameDecoder {
-  private parts: Buffer[] = [];
+  private gathered = nothing;
   private held = 0;
   /** Bytes from the start of the unfinished frame without which it need not be looked at again. */
   protected needed = 1;
@@ -59,10 +60,9 @@ abstract class FrameDecoder {
   push(chunk: Buffer): void {
     let data = chunk;
     if (this.held > 0) {
-      this.parts.push(chunk);
-      this.held += chunk.length;
+      this.gather(chunk);
       if (this.held < this.needed) return;
-      data = Buffer.concat(this.parts, this.held);
+      data = this.gathered.subarray(0, this.held);
     }
     let at = 0;
     while (at < data.length) {
@@ -70,8 +70,23 @@ abstract class FrameDecoder {
       if (next < 0) break;
       at = next;
     }
-    this.held = data.length - at;
-    this.parts = this.held === 0 ? [] : [at === 0 ? data : data.subarray(at)];
+    if (at === 0 && this.held > 0) return;
+    // Messages may go on using what they were cut from: what is left begins a buffer of its own.
+    this.held = 0;
+    this.gathered = nothing;
+    if (at < data.length) this.gather(at === 0 ? data : data.subarray(at));
+  }
+
+  private gather(chunk: Buffer): void {
+    const held = this.held + chunk.length;
+    if (held > this.gathered.length) {
+      const likely = Math.min(this.needed, likelyFrameBytes);
+      const wider = Buffer.allocUnsafeSlow(Math.max(held, likely, this.gathered.length * 2));
+      this.gathered.copy(wider, 0, 0, this.held);
+      this.gathered = wider;
+    }
+    chunk.copy(this.gathered, this.held);
+    this.held = held;
   }
 
   /** Where the frame at `at` ends, or −1 after setting `needed` if it is not whole yet. */
@@ -99,6 +114,14 @@ export class MessageDecoder extends FrameDecoder {
     return end;
   }
 }
+
+/** How much of a frame's length is believed before its bytes are there. */
+const likelyFrameBytes = 1 << 20;
+
+/** Type and number of entries. */
+const recordHeadBytes = 9;
+/** Entries of one record; a leader sends 512 KiB at most, each of more than eight bytes. */
+const recordEntryLimit = 1 << 20;
 
 const recordHeartbeat = 0;
 const recordEntries = 1;
@@ -143,6 +166,9 @@ export class AppendEncoder {
 export class AppendDecoder extends FrameDecoder {
   private term = 0;
   private index = 0;
+  /** Of an unfinished record of entries: how many have a known length, and where these end. */
+  private known = 0;
+  private end = recordHeadBytes;
   private readonly local: MemberId;
   private readonly remote: MemberId;
   private readonly onMessage: (message: Message) => void;
@@ -185,19 +211,20 @@ export class AppendDecoder extends FrameDecoder {
     const have = data.length - at;
     this.needed = 17;
     if (have < 17) return -1;
-    // An entry takes eight bytes at least: the limit on the frame bounds their number too.
-    const count = readLength(data, at + 1, streamFrameLimit / 8);
-    let end = 9;
-    for (let i = 0; i < count; i++) {
-      this.needed = end + 16;
-      if (have < this.needed) return -1;
-      end += 8 + readLength(data, at + end, streamFrameLimit - end);
+    const count = readLength(data, at + 1, recordEntryLimit);
+    for (; this.known < count; this.known++) {
+      // Each entry that is still to come, and the commit index, take eight bytes at least.
+      this.needed = this.end + (count - this.known) * 8 + 8;
+      if (have < this.end + 8) return -1;
+      this.end += 8 + readLength(data, at + this.end, streamFrameLimit - this.end);
     }
-    this.needed = end + 8;
+    this.needed = this.end + 8;
     if (have < this.needed) return -1;
+    this.known = 0;
+    this.end = recordHeadBytes;
 
     const entries: Entry[] = [];
-    let from = at + 9;
+    let from = at + recordHeadBytes;
     for (let i = 0; i < count; i++) {
       const size = data.readUInt32BE(from + 4);
       from += 8 + size;

@@ -76,3 +76,15 @@ test("a peer that does not answer, or not as a peer, is an error in time", async
   await assert.rejects(client.members(url, 5000), { code: "PEER_ANSWER" });
   await assert.rejects(client.members("http://127.0.0.1:1", 5000), { code: "ECONNREFUSED" });
 });
+
+test("a peer whose JSON is no object says nothing", async (t) => {
+  const odd = createServer((_request, response) => response.end("null"));
+  odd.listen(0, "127.0.0.1");
+  await once(odd, "listening");
+  t.after(() => odd.close());
+  const url = `http://127.0.0.1:${(odd.address() as AddressInfo).port}`;
+  const client = new PeerClient({ clock: systemClock });
+  await assert.rejects(client.versions(url, 5000), { code: "PEER_ANSWER" });
+  const silent = { revision: 0, hash: 0, compactRevision: 0, hashRevision: 0 };
+  assert.deepEqual(await client.hashKv(url, clusterId, 0, 5000), silent);
+});

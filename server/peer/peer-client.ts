@@ -89,7 +89,7 @@ export class PeerClient {
   async versions(url: string, timeoutMs: number): Promise<PeerVersions> {
     const { body } = await this.get(url, "/version", timeoutMs);
     const parsed: unknown = JSON.parse(body.toString());
-    const fields = (typeof parsed === "object" ? parsed : {}) as Record<string, unknown>;
+    const fields = fieldsOf(parsed);
     const known = (name: string): string | undefined => {
       const value = fields[name];
       return typeof value === "string" && /^\d/.test(value) ? value : undefined;
@@ -171,13 +171,13 @@ export class PeerClient {
     const asked = Buffer.from(JSON.stringify({ revision }));
     const { body } = await this.ask(url, "GET", "/members/hashkv", headers, asked, timeoutMs);
     const parsed: unknown = JSON.parse(body.toString());
-    const fields = (typeof parsed === "object" ? parsed : {}) as Record<string, unknown>;
+    const fields = fieldsOf(parsed);
     const number = (from: Record<string, unknown>, name: string): number => {
       const value = from[name];
       return typeof value === "number" ? value : 0;
     };
     return {
-      revision: number((fields["header"] ?? {}) as Record<string, unknown>, "revision"),
+      revision: number(fieldsOf(fields["header"]), "revision"),
       hash: number(fields, "hash"),
       compactRevision: number(fields, "compact_revision"),
       hashRevision: number(fields, "hash_revision"),
@@ -241,4 +241,9 @@ export class PeerClient {
       request.destroy();
     }
   }
+}
+
+/** The fields of a JSON object; none of anything else, null among it. */
+function fieldsOf(parsed: unknown): Record<string, unknown> {
+  return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
 }

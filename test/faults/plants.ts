@@ -24,11 +24,11 @@ export const plants = {
   "lost-writes": {
     about: "now and then a put is answered and not carried out, on every member alike",
     file: "server/node/apply-turn.ts",
-    find: "const result = ports.applier.apply(command, batch, answers);",
+    find: "const result = ports.applier.apply(command, batch, answers, this.index);",
     replace: `const lost = command.kind === "put" && entry.index % 31 === 0;
         const result = lost
           ? { header: { clusterId: 0n, memberId: 0n, revision: ports.store.currentRevision + 1, raftTerm: 0 } }
-          : ports.applier.apply(command, batch, answers);`,
+          : ports.applier.apply(command, batch, answers, this.index);`,
   },
   "early-commit": {
     about: "a leader takes for committed what one member alone has",

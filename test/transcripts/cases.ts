@@ -457,8 +457,10 @@ const surroundings: Case[] = [
   c("completion bash zsh", { bare: true, firstErrorLine: true }),
   c("check perf --load huge"),
   c("check datascale --load huge"),
-  c("check perf --prefix a"),
-  c("check datascale --prefix a"),
+  // Over keys that are there, or they would run for a minute.
+  c("put check-in-use x"),
+  c("check perf --prefix check-in-use"),
+  c("check datascale --prefix check-in-use"),
   c("make-mirror"),
   c("make-mirror a b"),
   c("make-mirror $ENDPOINT --dest-prefix a --no-dest-prefix"),

@@ -175,14 +175,14 @@ function normalise(each: Case, outcome: Outcome): Outcome {
     stdout = stdout
       .replace(/"(ID|id|lease)":\d+/g, '"$1":0')
       .replace(/"(ID|Lease)" : [0-9a-f]+/g, '"$1" : 0')
-      .replace(/\b[0-9a-f]{16}\b/g, "LEASE")
+      .replace(/\b[0-9a-f]{13,16}\b/g, "LEASE")
       .replace(/remaining\(\d+s\)/, "remaining(0s)")
       .replace(/"(ttl|TTL)":\d+/g, '"$1":0')
       .replace(/"TTL" : \d+/g, '"TTL" : 0');
     // So is the name of a key that stands for a lease.
     if (/^(lock|elect)/.test(each.args[0] ?? ""))
       stdout = stdout.replace(/"key":"\w+=*"/, '"key":""');
-    stderr = stderr.replace(/\b[0-9a-f]{16}\b/g, "LEASE");
+    stderr = stderr.replace(/\b[0-9a-f]{13,16}\b/g, "LEASE");
     // A lease's ID within a key's protobuf is a varint of nine bytes.
     if (each.args.includes("protobuf") && stdout.includes("leased")) stdout = "";
     if (each.args[1] === "list") stdout = stdout.split("\n").sort().join("\n");
