@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { test } from "node:test";
-import { isGood, summary, type Tally, testFiles } from "#tools/test.ts";
+import { isGood, secondTry, summary, type Tally, testFiles } from "#tools/test.ts";
 
 test("the last line counts, and skips fail under CI", () => {
   const good: Tally = { passed: 3, failures: [], skips: new Map() };
@@ -30,6 +30,29 @@ test("the last line counts, and skips fail under CI", () => {
   ]);
   assert.equal(isGood(failing, false), false);
   assert.equal(isGood({ ...good, passed: 0 }, false), false, "nothing ran");
+});
+
+test("a second try: of few files, never of simulations, and told", async () => {
+  const of = (...files: string[]): Tally => ({
+    passed: 3,
+    failures: files.map((file) => ({ name: "n", file, error: "e" })),
+    skips: new Map(),
+  });
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  for (const files of [[], ["?"], ["test/simulation/x.test.ts"], ["a", "b", "c"]]) {
+    const tally = of(...files);
+    assert.equal(await secondTry(tally, write), tally);
+  }
+  assert.deepEqual(lines, []);
+  const steady: Tally = { ...of(), unsteady: of("f.ts").failures };
+  assert.deepEqual(summary(steady, true), [
+    "UNSTEADY (passed the second time) f.ts: n",
+    "    e",
+    "",
+    "3 passed, 0 failed",
+  ]);
+  assert.equal(isGood(steady, true), true);
 });
 
 test("files are found below the root, and can be narrowed down", () => {
