@@ -1,30 +1,7 @@
 // --help: what a command is for, how it is called, and command lines to learn from.
 import type { Command, CommandNode } from "#ctl/command.ts";
 import { root, sections } from "#ctl/command-tree.ts";
-import { type Flag, flagText } from "#ctl/flags.ts";
-
-function columns(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join("");
-}
-
-/** One line a flag. */
-export function flagLines(flags: readonly Flag[]): string {
-  return columns(
-    [...flags]
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .map((flag): readonly [string, string] => {
-        const short = flag.short === undefined ? "    " : `-${flag.short}, `;
-        const kind = flag.kind === "bool" ? "" : ` ${flag.kind.toUpperCase()}`;
-        const initial = flagText(flag, flag.initial);
-        const isPlain = ["", "0", "false"].includes(initial);
-        return [
-          `${short}--${flag.name}${kind}`,
-          isPlain ? flag.usage : `${flag.usage} (default ${initial})`,
-        ];
-      }),
-  );
-}
+import { columns, flagLines } from "#ctl/flag-lines.ts";
 
 const children = (nodes: readonly CommandNode[]): string =>
   columns(nodes.map((node) => [node.name, node.summary]));

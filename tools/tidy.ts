@@ -81,6 +81,11 @@ const alsoMayImport: readonly {
     why: "etcdutl opens data folders of members that do not run",
   },
   {
+    file: /^server\/proxy\/command-line\.ts$/,
+    folders: ["ctl/flags.ts", "ctl/flag-lines.ts"],
+    why: "gateway and grpc-proxy read their command lines by the rules of etcdctl, not of the server",
+  },
+  {
     file: /^operator\/api\/server-options\.ts$/,
     folders: ["server/config"],
     why: "spec.options is typed by the server's one table of options",

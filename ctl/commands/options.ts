@@ -1,7 +1,7 @@
 // options: the flags that every command takes.
 import type { Command } from "#ctl/command.ts";
+import { flagLines } from "#ctl/flag-lines.ts";
 import { globalFlags } from "#ctl/globals.ts";
-import { flagLines } from "#ctl/help.ts";
 
 export const command: Command = {
   usage: "",
