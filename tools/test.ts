@@ -14,6 +14,10 @@ const unitGlobs = ["{base,proto,server,client,ctl,operator,tools}/**/*.test.ts",
 /** Tests of whole processes. What takes minutes is not named .test.ts, but has its own npm script. */
 const suiteGlobs = ["test/**/*.test.ts"];
 
+/** Of them, those that live in one process under simulated clocks: any number at once. */
+const inMemory =
+  /^test\/(simulation\/|contract\/in-process|mvcc\/property|faults\/judges|http2\/fuzz)/;
+
 /** Skips that are no missing tool, so that CI lets them pass. */
 const allowedSkips =
   /^(needs a user other than root|mount -t tmpfs needs root|unshare --mount needs root)\b/;
@@ -171,14 +175,20 @@ async function main(): Promise<void> {
   const isCi = process.env["CI"] === "true";
   let tally: Tally = { passed: 0, failures: [], skips: new Map() };
   const write = (line: string) => console.log(line);
-  if (sets.includes("unit")) {
-    const cores = Math.max(2, availableParallelism());
-    await runFiles(testFiles(unitGlobs, args), cores, tally, write);
-  }
-  // One at a time: clusters of processes need the machine for themselves.
+  const cores = Math.max(2, availableParallelism());
+  if (sets.includes("unit")) await runFiles(testFiles(unitGlobs, args), cores, tally, write);
   if (sets.includes("suites")) {
+    const suites = testFiles(suiteGlobs, args);
+    const alone = suites.filter((file) => !inMemory.test(file));
+    await runFiles(
+      suites.filter((file) => inMemory.test(file)),
+      cores,
+      tally,
+      write,
+    );
     const isGoodSoFar = tally.failures.length === 0;
-    await runFiles(testFiles(suiteGlobs, args), 1, tally, write);
+    // One at a time: clusters of processes need the machine for themselves.
+    await runFiles(alone, 1, tally, write);
     if (isCi && isGoodSoFar) tally = await secondTry(tally, write);
   }
   console.log("");
