@@ -219,8 +219,12 @@ async function explain(path: readonly CommandNode[], terminal: Terminal): Promis
   terminal.out(helpText(path, await loadCommand(path.at(-1) ?? root)));
 }
 
-/** Runs a command line, without the program's name; gives the exit code. */
+/** Runs a command line, without the program's name; gives the exit code. ETCDCTL_API=2 is another life. */
 export async function runEtcdctl(words: readonly string[], terminal: Terminal): Promise<number> {
+  if (terminal.env["ETCDCTL_API"] === "2") {
+    const { runEtcdctlV2 } = await import("#ctl/v2/command-line.ts");
+    return runEtcdctlV2(words, terminal);
+  }
   try {
     await runCommand(words, terminal);
     return 0;
