@@ -1,6 +1,6 @@
 // v3electionpb.Election: the oldest key under the election's name leads, and its value is what the
 // leader proclaims (facts: apply rules §8). A campaign whose call ends takes its key along.
-import { etcdError } from "#proto/errors.ts";
+import { EtcdError, etcdError } from "#proto/errors.ts";
 import {
   CampaignRequest,
   CampaignResponse,
@@ -94,10 +94,16 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
         async run({ name }, responder) {
           const room = new Room(responder);
           const call = new WaitingCall(responder);
-          for await (const { kv, revision } of leaders(as(responder), call, prefixOf(name))) {
-            const answer = { header: undefined, kv };
-            if (responder.write(encodeAnswer(headers, LeaderResponse, answer, revision))) continue;
-            await room.wait();
+          try {
+            for await (const { kv, revision } of leaders(as(responder), call, prefixOf(name))) {
+              const answer = { header: undefined, kv };
+              if (responder.write(encodeAnswer(headers, LeaderResponse, answer, revision)))
+                continue;
+              await room.wait();
+            }
+          } catch (error) {
+            // etcd does not tell why it cannot read on: the stream ends as if all were said.
+            if (!(error instanceof EtcdError)) throw error;
           }
           return undefined;
         },

@@ -1,12 +1,8 @@
 // One HTTP/2 connection to one member, on which calls are made from bytes: what comes back is kept as
 // it came. Every call has a limit, so that a member that never answers is a difference and no hang.
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  type OutgoingHttpHeaders,
-} from "node:http2";
+import type { HeaderList } from "#server/rpc/http2/header-encoder.ts";
 import { framed } from "#test/fakes/raw-grpc.ts";
+import { ClientSession, type ClientStream, type StreamTarget } from "./http2-client.ts";
 
 /** Longest that a call or an awaited message may take. */
 export const CALL_LIMIT_MS = 10_000;
@@ -28,50 +24,52 @@ function decoded(text: string): string {
 }
 
 /** One call; messages are collected in the order of arrival. */
-export class OpenCall {
+export class OpenCall implements StreamTarget {
   readonly messages: Uint8Array[] = [];
   readonly ended: Promise<Status>;
   status: Status | undefined;
   /** Told of every message, and of the end. */
   onChange: () => void = () => {};
-  private readonly stream: ClientHttp2Stream;
+  private readonly stream: ClientStream;
+  private readonly resolve: (status: Status) => void;
+  private code = -1;
+  private message = "";
   private rest: Buffer = Buffer.alloc(0);
 
-  constructor(stream: ClientHttp2Stream) {
-    this.stream = stream;
-    const headers: Record<string, unknown> = {};
-    stream.on("response", (got) => Object.assign(headers, got));
-    stream.on("trailers", (got) => Object.assign(headers, got));
-    stream.on("data", (chunk: Buffer) => this.take(chunk));
-    stream.on("error", () => {});
-    this.ended = new Promise((resolve) => {
-      stream.on("close", () => {
-        this.status = {
-          code: Number(headers["grpc-status"] ?? -1),
-          message: decoded(String(headers["grpc-message"] ?? "")),
-        };
-        resolve(this.status);
-        this.onChange();
-      });
-    });
+  constructor(session: ClientSession, lists: readonly HeaderList[]) {
+    const { promise, resolve } = Promise.withResolvers<Status>();
+    this.ended = promise;
+    this.resolve = resolve;
+    this.stream = session.open(lists, this);
+  }
+
+  header(name: string, value: string): void {
+    if (name === "grpc-status") this.code = Number(value);
+    if (name === "grpc-message") this.message = decoded(value);
+  }
+
+  closed(): void {
+    this.status = { code: this.code, message: this.message };
+    this.resolve(this.status);
+    this.onChange();
   }
 
   /** Sends one message. */
   send(message: Uint8Array): void {
-    if (!this.stream.closed && !this.stream.writableEnded) this.stream.write(framed(message));
+    this.stream.write(framed(message));
   }
 
-  /** Says that no more messages come. */
-  finish(): void {
-    if (!this.stream.closed) this.stream.end();
+  /** Sends these messages and says that no more come. */
+  sendLast(messages: readonly Uint8Array[]): void {
+    this.stream.end(Buffer.concat(messages.map((message) => framed(message))));
   }
 
   cancel(): void {
-    this.stream.close(8);
+    this.stream.cancel();
   }
 
-  private take(chunk: Buffer): void {
-    let data = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
+  data(chunk: Buffer): void {
+    let data = Buffer.concat([this.rest, chunk]);
     while (data.length >= 5) {
       const length = data.readUInt32BE(1);
       if (data.length < 5 + length) break;
@@ -88,38 +86,49 @@ export interface CallEnd extends Status {
   readonly messages: readonly Uint8Array[];
 }
 
+/** Fields that a call adds to its headers. */
+export type Metadata = Readonly<Record<string, string>>;
+
+function listOf(fields: Metadata, recurs: boolean): HeaderList {
+  return { fields: Object.entries(fields).map(([name, value]) => ({ name, value })), recurs };
+}
+
 /** A connection to `url`. */
 export class Connection {
-  private readonly session: ClientHttp2Session;
+  private readonly session: ClientSession;
+  private readonly authority: string;
+  /** What every call of a path sends. */
+  private readonly lists = new Map<string, HeaderList>();
 
   constructor(url: string) {
-    this.session = connect(url);
-    this.session.on("error", () => {});
-    this.session.setMaxListeners(0);
+    this.session = new ClientSession(url);
+    this.authority = new URL(url).host;
   }
 
   /** Begins a call and leaves its request open. */
-  open(path: string, metadata: OutgoingHttpHeaders = {}): OpenCall {
-    return new OpenCall(
-      this.session.request({
-        ":method": "POST",
-        ":path": path,
-        "content-type": "application/grpc",
-        te: "trailers",
-        ...metadata,
-      }),
-    );
+  open(path: string, metadata: Metadata = {}): OpenCall {
+    let list = this.lists.get(path);
+    if (list === undefined) {
+      list = listOf(
+        {
+          ":method": "POST",
+          ":scheme": "http",
+          ":path": path,
+          ":authority": this.authority,
+          "content-type": "application/grpc",
+          te: "trailers",
+        },
+        true,
+      );
+      this.lists.set(path, list);
+    }
+    return new OpenCall(this.session, [list, listOf(metadata, false)]);
   }
 
   /** Makes a call of these messages and collects all that it is answered. */
-  async call(
-    path: string,
-    messages: readonly Uint8Array[],
-    metadata?: OutgoingHttpHeaders,
-  ): Promise<CallEnd> {
+  async call(path: string, messages: readonly Uint8Array[], metadata?: Metadata): Promise<CallEnd> {
     const call = this.open(path, metadata);
-    for (const message of messages) call.send(message);
-    call.finish();
+    call.sendLast(messages);
     return await collected(call);
   }
 

@@ -44,7 +44,7 @@ export const differences = {
     room: "mapped",
   },
   tiedOrder: {
-    rpcs: ["KV/Range", "KV/Txn"],
+    rpcs: ["KV/Range", "KV/RangeStream", "KV/Txn"],
     etcd: "pairs that are equal in what is sorted by come in any order, if there are more than 12",
     ours: "they come in the order of their keys",
     why: "any order fits",

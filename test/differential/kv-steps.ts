@@ -31,7 +31,11 @@ function sortable(draw: Draw, request: Request): Request {
 
 function rangeStream(draw: Draw): Request {
   const request = range(draw);
-  if (draw.chance(0.15)) return request;
+  if (draw.chance(0.1)) return { ...request, sortTarget: 0 };
+  // Few enough that the order of ties is defined (differences.ts: tiedOrder): where a chunk ends says
+  // where the next one begins.
+  if (draw.chance(0.06))
+    return { ...request, key: b(draw.pick(["a", "ab", "b"])), rangeEnd: b("e") };
   return {
     ...request,
     sortOrder: 0,
@@ -202,7 +206,11 @@ export const kvSteps: readonly (readonly [number, (draw: Draw) => readonly Step[
         rpc: "KV/Put",
         request: { key: b(`piece${i}`), value: Buffer.alloc(draw.below(4000), "p") },
       }));
-      const request = { key: b("\0"), rangeEnd: b("\0"), limit: draw.below(3) * 15 };
+      const limit = draw.below(3) * 15;
+      const request = draw.chance(0.7)
+        ? { key: b("\0"), rangeEnd: b("\0"), limit }
+        : // No two of these have one revision, so their order is defined.
+          { key: b("piece"), rangeEnd: b("piecf"), limit, sortTarget: draw.pick([2, 3]) };
       return [
         ...steps,
         { do: "call", rpc: "KV/RangeStream", request },

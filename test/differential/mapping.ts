@@ -131,8 +131,6 @@ export class Mapping {
   /** True once an ID that a member chose may stand in a key or a pair. */
   hasChosenIds = false;
   private hadChosenIds = false;
-  /** Where a compaction may be under way: its hash is told for that revision once it is through. */
-  private compacting = -1;
 
   /** Begins a sequence at this revision. */
   begin(revision: number): void {
@@ -146,11 +144,6 @@ export class Mapping {
     const id = this.actual.get(standIn);
     if (id !== undefined) this.standIn.delete(id);
     this.actual.delete(standIn);
-  }
-
-  /** A compaction was begun, and waited for if it is physical. */
-  compacted(request: { readonly revision?: number; readonly physical?: boolean }): void {
-    this.compacting = request.physical === true ? -1 : (request.revision ?? -1);
   }
 
   /** From now on stand-in number `at` is `id`. */
@@ -184,9 +177,6 @@ export class Mapping {
     if (rpc === "Maintenance/Hash" && makesRoom("fileHash")) settled["hash"] = "of the file";
     if (rpc === "Maintenance/HashKV" && this.hashesChosenIds(settled)) {
       settled["hash"] = "of chosen IDs";
-    }
-    if (rpc === "Maintenance/HashKV" && settled["hashRevision"] === this.compacting) {
-      settled["hash"] = settled["compactRevision"] = "before or after a compaction";
     }
     // How the file is cut depends on its size.
     if (rpc === "Maintenance/Snapshot") settled["remainingBytes"] = "some";

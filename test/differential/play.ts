@@ -72,9 +72,12 @@ class Lane {
       this.pair.coverage = undefined;
       await this.pair.reset();
     } catch (error) {
-      const ours = error instanceof Error ? error.stack : String(error);
-      const log = this.pair.log().slice(-5);
-      outcome ??= { played: steps.length, difference: { at: "the run", ours, theirs: log } };
+      const what = error instanceof Error ? error.stack : String(error);
+      const [ours, theirs] = this.pair.logs();
+      outcome ??= {
+        played: steps.length,
+        difference: { at: "the run", ours: [what, ours], theirs },
+      };
       await this.stop();
     }
     return outcome;

@@ -1,11 +1,11 @@
 // One member under test: plays steps on it and keeps what of them stays open.
 import type { LeaderKey } from "#proto/gen/election.ts";
 import type { WatchCreateRequest } from "#proto/gen/watch.ts";
-import { type CallEnd, Connection, collected, type OpenCall } from "./connection.ts";
+import { CALL_LIMIT_MS, type CallEnd, Connection, collected, type OpenCall } from "./connection.ts";
 import { Mapping } from "./mapping.ts";
 import type { Request, Step } from "./step.ts";
 import { sentinelKey, until, Watching } from "./watching.ts";
-import { decodeResponse, encodeRequest, pathOf } from "./wire-codec.ts";
+import { decodeResponse, encodeRequest, isRequest, pathOf } from "./wire-codec.ts";
 
 /** What a step came to, in a form that both members must share. */
 export interface Answer {
@@ -124,18 +124,21 @@ export class Side {
         return ok;
       }
       case "watchCancel":
-        watching.cancel(step.id);
+        await watching.cancel(step.id);
         return ok;
       case "watchProgress": {
         const revision = await this.currentRevision();
-        if (watching.cannotTell(revision)) return ok;
-        return { ...ok, answers: [await watching.askProgress(revision)] };
+        // A watch may turn out to have ended before the request or behind it.
+        const told = watching.cannotTell(revision) || (await watching.askProgress(revision));
+        return { ...ok, answers: [told] };
       }
       case "watchNotify":
         return { ...ok, answers: [await watching.notification(await this.currentRevision())] };
       case "watchBytes": {
         watching.call.send(step.body);
-        await until(watching.call, () => watching.call.status !== undefined, 1000);
+        // What is a message ends nothing: there is nothing to wait for.
+        const limitMs = isRequest("Watch/Watch", step.body) ? 0 : CALL_LIMIT_MS;
+        await until(watching.call, () => watching.call.status !== undefined, limitMs);
         return { ...(watching.call.status ?? ok), answers: [] };
       }
       case "watchClose":
@@ -159,6 +162,25 @@ export class Side {
     const revision = await this.currentRevision();
     const all = [...this.streams].filter(([at]) => stream === undefined || at === stream);
     await Promise.all(all.map(([, watching]) => watching.catchUp(revision)));
+  }
+
+  /**
+   * Waits until the compaction at this revision is through. Until then etcd answers HashKV of that
+   * revision with a hash of what remains, and from then on with the one that the compaction made, which
+   * names the compaction before; and it keeps none of a compaction that begins before the last is through.
+   */
+  async compacted(revision: number): Promise<void> {
+    const as = this.tokens.has("root") ? "root" : undefined;
+    const request = encodeRequest("Maintenance/HashKV", { revision });
+    for (let ms = 0; ms < CALL_LIMIT_MS; ms += POLL_MS) {
+      const metadata = this.metadata({}, as);
+      const end = await this.connection.call(pathOf("Maintenance/HashKV"), [request], metadata);
+      const answer = end.messages[0];
+      if (end.code !== 0 || answer === undefined) return;
+      const { compactRevision } = decodeResponse("Maintenance/HashKV", answer).message;
+      if (compactRevision !== revision) return;
+      await pause(POLL_MS);
+    }
   }
 
   hasStreams(): boolean {
@@ -191,9 +213,11 @@ export class Side {
   /** Gives up a begun call; true if it waited in a queue, where it leaves a revision behind. */
   abort(name: string): boolean {
     const begun = this.begun.get(name);
+    if (begun === undefined) return false;
     this.begun.delete(name);
-    begun?.call.cancel();
-    return begun?.isQueued === true && begun.call.status === undefined;
+    const waits = begun.isQueued && begun.call.status === undefined;
+    begun.call.cancel();
+    return waits;
   }
 
   /** Names of the begun calls. */
@@ -238,7 +262,6 @@ export class Side {
     const bytes = encodeRequest(step.rpc, request, step.trailing);
     const metadata = this.metadata(step.metadata ?? {}, step.as);
     const end = await this.connection.call(pathOf(step.rpc), [bytes], metadata);
-    if (step.rpc === "KV/Compact" && end.code === 0) this.mapping.compacted(request);
     return this.answerOf(step, end);
   }
 
@@ -278,8 +301,7 @@ export class Side {
   private async begin(step: BeginStep): Promise<Answer> {
     const before = await this.currentRevision();
     const call = this.connection.open(pathOf(step.rpc));
-    call.send(encodeRequest(step.rpc, this.request(step)));
-    call.finish();
+    call.sendLast([encodeRequest(step.rpc, this.request(step))]);
     if (step.rpc === "Election/Observe" || step.rpc === "Health/Watch") {
       this.begun.set(step.name, { call, step, isQueued: false });
       await until(call, () => call.messages.length > 0 || call.status !== undefined, 60);

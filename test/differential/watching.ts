@@ -54,6 +54,8 @@ export class Watching {
   private readonly notifying = new Set<number>();
   private readonly notified = new Map<number, number>();
   private readonly future = new Map<number, number>();
+  /** Watches that were created and have not ended. */
+  private readonly live = new Set<number>();
   private created = 0;
   private sentinel = 0;
   private progress = 0;
@@ -100,9 +102,11 @@ export class Watching {
     }
   }
 
-  /** Cancels a watch, of which all has come. */
-  cancel(watchId: number): void {
-    if (!this.ended.has(watchId)) this.send({ cancelRequest: { watchId } });
+  /** Cancels a watch, of which all has come; waits for the answer if there is such a watch. */
+  async cancel(watchId: number): Promise<void> {
+    if (this.ended.has(watchId)) return;
+    this.send({ cancelRequest: { watchId } });
+    await until(this.call, () => !this.live.has(watchId));
   }
 
   /** Waits until no watch is behind; false if that takes too long. */
@@ -190,6 +194,7 @@ export class Watching {
       const request = this.creates.shift();
       if (!message.canceled) {
         if (request?.progressNotify === true) this.notifying.add(watchId);
+        this.live.add(watchId);
         const start = request?.startRevision ?? 0;
         if (start > revision) this.future.set(watchId, start);
       }
@@ -206,7 +211,10 @@ export class Watching {
       this.notified.set(watchId, revision);
       return;
     }
-    if (message.canceled) this.notifying.delete(watchId);
+    if (message.canceled) {
+      this.live.delete(watchId);
+      this.notifying.delete(watchId);
+    }
     if (message.compactRevision > 0) this.ended.add(watchId);
     const list = this.lists.get(watchId);
     if (list === undefined) this.lists.set(watchId, [{ message, isCanonical }]);

@@ -64,6 +64,16 @@ export function encodeRequest(rpc: string, request: Request, trailing?: Bytes): 
   return trailing === undefined ? bytes : Buffer.concat([bytes, trailing]);
 }
 
+/** True of bytes that can be read as a request. */
+export function isRequest(rpc: string, bytes: Bytes): boolean {
+  try {
+    methodOf(rpc).request.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** An answer and whether its bytes are those that our codec writes for it. */
 export interface Decoded {
   readonly message: Readonly<Record<string, unknown>>;
