@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "#base/random.ts";
+import { hashKey } from "#server/mvcc/key-hash.ts";
 import { KeyIndex, upperBound } from "#server/mvcc/key-index.ts";
 import { none } from "#server/mvcc/key-table.ts";
 
@@ -33,15 +34,28 @@ const orders: readonly [name: string, key: (i: number, below: (n: number) => num
     ["long with shared prefixes", (i, below) => `${"p".repeat(below(300))}/${i}`],
   ];
 
-for (const [name, keyOf] of orders) {
+/** Which of 11,000 changes are made while the index is being loaded, before its tree is there. */
+const loads: readonly [name: string, changes: number][] = [
+  ["inserted one by one", 0],
+  ["half of them loaded", 5000],
+  ["loaded with their deletions", Number.POSITIVE_INFINITY],
+];
+
+const cases = orders.flatMap(([order, keyOf]) =>
+  loads.map(([load, changes]) => ({ name: `${order}, ${load}`, keyOf, changes })),
+);
+
+for (const { name, keyOf, changes } of cases) {
   test(`thousands of keys, ${name}: order, counts and removal agree with a sorted list`, () => {
     const seed = 20_260 + name.length;
     const random = seededRandom(seed);
     const index = new KeyIndex();
+    if (changes > 0) index.beginLoading();
     const alive = new Map<string, boolean>();
     let main = 1;
     const change = (key: string, tombstone: boolean): void => {
       main++;
+      if (main > changes) for (const _ of index.finishLoading());
       index.change(index.find(bytes(key)), bytes(key), revision(main, tombstone));
       alive.set(key, !tombstone);
     };
@@ -55,6 +69,7 @@ for (const [name, keyOf] of orders) {
       if (alive.get(key)) change(key, true);
       else if (random.chance(0.3)) change(key, false);
     }
+    for (const _ of index.finishLoading());
     const check = (): void => {
       const sorted = [...alive.keys()].sort();
       assert.deepEqual(walk(index, "", undefined), sorted, `seed ${seed}`);
@@ -227,4 +242,43 @@ test("range_end: empty is the one key, a zero byte no end, else itself", () => {
   assert.deepEqual(upperBound(bytes("k"), bytes("")), new Uint8Array([0x6b, 0]));
   assert.equal(upperBound(bytes("k"), bytes("\0")), undefined);
   assert.deepEqual(upperBound(bytes("k"), bytes("\0\0")), bytes("\0\0"));
+});
+
+/** 2 ** `blocks` keys of one hash: of each block there are two with which FNV comes to the same (Joux 2004). */
+function collidingKeys(blocks: number): Buffer[] {
+  let keys = [Buffer.alloc(0)];
+  let state = 0x811c9dc5;
+  const random = seededRandom(32);
+  for (let i = 0; i < blocks; i++) {
+    const seen = new Map<number, Buffer>();
+    for (;;) {
+      const block = Buffer.from(Array.from({ length: 6 }, () => random.below(256)));
+      let end = state;
+      for (const byte of block) end = Math.imul(end ^ byte, 0x01000193);
+      const other = seen.get(end);
+      if (other === undefined) {
+        seen.set(end, block);
+        continue;
+      }
+      keys = keys.flatMap((key) => [Buffer.concat([key, other]), Buffer.concat([key, block])]);
+      state = end;
+      break;
+    }
+  }
+  return keys;
+}
+
+test("keys that collide, so that only the tree finds them, can be loaded", () => {
+  // Of one hash no more than 64 find a place.
+  const keys = collidingKeys(8);
+  assert.equal(new Set(keys.map(hashKey)).size, 1);
+  const index = new KeyIndex();
+  index.beginLoading();
+  let main = 1;
+  for (const key of [...keys, ...keys]) index.change(index.find(key), key, revision(++main));
+  for (const _ of index.finishLoading());
+  assert.equal(index.table.keyCount, 256);
+  assert.equal(index.live, 256);
+  const sorted = keys.map((key) => key.toString("latin1")).sort();
+  assert.deepEqual(walk(index, "", undefined), sorted);
 });

@@ -8,10 +8,15 @@
 import type { Buffer } from "node:buffer";
 import { assert } from "#base/assert.ts";
 import { hashKey, KeyHash } from "#server/mvcc/key-hash.ts";
+import { sortSlots } from "#server/mvcc/key-sort.ts";
 import { KeyTable, none, type Revision } from "#server/mvcc/key-table.ts";
 
 const LEAF_MAX = 128;
 const INNER_MAX = 64;
+
+/** How full nodes are made from sorted keys: with room for the first that come between. */
+const LEAF_FILL = 112;
+const INNER_FILL = 56;
 
 interface Leaf {
   readonly slots: Int32Array;
@@ -61,6 +66,8 @@ export class KeyIndex {
   readonly table = new KeyTable();
   private readonly hash = new KeyHash();
   private root: Node = newLeaf();
+  /** While a store is loaded: slots that the tree does not have yet. */
+  private loose: number[] | undefined;
 
   /** Number of keys that exist now. */
   get live(): number {
@@ -74,6 +81,8 @@ export class KeyIndex {
   }
 
   private findInTree(key: Uint8Array): number {
+    // Keys chosen to collide: they are found in the tree only, so it has to be there.
+    if (this.loose !== undefined) for (const _ of this.finishLoading());
     let node = this.root;
     while (!isLeaf(node)) node = node.children[this.childOf(node, key)]!;
     const at = this.lowerBound(node, key);
@@ -91,14 +100,66 @@ export class KeyIndex {
     const before = this.table.alive(slot);
     this.table.push(slot, revision);
     const after = !revision.tombstone;
-    if (before !== after) this.addLive(key, after ? 1 : -1);
+    if (before !== after && this.loose === undefined) this.addLive(key, after ? 1 : -1);
     return slot;
+  }
+
+  /**
+   * From here to finishLoading, keys are only found and changed: nothing is counted, walked or
+   * removed. The tree is then made at once from all keys sorted, which costs a fifth of as many
+   * insertions at random places.
+   */
+  beginLoading(): void {
+    assert(this.table.keyCount === 0, "an index with keys is loaded");
+    this.loose = [];
+  }
+
+  /** Makes the tree; yields after some milliseconds of work each. */
+  *finishLoading(): Generator<void> {
+    if (this.loose === undefined) return;
+    const slots = Int32Array.from(this.loose);
+    yield* sortSlots(slots, this.table);
+    this.loose = undefined;
+    if (slots.length === 0) return;
+    let nodes: Node[] = [];
+    let bounds: Uint8Array[] = [];
+    let previous: Leaf | undefined;
+    for (let from = 0; from < slots.length; from += LEAF_FILL) {
+      const leaf = newLeaf();
+      leaf.slots.set(slots.subarray(from, from + LEAF_FILL));
+      leaf.count = Math.min(LEAF_FILL, slots.length - from);
+      for (let i = 0; i < leaf.count; i++) if (this.table.alive(leaf.slots[i]!)) leaf.live++;
+      leaf.previous = previous;
+      if (previous !== undefined) previous.next = leaf;
+      previous = leaf;
+      nodes.push(leaf);
+      bounds.push(Uint8Array.from(this.table.key(leaf.slots[0]!)));
+      if (nodes.length % 512 === 0) yield;
+    }
+    while (nodes.length > 1) {
+      const above: Inner[] = [];
+      const boundsAbove: Uint8Array[] = [];
+      for (let from = 0; from < nodes.length; from += INNER_FILL) {
+        const children = nodes.slice(from, from + INNER_FILL);
+        let live = 0;
+        for (const child of children) live += child.live;
+        above.push({ children, bounds: bounds.slice(from, from + INNER_FILL), live });
+        boundsAbove.push(bounds[from]!);
+      }
+      nodes = above;
+      bounds = boundsAbove;
+    }
+    this.root = nodes[0]!;
   }
 
   /** Adds a key that find did not find. */
   insert(key: Uint8Array, revision: Revision): number {
     const slot = this.table.add(key, revision);
     this.hash.add(slot, hashKey(key));
+    if (this.loose !== undefined) {
+      this.loose.push(slot);
+      return slot;
+    }
     const split = this.insertInto(this.root, slot, key, revision.tombstone ? 0 : 1);
     if (split !== undefined) {
       this.root = {

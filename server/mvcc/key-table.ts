@@ -304,6 +304,26 @@ export class KeyTable {
     return i < end ? bytes[offset + i]! - key[i]! : length - key.length;
   }
 
+  /** Bytes [depth, depth + 4) of the slot's key as a big-endian number, zeros behind its end. */
+  chunk(slot: number, depth: number): number {
+    const address = this.slots.doubles[slot * SLOT_DOUBLES + KEY_ADDRESS]!;
+    const arena = Math.floor(address / ARENA_SHIFT);
+    const at = address - arena * ARENA_SHIFT + depth;
+    const { bytes } = this.arenas[arena]!;
+    const left = this.slots.words[slot * SLOT_WORDS + KEY_LENGTH]! - depth;
+    if (left >= 4) {
+      const low = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+      return bytes[at]! * 16777216 + low;
+    }
+    let chunk = 0;
+    for (let i = 0; i < left; i++) chunk += bytes[at + i]! * 2 ** (24 - 8 * i);
+    return chunk;
+  }
+
+  keyLength(slot: number): number {
+    return this.slots.words[slot * SLOT_WORDS + KEY_LENGTH]!;
+  }
+
   private storeKey(key: Uint8Array): number {
     let arena = this.open >= 0 ? this.arenas[this.open] : undefined;
     if (arena === undefined || arena.used + key.length > arena.bytes.length) {

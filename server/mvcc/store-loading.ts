@@ -34,6 +34,7 @@ export async function loadState(state: StoreState): Promise<LoadedCompactions> {
   const scheduled = scheduledKey === undefined ? -1 : mainOf(scheduledKey);
 
   let current = 1;
+  state.index.beginLoading();
   const view = backend.scan("key", revisionKey(0, 0, false));
   try {
     for (;;) {
@@ -55,6 +56,7 @@ export async function loadState(state: StoreState): Promise<LoadedCompactions> {
   } finally {
     await view.close();
   }
+  for (const _ of state.index.finishLoading()) await state.options.pause();
   state.currentRevision = Math.max(current, finished, scheduled);
   state.recent = new RecentLog(state.recentBytes, state.currentRevision);
   await attachLeases(state);
