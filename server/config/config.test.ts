@@ -79,6 +79,7 @@ test("a flag may be written in every way that Go's flag package takes", () => {
   assert.equal(config(["--heartbeat-interval=0x10", "--election-timeout=1_000"]).heartbeatMs, 16);
   assert.equal(config(["--grpc-keepalive-min-time=1m1.5s"]).grpcKeepaliveMinTimeMs, 61_500);
   assert.equal(config(["--quota-backend-bytes=-1"]).quotaBytes, undefined);
+  assert.equal(config(["--max-concurrent-streams=0"]).maxConcurrentStreams, 2 ** 32 - 1);
   assert.equal(
     config(["--quota-backend-bytes=9223372036854775807"]).quotaBytes,
     Number.MAX_SAFE_INTEGER,

@@ -412,7 +412,8 @@ function build(
     autoDisarm: settings.get("auto-disarm"),
     maxTxnOps: settings.get("max-txn-ops"),
     maxRequestBytes: settings.get("max-request-bytes"),
-    maxConcurrentStreams: settings.get("max-concurrent-streams"),
+    // 0 means no limit, as gRPC's Go server has it.
+    maxConcurrentStreams: settings.get("max-concurrent-streams") || 2 ** 32 - 1,
     ...keepalive(settings),
     raftReadTimeoutMs: atLeast5s(settings, "raft-read-timeout", warnings),
     raftWriteTimeoutMs: atLeast5s(settings, "raft-write-timeout", warnings),

@@ -16,6 +16,7 @@ import {
   s,
   type Watches,
 } from "./setting.ts";
+import { limitsStreams } from "./stream-limit.ts";
 import { Wire } from "./wire.ts";
 
 const NO_SPACE = "etcdserver: mvcc: database space exceeded";
@@ -50,15 +51,17 @@ async function endsWith(codes: readonly number[], call: Promise<unknown>): Promi
   });
 }
 
-/** The cases of --max-txn-ops, --max-request-bytes and --watch-progress-notify-interval. */
+/** The cases of the bounds of requests and connections, and of --watch-progress-notify-interval. */
 export function limitSuite(runner: ContractRunner): void {
   describe("one member with small limits", () => {
     const flags = [
       "--max-txn-ops=3",
       "--max-request-bytes=65536",
       "--watch-progress-notify-interval=100ms",
+      "--max-concurrent-streams=8",
     ];
-    withOneMember(runner, flags, (wire) => {
+    withOneMember(runner, flags, (wire, cluster) => {
+      test("--max-concurrent-streams", () => limitsStreams(cluster().endpoints()[0]!, 8));
       test("--max-txn-ops", async () => {
         const p = freshPrefix();
         const puts = (count: number): unknown[] =>
