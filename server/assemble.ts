@@ -67,7 +67,6 @@ export interface RunningMember {
 
 type Closers = (() => Promise<unknown>)[];
 
-const drainMs = 1000;
 const peerQuestionMs = 5000;
 
 /**
@@ -315,7 +314,7 @@ async function start(
       ...(config.enableV2 ? { v2: v2Endpoints(new NodeV2(member), config.maxRequestBytes) } : {}),
     },
   });
-  closers.push(() => listening.close(drainMs));
+  closers.push(() => listening.close(config.requestTimeoutMs));
   const serve = async (): Promise<void> => {
     await publication.publish();
     if (stopping) return;

@@ -95,6 +95,7 @@ export async function listenForClients(served: ServedClients): Promise<Listening
   ];
   const started: ClientListeners[] = [];
   const close = async (graceMs: number): Promise<void> => {
+    gateway?.stop();
     await Promise.all(started.map((one) => one.close(graceMs)));
   };
   try {

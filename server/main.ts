@@ -113,6 +113,8 @@ async function main(): Promise<void> {
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
+      // Another one changes nothing, as for etcd: it ends once it has stopped.
+      if (ending) return;
       log.info({ signal }, "received signal; shutting down");
       void end(signal);
     });

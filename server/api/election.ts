@@ -47,6 +47,7 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
       gate,
       ordered({
         path: `${service}Campaign`,
+        endless: true,
         decode: (bytes) => CampaignRequest.decode(bytes),
         async run(request, responder) {
           const won = await campaign(as(responder), new WaitingCall(responder), request);
@@ -90,6 +91,7 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
       ordered({
         path: `${service}Observe`,
         responseStream: true,
+        endless: true,
         decode: (bytes) => LeaderRequest.decode(bytes),
         async run({ name }, responder) {
           const room = new Room(responder);

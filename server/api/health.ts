@@ -74,6 +74,7 @@ export function healthMethods(context: ServiceContext): SingleRequestMethod[] {
     singleRequest(gate, {
       path: `${service}Watch`,
       responseStream: true,
+      endless: true,
       decode: (bytes) => HealthCheckRequest.decode(bytes),
       async run(request, responder) {
         const known = request.service === "";

@@ -34,6 +34,7 @@ export function lockMethods(context: ServiceContext): SingleRequestMethod[] {
       gate,
       ordered({
         path: `${service}Lock`,
+        endless: true,
         decode: (bytes) => LockRequest.decode(bytes),
         async run(request, responder) {
           const held = await lock(as(responder), new WaitingCall(responder), request);

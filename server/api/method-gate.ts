@@ -124,6 +124,7 @@ export function failMalformed(
 export interface SingleRequestService<Request> {
   readonly path: string;
   readonly responseStream?: boolean;
+  readonly endless?: boolean;
   decode(bytes: Uint8Array): Request;
   /** Encodes its answer, at once if it can; undefined if it answered through the responder itself. */
   run(
@@ -145,6 +146,7 @@ export function singleRequest<Request>(
     path: service.path,
     requestStream: false,
     responseStream,
+    ...(service.endless === true ? { endless: true } : {}),
     handle(bytes, responder) {
       let request: Request;
       try {

@@ -16,11 +16,12 @@ import type { HeaderList } from "./http2/header-encoder.ts";
 import type { HeaderField } from "./http2/header-table.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
-import type {
-  RegisteredMethod,
-  RequestSink,
-  Responder,
-  ServiceRegistry,
+import {
+  isEndless,
+  type RegisteredMethod,
+  type RequestSink,
+  type Responder,
+  type ServiceRegistry,
 } from "./service-registry.ts";
 
 const plainType = "application/grpc";
@@ -129,9 +130,8 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     expiring.add(this);
   }
 
-  get isStream(): boolean {
-    const { method } = this.registered;
-    return method.requestStream || method.responseStream;
+  get isEndless(): boolean {
+    return isEndless(this.registered.method);
   }
 
   deadlinePassed(): void {

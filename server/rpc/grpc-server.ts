@@ -72,7 +72,7 @@ export class GrpcServer implements ConnectionHost {
   }
 
   /**
-   * Ends streams at once, lets unary calls finish for `graceMs`, then ends them too. All get a
+   * Ends endless calls at once, lets all others finish for `graceMs`, then ends them too. All get a
    * status that makes clients go to another member: watches would not survive a mere reset.
    */
   async close(graceMs: number): Promise<void> {
@@ -80,7 +80,7 @@ export class GrpcServer implements ConnectionHost {
     const empty = new Promise<void>((resolve) => {
       this.whenEmpty = resolve;
     });
-    for (const call of this.calls()) if (call.isStream) stopped(call);
+    for (const call of this.calls()) if (call.isEndless) stopped(call);
     for (const connection of this.connections) connection.leave();
     const late = clock.after(graceMs, () => {
       for (const call of this.calls()) stopped(call);

@@ -10,7 +10,7 @@ import { systemClock } from "#base/system-clock.ts";
 import { framed, RawClient } from "#test/fakes/raw-grpc.ts";
 import { type ConnectionLimits, defaultLimits } from "./limits.ts";
 import { parseListenUrl } from "./listen-url.ts";
-import { type ClientListeners, startClientListeners } from "./listeners.ts";
+import { type ClientListeners, type ListenerOptions, startClientListeners } from "./listeners.ts";
 import { type Responder, ServiceRegistry } from "./service-registry.ts";
 
 const echo = "/test.Echo/Say";
@@ -26,7 +26,7 @@ interface TestServer extends AsyncDisposable {
 
 async function start(
   limits: Partial<ConnectionLimits> = {},
-  options: { readonly held?: boolean; readonly reusePort?: boolean; readonly url?: string } = {},
+  options: Partial<ListenerOptions> & { readonly url?: string } = {},
 ): Promise<TestServer> {
   const registry = new ServiceRegistry();
   const arrived: Responder[] = [];
@@ -165,6 +165,40 @@ test("closing lets a running call finish and refuses new connections", async () 
   assert.equal(error.code, "ECONNREFUSED");
   responder.reply(Buffer.from("done"));
   assert.deepEqual((await answer).body, framed(Buffer.from("done")));
+  await closed;
+});
+
+test("closing ends endless calls at once", async () => {
+  const server = await start();
+  const begun = Promise.withResolvers<void>();
+  server.registry.add({
+    path: "/test.Test/Endless",
+    requestStream: false,
+    responseStream: false,
+    endless: true,
+    handle: () => begun.resolve(),
+  });
+  using client = new RawClient(server.url);
+  const ended = client.call({ path: "/test.Test/Endless", body: framed(Buffer.from("x")) });
+  await begun.promise;
+  await server.listeners.close(60_000);
+  const { code, message } = await ended;
+  assert.deepEqual([code, message], [14, "etcdserver: server stopped"]);
+});
+
+test("closing lets requests of HTTP/1.1 finish", async () => {
+  const asked = Promise.withResolvers<() => void>();
+  const server = await start(
+    {},
+    { http: (_request, response) => asked.resolve(() => void response.end("done")) },
+  );
+  const page = fetch(server.url).then((answer) => answer.text());
+  const answer = await asked.promise;
+  const closed = server.listeners.close(60_000);
+  const socket = connect(Number(server.url.split(":").at(-1)), "127.0.0.1");
+  await once(socket, "error");
+  answer();
+  assert.equal(await page, "done");
   await closed;
 });
 

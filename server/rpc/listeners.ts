@@ -58,7 +58,7 @@ export interface ClientListeners {
   readonly places: readonly { readonly address: string; readonly secure: Place["secure"] }[];
   /** Serves the connections that were held, and those that come. */
   open(): void;
-  /** Accepts no more, lets running calls finish for `graceMs`, then cuts all connections. */
+  /** Accepts no more, lets running calls and requests finish for `graceMs`, then cuts all connections. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -194,6 +194,9 @@ class ConnectionDoor {
   private readonly grpc: GrpcServer;
   private readonly http: HttpServer;
   private readonly secure: ((socket: Socket) => void) | undefined;
+  /** Requests of HTTP/1.1 that are not answered yet. */
+  private asked = 0;
+  private whenAnswered: (() => void) | undefined;
   private readonly sockets = new Set<Socket>();
   /** Undefined once the door is open. */
   private held: { readonly socket: Socket; readonly secure: Place["secure"] }[] | undefined;
@@ -216,6 +219,12 @@ class ConnectionDoor {
       },
       boundPipelining(options.http),
     );
+    this.http.on("request", (_request, response) => {
+      this.asked++;
+      response.once("close", () => {
+        if (--this.asked === 0) this.whenAnswered?.();
+      });
+    });
     if (upgrade !== undefined) {
       this.http.on("upgrade", (request, socket, head) => {
         socket.on("error", ignoreSocketError);
@@ -267,8 +276,20 @@ class ConnectionDoor {
   async close(graceMs: number): Promise<void> {
     this.http.close();
     this.http.closeIdleConnections();
-    await this.grpc.close(graceMs);
+    await Promise.all([this.grpc.close(graceMs), this.answered(graceMs)]);
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** Resolves once no request of HTTP/1.1 is left, or after `graceMs`. */
+  private async answered(graceMs: number): Promise<void> {
+    if (this.asked === 0 || graceMs === 0) return;
+    await new Promise<void>((resolve) => {
+      const late = this.options.clock.after(graceMs, resolve);
+      this.whenAnswered = () => {
+        late.cancel();
+        resolve();
+      };
+    });
   }
 
   /** Tells HTTP/1.1 and HTTP/2 apart by the preface. */

@@ -54,6 +54,8 @@ interface MethodBase {
   /** `/package.Service/Method` */
   readonly path: string;
   readonly responseStream: boolean;
+  /** True of a call that lasts until its client, or something that happens, ends it. */
+  readonly endless?: boolean;
 }
 
 export interface SingleRequestMethod extends MethodBase {
@@ -84,6 +86,11 @@ export interface RegisteredMethod {
   readonly service: string;
   readonly name: string;
   readonly counters: MethodCounters;
+}
+
+/** Whether a call may go on for ever; such calls are ended first when the server stops. */
+export function isEndless(method: Method): boolean {
+  return method.requestStream || method.endless === true;
 }
 
 const codeCount = grpcCode.unauthenticated + 1;

@@ -4,15 +4,16 @@
 import { Buffer } from "node:buffer";
 import type { Clock } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
-import { grpcCode } from "#proto/errors.ts";
+import { etcdError, grpcCode } from "#proto/errors.ts";
 import { jsonMethods } from "#proto/gen/json-tables.ts";
 import { readJson } from "#proto/json-read.ts";
 import { JsonValues } from "#proto/json-values.ts";
 import { boundBody, type HttpRequest, type HttpResponse } from "#server/rpc/limits.ts";
-import type {
-  RegisteredMethod,
-  RequestSink,
-  ServiceRegistry,
+import {
+  isEndless,
+  type RegisteredMethod,
+  type RequestSink,
+  type ServiceRegistry,
 } from "#server/rpc/service-registry.ts";
 import { type AnswerSink, GatewayCall, sendError } from "./call.ts";
 import { metadataOf, timeoutOf } from "./metadata.ts";
@@ -38,9 +39,16 @@ const jsonFactor = 4;
 
 export class Gateway {
   private readonly options: GatewayOptions;
+  private readonly endless = new Set<GatewayCall>();
 
   constructor(options: GatewayOptions) {
     this.options = options;
+  }
+
+  /** Ends what would not end by itself, because the server stops. */
+  stop(): void {
+    const { code, message } = etcdError("stopped");
+    for (const call of this.endless) call.fail(code, message);
   }
 
   /** Answers a request whose path lies below /v3/. */
@@ -83,6 +91,10 @@ export class Gateway {
     } catch (error) {
       sendError(sink, grpcCode.invalidArgument, errorText(error));
       return undefined;
+    }
+    if (isEndless(registered.method)) {
+      this.endless.add(call);
+      call.onEnded(() => this.endless.delete(call));
     }
     if (registered.method.requestStream) {
       this.takeStream(input, request, call, registered.method.open(call));
