@@ -1,6 +1,7 @@
 // The operator's process: commands, signals, and the exit code. Wires the parts together.
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { Command } from "commander";
 import { errorText, OperatingError } from "#base/errors.ts";
@@ -11,6 +12,8 @@ import { ManifestText, parseManifest } from "#operator/api/manifest.ts";
 import type { Problem } from "#operator/api/validate.ts";
 import { localProblem } from "#operator/platform/local/fit.ts";
 import { runLocalCluster } from "#operator/platform/local/local-cluster.ts";
+import { operatorLog } from "#operator/process/log.ts";
+import { runOperator } from "#operator/process/run.ts";
 import type { Failpoint } from "#operator/reconcile.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -119,6 +122,51 @@ async function local(file: string): Promise<void> {
   });
 }
 
+interface RunFlags {
+  readonly storeImage: string;
+  readonly clusterDomain: string;
+  readonly namespaces?: string;
+  readonly leaseNamespace?: string;
+  readonly leaderElection: boolean;
+  readonly workers: number;
+  readonly listen: string;
+  readonly logLevel: string;
+}
+
+async function run(flags: RunFlags): Promise<void> {
+  const stop = new AbortController();
+  process.on("SIGINT", () => stop.abort());
+  process.on("SIGTERM", () => stop.abort());
+  const [, host = "", port = ""] = /^(.*):([0-9]{1,5})$/.exec(flags.listen) ?? [];
+  if (port === "" || Number(port) > 65_535) {
+    throw new OperatingError("BAD_FLAG", `--listen must be HOST:PORT, not ${flags.listen}`);
+  }
+  const namespaces = (flags.namespaces ?? "").split(",").filter((one) => one !== "");
+  const version = ownVersion();
+  await runOperator({
+    clock: systemClock,
+    random: seededRandom(randomBytes(4).readUInt32LE(0)),
+    log: operatorLog(flags.logLevel),
+    failpoint: failpoint(),
+    stop: stop.signal,
+    version,
+    defaults: { image: flags.storeImage, version },
+    clusterDomain: flags.clusterDomain,
+    namespaces: namespaces.length === 0 ? undefined : namespaces,
+    leaseNamespace: flags.leaseNamespace,
+    elect: flags.leaderElection,
+    identity: `${hostname()}_${randomBytes(4).toString("hex")}`,
+    workers: flags.workers,
+    host: host.replace(/^\[(.*)\]$/, "$1") || "0.0.0.0",
+    port: Number(port),
+  });
+}
+
+function workersOf(text: string): number {
+  if (/^[1-9][0-9]?$/.test(text)) return Number(text);
+  throw new OperatingError("BAD_FLAG", `--workers must be 1 to 99, not ${text}`);
+}
+
 /** For tests: ends the process, as if it were killed, where ETCD_OPERATOR_FAILPOINT says. */
 function failpoint(): Failpoint {
   const at = process.env["ETCD_OPERATOR_FAILPOINT"];
@@ -142,6 +190,19 @@ program
   .description("Run the cluster of a manifest as processes of this machine, until Ctrl-C.")
   .argument("[file]", "an EtcdCluster manifest", exampleManifest)
   .action(local);
+
+program
+  .command("run")
+  .description("Run the clusters of a Kubernetes: in a pod, or with KUBECONFIG.")
+  .requiredOption("--store-image <image>", "image of the store, for clusters that name none")
+  .option("--cluster-domain <domain>", "domain of names in the cluster", "cluster.local")
+  .option("--namespaces <list>", "follow only these, separated by commas; all if left out")
+  .option("--lease-namespace <namespace>", "where the lease is; the pod's own if left out")
+  .option("--no-leader-election", "take no lease: only if no other operator runs")
+  .option("--workers <count>", "clusters that are looked at together", workersOf, 4)
+  .option("--listen <host:port>", "where /healthz, /readyz and /metrics are", ":8080")
+  .option("--log-level <level>", "debug, info, warn or error", "info")
+  .action(run);
 
 try {
   await program.parseAsync();

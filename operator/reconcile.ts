@@ -1,5 +1,6 @@
 // Runs the plan on a platform, one turn after the other: look, decide, write what was decided, act, look
 // again. The state is written before the act, so the process can end anywhere and be started again.
+import { isDeepStrictEqual } from "node:util";
 import { type Condition, conditionsOf } from "#operator/plan/conditions.ts";
 import { plan } from "#operator/plan/plan.ts";
 import type {
@@ -53,7 +54,8 @@ export async function reconcile(
   };
   const decision = plan(input);
   const { step } = decision;
-  const differs = JSON.stringify(decision.state) !== JSON.stringify(state);
+  // Where it is kept, the order of a map's keys may not be.
+  const differs = !isDeepStrictEqual(decision.state, state);
   const isMoving = differs || step.kind !== "wait";
   const turn = { decision, observed, conditions: conditionsOf(input, decision), isMoving };
   onDecision(turn);

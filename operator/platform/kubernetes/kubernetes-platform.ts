@@ -1,0 +1,371 @@
+// The plan's platform on Kubernetes, for one cluster and one turn: everything is read from the API server,
+// not from a cache, and the state is written with the version that was read, so that two operators can
+// never both go on.
+import { isDeepStrictEqual } from "node:util";
+import type { Clock } from "#base/clock.ts";
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import type {
+  Addresses,
+  MemberRecord,
+  Observed,
+  ObservedMember,
+  PlanState,
+  Step,
+  Wanted,
+} from "#operator/plan/types.ts";
+import { type ApiClient, ApiError, isConflict } from "#operator/platform/kubernetes/api-client.ts";
+import {
+  type Claim,
+  type ClusterObject,
+  claims,
+  clusters,
+  disruptionBudgets,
+  type MemberObject,
+  members,
+  pods,
+  services,
+} from "#operator/platform/kubernetes/kinds.ts";
+import {
+  claim,
+  clientPort,
+  clusterOwner,
+  holds,
+  type Identity,
+  isOwnedBy,
+  isVoter,
+  labels,
+  memberObject,
+  memberUrls,
+  pod,
+  selectorText,
+  surroundings,
+} from "#operator/platform/kubernetes/objects.ts";
+import {
+  addressOf,
+  type Found,
+  objectsOf,
+  processOf,
+  remnantsOf,
+  volumeOf,
+} from "#operator/platform/kubernetes/observe.ts";
+import { statusOf } from "#operator/platform/kubernetes/status.ts";
+import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
+import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
+import type { Platform, Turn } from "#operator/reconcile.ts";
+
+export interface KubernetesPlatformOptions {
+  readonly api: ApiClient;
+  /** As it was read just now. */
+  readonly object: ClusterObject;
+  readonly etcd: EtcdView;
+  readonly clock: Clock;
+  readonly defaults: StoreDefaults;
+  /** The domain of names in the cluster, as cluster.local. */
+  readonly clusterDomain: string;
+}
+
+export class KubernetesPlatform implements Platform {
+  readonly addresses: Addresses;
+  readonly identity: Identity;
+  readonly cluster: EtcdCluster;
+  readonly #options: KubernetesPlatformOptions;
+  readonly #api: ApiClient;
+  readonly #etcd: EtcdView;
+  #object: ClusterObject;
+  #found: Found = { members: [], claims: [], pods: [] };
+  #turn: Turn | undefined;
+  #writes = 0;
+
+  constructor(options: KubernetesPlatformOptions) {
+    const { object, clusterDomain } = options;
+    const { name, namespace = "default", uid = "" } = object.metadata;
+    this.#options = options;
+    this.#api = options.api;
+    this.#etcd = options.etcd;
+    this.#object = object;
+    this.identity = { name, namespace, uid };
+    // The server has judged it by the schema that the type comes from, and has filled in the defaults.
+    this.cluster = object as unknown as EtcdCluster;
+    this.addresses = (serial) => memberUrls(this.identity, clusterDomain, serial);
+  }
+
+  /** How often this turn wrote to the API server. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  get found(): Found {
+    return this.#found;
+  }
+
+  wanted(): Wanted {
+    const { spec } = this.cluster;
+    const quota = spec.options["quota-backend-bytes"];
+    return {
+      name: this.identity.name,
+      uid: this.identity.uid,
+      replicas: spec.replicas,
+      template: kubernetesTemplate(this.cluster, this.#options.defaults),
+      paused: spec.paused,
+      // A cluster that is deleted is taken away by Kubernetes itself: its objects have owners.
+      deleting: false,
+      deletionPolicy: spec.deletionPolicy,
+      confirm: spec.recovery?.confirm,
+      quotaBytes: typeof quota === "number" && quota > 0 ? quota : undefined,
+    };
+  }
+
+  nowMs(): number {
+    return this.#options.clock.wallMs();
+  }
+
+  state(): PlanState | undefined {
+    return this.#object.status?.["plan"] as PlanState | undefined;
+  }
+
+  async observe(state: PlanState | undefined): Promise<Observed> {
+    const selector = { namespace: this.identity.namespace, labels: selectorText(this.identity) };
+    const [foundMembers, foundClaims, foundPods] = await Promise.all([
+      this.#api.list(members, selector),
+      this.#api.list(claims, selector),
+      this.#api.list(pods, selector),
+    ]);
+    this.#found = {
+      members: foundMembers.items,
+      claims: foundClaims.items,
+      pods: foundPods.items,
+    };
+    const records = state?.members ?? [];
+    const urls = records.flatMap((one) => this.#urlOf(one.name) ?? []);
+    this.#etcd.keep(urls);
+    const [membership, ...observed] = await Promise.all([
+      this.#etcd.membership(urls),
+      ...records.map((record) => this.#observeOne(record)),
+    ]);
+    return {
+      members: observed,
+      remnants: state === undefined ? remnantsOf(this.#found, state) : [],
+      ...(membership === undefined ? {} : { membership }),
+    };
+  }
+
+  #urlOf(name: string): string | undefined {
+    return addressOf(objectsOf(this.#found, name).pod, clientPort);
+  }
+
+  async #observeOne(record: MemberRecord): Promise<ObservedMember> {
+    const objects = objectsOf(this.#found, record.name);
+    const url = this.#urlOf(record.name);
+    const answer = url === undefined ? undefined : await this.#etcd.answer(url);
+    return {
+      name: record.name,
+      volume: volumeOf(record, objects),
+      runs: processOf(objects.pod),
+      ...(answer === undefined ? {} : { answer }),
+    };
+  }
+
+  /** What was decided, before anything is done about it. */
+  decided(turn: Turn): void {
+    this.#turn = turn;
+  }
+
+  async write(_state: PlanState): Promise<void> {
+    await this.#writeStatus();
+  }
+
+  /** Writes the status if the turn changed it. */
+  async tell(): Promise<void> {
+    await this.#writeStatus();
+  }
+
+  async #writeStatus(): Promise<void> {
+    if (this.#turn === undefined) return;
+    const time = new Date(this.nowMs()).toISOString().replace(/\.[0-9]+Z$/, "Z");
+    const cluster = this.#object as unknown as EtcdCluster;
+    const status = statusOf(this.identity, cluster, this, this.#turn, time);
+    if (isDeepStrictEqual(plain(status), plain(this.#object.status))) return;
+    this.#writes++;
+    this.#object = await this.#api.replaceStatus(clusters, {
+      ...this.#object,
+      status: status as unknown as Readonly<Record<string, unknown>>,
+    });
+  }
+
+  /** Services, the budget, labels of voters, owners of claims: what the plan does not speak of. */
+  async surround(state: PlanState | undefined): Promise<void> {
+    const { namespace } = this.identity;
+    const wanted = surroundings(this.identity, this.cluster, state);
+    for (const service of wanted.services) {
+      const { name } = service.metadata;
+      const is = await this.#api.find(services, namespace, name);
+      if (is === undefined) {
+        await this.#write(() => this.#api.create(services, service));
+        continue;
+      }
+      this.#requireOwn(is, "Service");
+      const { spec, metadata } = service;
+      const change = { spec, metadata: { annotations: metadata.annotations } };
+      if (holds(is, change)) continue;
+      await this.#write(() => this.#api.patch(services, namespace, name, change));
+    }
+    await this.#keepBudget(wanted.budget);
+    for (const record of state?.members ?? []) {
+      const { pod: itsPod } = objectsOf(this.#found, record.name);
+      if (itsPod === undefined || itsPod.metadata.deletionTimestamp !== undefined) continue;
+      const isMarked = itsPod.metadata.labels?.[labels.voter] === "true";
+      if (isMarked === isVoter(record)) continue;
+      const label = { metadata: { labels: { [labels.voter]: isMarked ? null : "true" } } };
+      await this.#write(() => this.#api.patch(pods, namespace, record.name, label));
+    }
+    await this.#ownClaims();
+  }
+
+  async #keepBudget(wanted: ReturnType<typeof surroundings>["budget"]): Promise<void> {
+    const { namespace, name } = this.identity;
+    const is = await this.#api.find(disruptionBudgets, namespace, name);
+    if (is === undefined) {
+      if (wanted !== undefined) {
+        await this.#write(() => this.#api.create(disruptionBudgets, wanted));
+      }
+      return;
+    }
+    this.#requireOwn(is, "PodDisruptionBudget");
+    if (wanted === undefined) {
+      await this.#write(() => this.#api.delete(disruptionBudgets, is));
+    } else if (!holds(is.spec, wanted.spec)) {
+      const { spec } = wanted;
+      await this.#write(() => this.#api.patch(disruptionBudgets, namespace, name, { spec }));
+    }
+  }
+
+  /** Under deletionPolicy Delete claims go with the cluster, under Retain nobody owns them. */
+  async #ownClaims(): Promise<void> {
+    const { namespace } = this.identity;
+    const isOwned = this.cluster.spec.deletionPolicy === "Delete";
+    for (const one of this.#found.claims) {
+      if (isOwnedBy(one, this.identity.uid) === isOwned) continue;
+      const ownerReferences = isOwned ? [clusterOwner(this.identity)] : [];
+      const change = { metadata: { ownerReferences } };
+      await this.#write(() => this.#api.patch(claims, namespace, one.metadata.name, change));
+    }
+  }
+
+  async #write<T>(write: () => Promise<T>): Promise<T> {
+    this.#writes++;
+    return await write();
+  }
+
+  /** An object of an earlier cluster of this name is on its way out: Kubernetes deletes it. */
+  #requireOwn(object: { readonly metadata: ClusterObject["metadata"] }, kind: string): void {
+    if (isOwnedBy(object, this.identity.uid)) return;
+    throw new ApiError(
+      409,
+      "NotOurs",
+      `${kind} ${object.metadata.name} belongs to something else: if it is of an earlier cluster of this name it will go by itself, else delete or rename it`,
+    );
+  }
+
+  async act(step: Step, state: PlanState): Promise<void> {
+    const urls = state.members.flatMap((one) => this.#urlOf(one.name) ?? []);
+    switch (step.kind) {
+      case "note":
+      case "wait":
+      case "release":
+        return;
+      case "create-volume":
+        return this.#createVolume(this.#record(state, step.member), state);
+      case "start":
+        return this.#start(step, state);
+      case "stop": {
+        const { pod: itsPod } = objectsOf(this.#found, step.member);
+        if (itsPod === undefined || itsPod.metadata.deletionTimestamp !== undefined) return;
+        await this.#write(() => this.#api.delete(pods, itsPod));
+        return;
+      }
+      case "delete-volume": {
+        const { member, claim: itsClaim } = objectsOf(this.#found, step.member);
+        if (itsClaim !== undefined && itsClaim.metadata.deletionTimestamp === undefined) {
+          await this.#write(() => this.#api.delete(claims, itsClaim));
+        }
+        // Last, for as long as it is there the member is not gone.
+        if (itsClaim === undefined && member !== undefined) {
+          await this.#write(() => this.#api.delete(members, member));
+        }
+        return;
+      }
+      case "add-learner":
+        return this.#etcd.addLearner(urls, step.peerUrl);
+      case "promote":
+        return this.#etcd.promote(urls, step.memberId);
+      case "remove":
+        return this.#etcd.remove(urls, step.memberId);
+      case "move-leader":
+        return this.#etcd.moveLeader(this.#requireUrl(step.member), step.toMemberId);
+      case "compact":
+        return this.#etcd.compact(urls);
+      case "defragment":
+        return this.#etcd.defragment(this.#requireUrl(step.member));
+      case "disarm":
+        return this.#etcd.disarm(urls, step.memberId, step.alarm);
+    }
+  }
+
+  #record(state: PlanState, name: string): MemberRecord {
+    const record = state.members.find((one) => one.name === name);
+    if (record === undefined) throw new Error(`there is no record of ${name}`);
+    return record;
+  }
+
+  #requireUrl(name: string): string {
+    const url = this.#urlOf(name);
+    if (url === undefined) throw new Error(`${name} has no address`);
+    return url;
+  }
+
+  /** The EtcdMember of a record, made if there is none. */
+  async #member(record: MemberRecord, state: PlanState): Promise<MemberObject> {
+    const { member } = objectsOf(this.#found, record.name);
+    if (member !== undefined) return member;
+    const wanted = memberObject(this.identity, record, state);
+    try {
+      return await this.#write(() => this.#api.create(members, wanted));
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      const is = await this.#api.get(members, this.identity.namespace, record.name);
+      this.#requireOwn(is, "EtcdMember");
+      return is;
+    }
+  }
+
+  async #createVolume(record: MemberRecord, state: PlanState): Promise<void> {
+    const member = await this.#member(record, state);
+    const wanted: Claim = claim(this.identity, this.cluster, member);
+    await this.#write(() => this.#api.create(claims, wanted));
+  }
+
+  async #start(step: Extract<Step, { kind: "start" }>, state: PlanState): Promise<void> {
+    const record = this.#record(state, step.member);
+    const member = await this.#member(record, state);
+    const { claim: itsClaim } = objectsOf(this.#found, step.member);
+    if (itsClaim === undefined) throw new Error(`${step.member} has no volume claim`);
+    const wanted = pod(this.identity, member, record, itsClaim, step);
+    try {
+      await this.#write(() => this.#api.create(pods, wanted));
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      const is = await this.#api.find(pods, this.identity.namespace, step.member);
+      if (is !== undefined) this.#requireOwnPod(is, member);
+    }
+  }
+
+  #requireOwnPod(is: { readonly metadata: ClusterObject["metadata"] }, member: MemberObject): void {
+    if (isOwnedBy(is, member.metadata.uid ?? "")) return;
+    throw new ApiError(409, "NotOurs", `Pod ${is.metadata.name} belongs to something else`);
+  }
+}
+
+/** As it reads after a round trip through the server: fields without a value are not there. */
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}

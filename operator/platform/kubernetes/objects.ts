@@ -1,0 +1,398 @@
+// What a cluster consists of on Kubernetes, as objects: Services, a disruption budget, and for each member an
+// EtcdMember, a volume claim and a pod. Pure.
+//
+// Pods are owned by their EtcdMember and that by the EtcdCluster, so that whoever deletes a cluster or its
+// namespace has them deleted by Kubernetes itself, with the operator up or down: there are no finalizers.
+// Claims are owned by nobody under deletionPolicy Retain. No name is used twice: serials only grow, and a
+// claim's name ends in the UID of its EtcdMember.
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import { apiVersion, group } from "#operator/api/parts.ts";
+import { optionArguments, type ServerOptions } from "#operator/api/server-options.ts";
+import type { MemberRecord, PlanState, Step } from "#operator/plan/types.ts";
+import { quorumOf } from "#operator/plan/view.ts";
+import type {
+  Claim,
+  DisruptionBudget,
+  KubeObject,
+  MemberObject,
+  OwnerReference,
+  Pod,
+  Service,
+} from "#operator/platform/kubernetes/kinds.ts";
+
+export const clientPort = 2379;
+export const peerPort = 2380;
+/** Plain HTTP for probes and Prometheus: a kubelet has no client certificate. */
+export const metricsPort = 2381;
+const dataFolder = "/var/lib/etcd";
+/** Of the image's own user. */
+const userId = 65_532;
+
+export const labels = {
+  cluster: `${group}/cluster`,
+  clusterUid: `${group}/cluster-uid`,
+  member: `${group}/member`,
+  voter: `${group}/voter`,
+} as const;
+
+export const annotations = {
+  template: `${group}/template`,
+  forced: `${group}/forced`,
+  token: `${group}/token`,
+  /** On an EtcdMember, with its UID as value: its volume counts as lost. */
+  replace: `${group}/replace`,
+} as const;
+
+/** What a member is run with, inside a Template. */
+export interface TemplateContent {
+  readonly image: string;
+  readonly pullPolicy: string;
+  readonly options: ServerOptions;
+  readonly pod: EtcdCluster["spec"]["pod"];
+}
+
+/** A cluster as the server has it: with namespace and UID. */
+export interface Identity {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+}
+
+export const headlessName = (cluster: string): string => `${cluster}-peers`;
+export const clientName = (cluster: string): string => `${cluster}-client`;
+export const claimName = (member: string, memberUid: string): string =>
+  `${member}-${memberUid.slice(0, 8)}`;
+
+/** `domain` is the cluster's own, as cluster.local. */
+export function memberUrls(
+  { name, namespace }: Identity,
+  domain: string,
+  serial: number,
+): { readonly peerUrl: string; readonly clientUrl: string } {
+  const host = `${name}-${serial}.${headlessName(name)}.${namespace}.svc.${domain}`;
+  return { peerUrl: `http://${host}:${peerPort}`, clientUrl: `http://${host}:${clientPort}` };
+}
+
+/** Labels by which all that belongs to a cluster is found. */
+export const selectorOf = ({ name, uid }: Identity): Readonly<Record<string, string>> => ({
+  [labels.cluster]: name,
+  [labels.clusterUid]: uid,
+});
+
+export const selectorText = (identity: Identity): string =>
+  Object.entries(selectorOf(identity))
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");
+
+const commonLabels = (identity: Identity): Readonly<Record<string, string>> => ({
+  "app.kubernetes.io/name": "etcd-ts",
+  "app.kubernetes.io/instance": identity.name,
+  "app.kubernetes.io/managed-by": "etcd-operator",
+  ...selectorOf(identity),
+});
+
+const memberLabels = (identity: Identity, member: string) => ({
+  ...commonLabels(identity),
+  [labels.member]: member,
+});
+
+export const clusterOwner = ({ name, uid }: Identity): OwnerReference => ({
+  apiVersion,
+  kind: "EtcdCluster",
+  name,
+  uid,
+  controller: true,
+  blockOwnerDeletion: true,
+});
+
+const memberOwner = (member: MemberObject): OwnerReference => ({
+  apiVersion,
+  kind: "EtcdMember",
+  name: member.metadata.name,
+  uid: member.metadata.uid ?? "",
+  controller: true,
+  blockOwnerDeletion: true,
+});
+
+/** The Services and the budget of a cluster, as they should be. */
+export function surroundings(
+  identity: Identity,
+  cluster: EtcdCluster,
+  state: PlanState | undefined,
+): { readonly services: readonly Service[]; readonly budget: DisruptionBudget | undefined } {
+  const { service, disruptionBudget } = cluster.spec;
+  const { namespace, name } = identity;
+  const ports = [{ name: "etcd-client", port: clientPort, targetPort: "client", protocol: "TCP" }];
+  const owned = { namespace, ownerReferences: [clusterOwner(identity)] };
+  const headless: Service = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: {
+      ...owned,
+      name: headlessName(name),
+      labels: commonLabels(identity),
+      annotations: service.headlessAnnotations ?? {},
+    },
+    spec: {
+      clusterIP: "None",
+      // Members must find each other before they are ready.
+      publishNotReadyAddresses: true,
+      selector: selectorOf(identity),
+      ports: [
+        ...ports,
+        { name: "etcd-server", port: peerPort, targetPort: "peer", protocol: "TCP" },
+      ],
+    },
+  };
+  const client: Service = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: {
+      ...owned,
+      name: clientName(name),
+      labels: { ...service.labels, ...commonLabels(identity) },
+      annotations: service.annotations ?? {},
+    },
+    spec: {
+      type: service.type,
+      ...(service.loadBalancerClass === undefined
+        ? {}
+        : { loadBalancerClass: service.loadBalancerClass }),
+      selector: selectorOf(identity),
+      ports: ports.map((port) => ({
+        ...port,
+        ...(service.nodePort === undefined ? {} : { nodePort: service.nodePort }),
+      })),
+    },
+  };
+  const voters = (state?.members ?? []).filter(isVoter).length;
+  const budget: DisruptionBudget | undefined =
+    disruptionBudget.enabled && voters > 0
+      ? {
+          apiVersion: "policy/v1",
+          kind: "PodDisruptionBudget",
+          metadata: { ...owned, name, labels: commonLabels(identity) },
+          spec: {
+            minAvailable: quorumOf(voters),
+            selector: { matchLabels: { ...selectorOf(identity), [labels.voter]: "true" } },
+          },
+        }
+      : undefined;
+  return { services: [headless, client], budget };
+}
+
+/** Counts for the budget: has a vote, or is to have one from the beginning. */
+export function isVoter(record: MemberRecord): boolean {
+  if (record.phase === "leaving") return record.isOut !== true && record.because === "surplus";
+  return record.phase !== "joining";
+}
+
+export function memberObject(
+  identity: Identity,
+  record: MemberRecord,
+  state: PlanState,
+): MemberObject {
+  return {
+    apiVersion,
+    kind: "EtcdMember",
+    metadata: {
+      name: record.name,
+      namespace: identity.namespace,
+      labels: memberLabels(identity, record.name),
+      ownerReferences: [clusterOwner(identity)],
+    },
+    spec: {
+      clusterName: identity.name,
+      clusterUid: identity.uid,
+      token: state.token,
+      serial: record.serial,
+      peerUrl: record.peerUrl,
+    },
+  };
+}
+
+export function claim(identity: Identity, cluster: EtcdCluster, member: MemberObject): Claim {
+  const { storage, deletionPolicy } = cluster.spec;
+  const { size, storageClassName } = storage;
+  const { name, uid = "" } = member.metadata;
+  return {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: {
+      name: claimName(name, uid),
+      namespace: identity.namespace,
+      labels: memberLabels(identity, name),
+      annotations: { [annotations.token]: member.spec.token },
+      ...(deletionPolicy === "Delete" ? { ownerReferences: [clusterOwner(identity)] } : {}),
+    },
+    spec: {
+      ...({ accessModes: ["ReadWriteOnce"] } as object),
+      ...(storageClassName === undefined ? {} : { storageClassName }),
+      resources: { requests: { storage: size } },
+    },
+  };
+}
+
+/** The pod of a member, for one start of the plan. */
+export function pod(
+  identity: Identity,
+  member: MemberObject,
+  record: MemberRecord,
+  claimed: Claim,
+  step: Extract<Step, { kind: "start" }>,
+): Pod {
+  const content = step.template.content as unknown as TemplateContent;
+  const { name } = record;
+  const wanted = content.pod;
+  const probe = (path: string, more: object) => ({
+    httpGet: { path, port: "metrics", scheme: "HTTP" },
+    timeoutSeconds: 5,
+    ...more,
+  });
+  const spec = {
+    hostname: name,
+    subdomain: headlessName(identity.name),
+    // Names of members are complete: fewer look-ups.
+    dnsConfig: { options: [{ name: "ndots", value: "2" }] },
+    restartPolicy: "Always",
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: wanted.terminationGracePeriodSeconds,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: userId,
+      runAsGroup: userId,
+      fsGroup: userId,
+      fsGroupChangePolicy: "OnRootMismatch",
+      seccompProfile: { type: "RuntimeDefault" },
+      ...wanted.securityContext,
+    },
+    affinity: wanted.affinity ?? keepApart(identity),
+    ...optional("nodeSelector", wanted.nodeSelector),
+    ...optional("tolerations", wanted.tolerations),
+    ...optional("priorityClassName", wanted.priorityClassName),
+    ...optional("serviceAccountName", wanted.serviceAccountName),
+    ...optional("imagePullSecrets", wanted.imagePullSecrets),
+    ...optional(
+      "topologySpreadConstraints",
+      wanted.topologySpread?.map((one) => ({
+        ...one,
+        labelSelector: { matchLabels: selectorOf(identity) },
+      })),
+    ),
+    containers: [
+      {
+        name: "etcd",
+        image: content.image,
+        imagePullPolicy: content.pullPolicy,
+        command: ["/usr/bin/etcd"],
+        args: memberArguments(record, step, content.options),
+        // Where its options could hide from its arguments.
+        env: [{ name: "TMPDIR", value: "/tmp" }],
+        ports: [
+          { name: "client", containerPort: clientPort, protocol: "TCP" },
+          { name: "peer", containerPort: peerPort, protocol: "TCP" },
+          { name: "metrics", containerPort: metricsPort, protocol: "TCP" },
+        ],
+        resources: wanted.resources,
+        // A large log may take long to replay: an hour. From then on it must answer.
+        startupProbe: probe("/livez", { periodSeconds: 2, failureThreshold: 1800 }),
+        livenessProbe: probe("/livez", { periodSeconds: 10, failureThreshold: 6 }),
+        readinessProbe: probe("/readyz", { periodSeconds: 3, failureThreshold: 2 }),
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+          ...wanted.containerSecurityContext,
+        },
+        volumeMounts: [
+          { name: "data", mountPath: dataFolder },
+          { name: "tmp", mountPath: "/tmp" },
+        ],
+      },
+    ],
+    volumes: [
+      { name: "data", persistentVolumeClaim: { claimName: claimed.metadata.name } },
+      { name: "tmp", emptyDir: {} },
+    ],
+  };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name,
+      namespace: identity.namespace,
+      labels: {
+        ...wanted.labels,
+        ...memberLabels(identity, name),
+        ...(isVoter(record) ? { [labels.voter]: "true" } : {}),
+      },
+      annotations: {
+        ...wanted.annotations,
+        [annotations.template]: step.template.id,
+        ...(step.force ? { [annotations.forced]: "true" } : {}),
+      },
+      ownerReferences: [memberOwner(member)],
+    },
+    spec,
+  };
+}
+
+function optional<T>(name: string, value: T | undefined): object {
+  return value === undefined ? {} : { [name]: value };
+}
+
+/** Members of one cluster on different nodes where that can be. */
+function keepApart(identity: Identity): object {
+  const term = {
+    topologyKey: "kubernetes.io/hostname",
+    labelSelector: { matchLabels: selectorOf(identity) },
+  };
+  return {
+    podAntiAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }],
+    },
+  };
+}
+
+function memberArguments(
+  { name, peerUrl, clientUrl }: MemberRecord,
+  { join, force }: Extract<Step, { kind: "start" }>,
+  options: ServerOptions,
+): readonly string[] {
+  return [
+    `--name=${name}`,
+    `--data-dir=${dataFolder}/data`,
+    `--listen-client-urls=http://0.0.0.0:${clientPort}`,
+    `--advertise-client-urls=${clientUrl}`,
+    `--listen-peer-urls=http://0.0.0.0:${peerPort}`,
+    `--initial-advertise-peer-urls=${peerUrl}`,
+    `--listen-metrics-urls=http://0.0.0.0:${metricsPort}`,
+    `--initial-cluster=${join.initialCluster}`,
+    `--initial-cluster-token=${join.token}`,
+    `--initial-cluster-state=${join.state}`,
+    ...optionArguments(options),
+    ...(force ? ["--force-new-cluster"] : []),
+  ];
+}
+
+/** Whether all that `wanted` says is so in `is`, which may hold more, as defaults of the server. */
+export function holds(is: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return (
+      Array.isArray(is) &&
+      is.length === wanted.length &&
+      wanted.every((one, at) => holds(is[at], one))
+    );
+  }
+  if (typeof wanted === "object" && wanted !== null) {
+    const had = (is ?? {}) as Readonly<Record<string, unknown>>;
+    return Object.entries(wanted).every(([name, value]) => holds(had[name], value));
+  }
+  return is === wanted;
+}
+
+/** Whether an object belongs to this very cluster, not to one of the same name from before. */
+export function isOwnedBy(object: KubeObject, uid: string): boolean {
+  return object.metadata.ownerReferences?.some((one) => one.uid === uid) ?? false;
+}

@@ -1,0 +1,47 @@
+// What members are run with, from the manifest and the operator's own defaults. Pure but for the hash.
+import { createHash } from "node:crypto";
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import type { Template } from "#operator/plan/types.ts";
+import type { TemplateContent } from "#operator/platform/kubernetes/objects.ts";
+
+/** What the operator gives where a manifest says nothing. */
+export interface StoreDefaults {
+  /** Image of the operator's own version of the store, with tag or digest. */
+  readonly image: string;
+  readonly version: string;
+}
+
+/** The image of a manifest: what it names, else the operator's own, under another version's tag if it wants one. */
+export function imageOf({ spec }: EtcdCluster, defaults: StoreDefaults): string {
+  const { repository, tag } = spec.image ?? {};
+  const version = spec.version ?? defaults.version;
+  if (repository === undefined && tag === undefined && version === defaults.version) {
+    return defaults.image;
+  }
+  return `${repository ?? repositoryOf(defaults.image)}:${tag ?? version}`;
+}
+
+function repositoryOf(image: string): string {
+  return image.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
+}
+
+export function kubernetesTemplate(cluster: EtcdCluster, defaults: StoreDefaults): Template {
+  const { spec } = cluster;
+  const content: TemplateContent = {
+    image: imageOf(cluster, defaults),
+    pullPolicy: spec.image?.pullPolicy ?? "IfNotPresent",
+    options: spec.options,
+    pod: spec.pod,
+  };
+  const text = JSON.stringify(sorted(content));
+  const id = createHash("sha256").update(text).digest("hex").slice(0, 12);
+  return { id, version: spec.version ?? defaults.version, content: { ...content } };
+}
+
+/** The same data with the keys of every map in order, so that equal things read equal. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, inner]) => [name, sorted(inner)]));
+}

@@ -1,0 +1,265 @@
+// The clusters of an API server: watches them and what belongs to them, and runs one turn of the plan for
+// each that changed, or that has to be looked at again. What members say of themselves comes without a
+// watch, so a cluster at rest is asked every few seconds; nothing is written then.
+import type { Clock } from "#base/clock.ts";
+import { errorText } from "#base/errors.ts";
+import type { Log } from "#base/log.ts";
+import type { Random } from "#base/random.ts";
+import type { Decision } from "#operator/plan/types.ts";
+import {
+  type ApiClient,
+  isConflict,
+  isNotFound,
+} from "#operator/platform/kubernetes/api-client.ts";
+import { kubernetesProblem } from "#operator/platform/kubernetes/fit.ts";
+import {
+  type ClusterObject,
+  claims,
+  clusters,
+  events,
+  type KubeObject,
+  members,
+  pods,
+} from "#operator/platform/kubernetes/kinds.ts";
+import { KubernetesPlatform } from "#operator/platform/kubernetes/kubernetes-platform.ts";
+import { labels } from "#operator/platform/kubernetes/objects.ts";
+import { objectsOf, podTrouble } from "#operator/platform/kubernetes/observe.ts";
+import { refusedTurn } from "#operator/platform/kubernetes/status.ts";
+import type { StoreDefaults } from "#operator/platform/kubernetes/template.ts";
+import { watchKind } from "#operator/platform/kubernetes/watcher.ts";
+import { EtcdView } from "#operator/platform/local/etcd-view.ts";
+import type { OperatorMetrics } from "#operator/process/metrics.ts";
+import { WorkQueue } from "#operator/process/work-queue.ts";
+import { type Failpoint, reconcile, type Turn } from "#operator/reconcile.ts";
+
+/** A cluster at rest is looked at so often. */
+const restMs = 10_000;
+/** One that waits for its members. */
+const waitMs = 1000;
+/** One that has just done something: what came of it shows soon. */
+const movingMs = 50;
+/** The same step again, as long as nothing changes. */
+const sameStepMs = 500;
+
+export interface ControllerOptions {
+  readonly api: ApiClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly stop: AbortSignal;
+  /** Undefined: all. */
+  readonly namespaces: readonly string[] | undefined;
+  readonly workers: number;
+  readonly defaults: StoreDefaults;
+  readonly clusterDomain: string;
+  readonly metrics: OperatorMetrics;
+  readonly failpoint: Failpoint;
+}
+
+interface Followed {
+  readonly uid: string;
+  readonly etcd: EtcdView;
+  /** What was last said of it. */
+  said: string;
+  lastStep: string;
+}
+
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #queue: WorkQueue;
+  readonly #followed = new Map<string, Followed>();
+
+  constructor(options: ControllerOptions) {
+    const { clock, workers, log, metrics } = options;
+    this.#options = options;
+    this.#queue = new WorkQueue({
+      clock,
+      workers,
+      work: (key) => this.#work(key),
+      onFailure: (key, error, pauseMs) => {
+        metrics.failed(isConflict(error) ? "conflict" : "error");
+        log.warn({ cluster: key, error: errorText(error), pauseMs }, "a turn failed");
+      },
+    });
+    metrics.watchQueue(
+      () => this.#queue.depth,
+      () => this.#followed.size,
+    );
+  }
+
+  /** Follows everything until it is stopped. */
+  async run(): Promise<void> {
+    const { namespaces, stop } = this.#options;
+    // A turn under way is finished when all this stops, a watch is not.
+    const api = this.#options.api.stoppedBy(stop);
+    const watches = (namespaces ?? [undefined]).flatMap((namespace) => [
+      this.#watchClusters(api, namespace),
+      ...[pods, claims, members].map((kind) =>
+        watchKind<KubeObject>({
+          ...this.#options,
+          api,
+          kind,
+          namespace,
+          labels: labels.clusterUid,
+          onObject: (object) => {
+            const name = object.metadata.labels?.[labels.cluster];
+            if (name !== undefined) this.#queue.ask(`${object.metadata.namespace}/${name}`);
+          },
+        }),
+      ),
+    ]);
+    await Promise.all(watches);
+    if (!stop.aborted) throw new Error("the watches ended");
+    await this.#queue.stop();
+    for (const { etcd } of this.#followed.values()) etcd.close();
+  }
+
+  #watchClusters(api: ApiClient, namespace: string | undefined): Promise<void> {
+    return watchKind<ClusterObject>({
+      ...this.#options,
+      api,
+      kind: clusters,
+      namespace,
+      onObject: ({ metadata }) => this.#queue.ask(`${metadata.namespace}/${metadata.name}`, true),
+    });
+  }
+
+  async #work(key: string): Promise<{ readonly againMs: number } | undefined> {
+    const { api, clock, random, metrics, failpoint } = this.#options;
+    const [namespace = "", name = ""] = key.split("/");
+    const object = await api.find(clusters, namespace, name);
+    if (object === undefined) {
+      this.#forget(key);
+      return undefined;
+    }
+    // What belongs to it goes by itself, owner after owner.
+    if (object.metadata.deletionTimestamp !== undefined) return { againMs: restMs };
+    const { uid = "" } = object.metadata;
+    let followed = this.#followed.get(key);
+    if (followed === undefined || followed.uid !== uid) {
+      this.#forget(key);
+      followed = { uid, etcd: new EtcdView({ clock, random }), said: "", lastStep: "" };
+      this.#followed.set(key, followed);
+    }
+    const platform = new KubernetesPlatform({ ...this.#options, object, etcd: followed.etcd });
+    const endTimer = metrics.turn();
+    try {
+      const problem = kubernetesProblem(platform.cluster);
+      if (problem !== undefined) {
+        const turn = refusedTurn("NotSupported", problem);
+        platform.decided(turn);
+        await this.#say(followed, platform, turn);
+        await platform.tell();
+        return { againMs: restMs };
+      }
+      const isPaused = platform.cluster.spec.paused;
+      if (!isPaused) await platform.surround(platform.state());
+      let first: Turn | undefined;
+      const turn = await reconcile(platform, failpoint, (decided) => {
+        const told = withTrouble(decided, platform);
+        first = told;
+        platform.decided(told);
+        // Said before it is done, so that a step that fails is seen too.
+        void this.#say(followed, platform, told);
+      });
+      await platform.tell();
+      metrics.acted(turn.decision.step.kind, platform.writes);
+      return { againMs: this.#pauseAfter(followed, first ?? turn) };
+    } catch (error) {
+      // The object went, or somebody else wrote it: the next turn reads it anew.
+      if (isNotFound(error)) return { againMs: movingMs };
+      throw error;
+    } finally {
+      endTimer();
+    }
+  }
+
+  #pauseAfter(followed: Followed, turn: Turn): number {
+    const { decision, isMoving } = turn;
+    const { step, reason } = decision;
+    const name = `${step.kind} ${"member" in step ? step.member : ""}`;
+    const isSame = followed.lastStep === name && step.kind !== "note";
+    followed.lastStep = name;
+    if (isMoving && step.kind !== "wait") return isSame ? sameStepMs : movingMs;
+    if (isMoving) return movingMs;
+    return reason.kind === "waiting" ? waitMs : restMs;
+  }
+
+  #forget(key: string): void {
+    this.#followed.get(key)?.etcd.close();
+    this.#followed.delete(key);
+  }
+
+  /** Logs and makes an event of what is decided, once for each thing. */
+  async #say(followed: Followed, platform: KubernetesPlatform, turn: Turn): Promise<void> {
+    const { decision } = turn;
+    const { reason, step } = decision;
+    const essence = `${reason.word}: ${reason.message}`;
+    if (followed.said === essence) return;
+    const isFirst = followed.said === "";
+    followed.said = essence;
+    const { log } = this.#options;
+    const { namespace, name } = platform.identity;
+    log.info(
+      { cluster: `${namespace}/${name}`, step: step.kind, reason: reason.word },
+      reason.message,
+    );
+    // After a start of the operator, what was so already is no event.
+    if (reason.kind === "steady" && isFirst) return;
+    if (wasSaid(platform, decision)) return;
+    await this.#event(platform, reason.kind === "blocked" ? "Warning" : "Normal", decision);
+  }
+
+  async #event(
+    platform: KubernetesPlatform,
+    type: "Normal" | "Warning",
+    { reason }: Decision,
+  ): Promise<void> {
+    const { api, clock, random, log } = this.#options;
+    const { namespace, name, uid } = platform.identity;
+    const time = new Date(clock.wallMs()).toISOString().replace(/\.[0-9]+Z$/, "Z");
+    const suffix = random.uint32().toString(16).padStart(8, "0");
+    const { apiVersion, kind } = clusters;
+    try {
+      await api.create(events, {
+        apiVersion: "v1",
+        kind: "Event",
+        metadata: { name: `${name}.${suffix}`, namespace },
+        type,
+        reason: reason.word,
+        message: reason.message.slice(0, 1000),
+        involvedObject: { apiVersion, kind, name, namespace, uid },
+        firstTimestamp: time,
+        lastTimestamp: time,
+        count: 1,
+        source: { component: "etcd-operator" },
+      });
+    } catch (error) {
+      log.debug({ error: errorText(error) }, "an event could not be made");
+    }
+  }
+}
+
+/** Whether the status says so already: an operator that was started again does not repeat it. */
+function wasSaid(platform: KubernetesPlatform, { reason }: Decision): boolean {
+  const conditions = platform.cluster.status?.conditions ?? [];
+  return conditions.some((one) => one.reason === reason.word && one.message === reason.message);
+}
+
+/** What Kubernetes says of pods that do not run, added where members are missed. */
+function withTrouble(turn: Turn, platform: KubernetesPlatform): Turn {
+  const { state } = turn.decision;
+  const troubles = (state?.members ?? []).flatMap(({ name }) => {
+    const trouble = podTrouble(objectsOf(platform.found, name).pod);
+    return trouble === undefined ? [] : [`${name}: ${trouble}`];
+  });
+  if (troubles.length === 0) return turn;
+  const text = troubles.join("; ");
+  const conditions = turn.conditions.map((one) =>
+    (one.type === "Available" && one.status === "False") ||
+    (one.type === "Degraded" && one.status === "True")
+      ? { ...one, message: `${one.message}. ${text}` }
+      : one,
+  );
+  return { ...turn, conditions };
+}
