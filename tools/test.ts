@@ -10,7 +10,10 @@ import { run } from "node:test";
 const root = join(import.meta.dirname, "..");
 
 /** Tests beside the code they test; they start no cluster and need no tool. */
-const unitGlobs = ["{base,proto,server,client,ctl,operator,tools}/**/*.test.ts", "bin/*.test.js"];
+const unitGlobs = [
+  "{base,proto,server,client,ctl,operator,images,tools}/**/*.test.ts",
+  "bin/*.test.js",
+];
 /** Tests of whole processes. What takes minutes is not named .test.ts, but has its own npm script. */
 const suiteGlobs = ["test/**/*.test.ts"];
 

@@ -350,8 +350,9 @@ export function repositoryFiles(root: string): Files {
     // The rules name what they ban.
     if (path === "" || path === "tools/tidy.ts" || path === "tools/tidy.test.ts") continue;
     if (!textFiles.test(path) || !existsSync(file)) continue;
-    const { size } = statSync(file);
-    if (size <= maxTextBytes) files.set(path, readFileSync(file, "utf8"));
+    // A link to a folder is no file, though git lists it as one.
+    const found = statSync(file);
+    if (found.isFile() && found.size <= maxTextBytes) files.set(path, readFileSync(file, "utf8"));
   }
   return files;
 }
