@@ -11,19 +11,24 @@ export interface KubernetesBinaries {
 const buildScript = join(import.meta.dirname, "build.sh");
 
 /** The binaries, built on first use (minutes); or one line that says why there are none. */
-export function locateKubernetes(): Promise<KubernetesBinaries | string> {
+export async function locateKubernetes(): Promise<KubernetesBinaries | string> {
+  const paths = await locatePrograms(["kube-apiserver", "kube-controller-manager"]);
+  if (typeof paths === "string") return paths;
+  const [apiServer = "", controllerManager = ""] = paths;
+  return { apiServer, controllerManager };
+}
+
+/** Paths of programs that build.sh knows, in the order asked for; or one line that says why there are none. */
+export function locatePrograms(names: readonly string[]): Promise<readonly string[] | string> {
   return new Promise((resolve) => {
-    execFile("bash", [buildScript], { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
-      const folder = stdout.trim();
-      if (error !== null || folder === "") {
-        const reason = stderr.trim().split("\n").at(-1) || error?.message || "no folder printed";
-        resolve(`Kubernetes' binaries are not there: ${reason}`);
+    execFile("bash", [buildScript, ...names], { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+      const paths = stdout.trim().split("\n");
+      if (error !== null || paths.length !== names.length) {
+        const reason = stderr.trim().split("\n").at(-1) || error?.message || "no paths printed";
+        resolve(`Kubernetes' programs are not there: ${reason}`);
         return;
       }
-      resolve({
-        apiServer: join(folder, "kube-apiserver"),
-        controllerManager: join(folder, "kube-controller-manager"),
-      });
+      resolve(paths);
     });
   });
 }

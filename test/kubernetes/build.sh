@@ -1,33 +1,79 @@
 #!/usr/bin/env bash
-# Builds Kubernetes' API server and controller manager (pinned in go/) into a cache folder and prints
-# that folder as the only line on stdout. Some five minutes on two cores when cold, at once afterwards.
+# Builds what the tests need of Kubernetes' own programs, pinned in go/, into a cache folder and prints the
+# path of each, one a line, in the order asked for. At once when they are there; cold, on two cores, some
+# six minutes for all of Kubernetes, three each for CoreDNS and helm.
 #
-#   XDG_CACHE_HOME   where caches live, ~/.cache if unset
+#   build.sh NAME...   kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy,
+#                      kubectl, coredns, helm, pause
+#   XDG_CACHE_HOME     where caches live, ~/.cache if unset
 #
-# Exit codes: 3 if go is missing, 1 if the build fails; the reason is on stderr.
+# Exit codes: 2 for an unknown name, 3 if go is missing, 1 if a build fails; the reason is on stderr.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/go"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/etcd-ts
 
-out=${XDG_CACHE_HOME:-$HOME/.cache}/etcd-ts/kubernetes/$(cat go.mod go.sum | cksum | cut -d' ' -f1)
-if [ -e "$out/complete" ]; then echo "$out"; exit 0; fi
-command -v go >/dev/null || { echo "building Kubernetes' API server needs go on PATH" >&2; exit 3; }
+module_of() {
+  case $1 in
+    kube-apiserver | kube-controller-manager | kube-scheduler | kubelet | kube-proxy | kubectl) echo kubernetes ;;
+    coredns | helm | pause) echo "$1" ;;
+    *) echo "there is no program $1 to build" >&2; exit 2 ;;
+  esac
+}
+folder_of() { # module: a folder of its own for each set of pinned versions
+  echo "$cache/$1/$(cd "$here/go/$1" && cat go.mod go.sum ./*.go 2>/dev/null | cksum | cut -d' ' -f1)"
+}
+missing_of() { # module: those asked for that are not there
+  local folder name
+  folder=$(folder_of "$1")
+  for name in "${names[@]}"; do
+    if [ "$(module_of "$name")" = "$1" ] && [ ! -e "$folder/$name" ]; then echo "$name"; fi
+  done
+}
+version_of() { # module, path: as pinned
+  sed -n "s#^\(require\)\{0,1\}[[:space:]]*$2 \(v[^ ]*\).*#\2#p" "$here/go/$1/go.mod" | head -1
+}
 
-mkdir -p "$out"
-# Two that start at once must not build twice: the second waits, then finds it complete.
-if command -v flock >/dev/null; then exec 9>"$out/lock"; flock 9; fi
-if [ -e "$out/complete" ]; then echo "$out"; exit 0; fi
+build() { # module, names...
+  local module=$1 folder version stamp minor work
+  shift
+  folder=$(folder_of "$module")
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' RETURN
+  cd "$here/go/$module"
+  local flags="-s -w" paths=()
+  case $module in
+    kubernetes)
+      # A binary that does not know its version serves no API.
+      version=$(version_of kubernetes k8s.io/kubernetes)
+      minor=${version#v1.}
+      stamp=k8s.io/component-base/version
+      flags="-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*} -X $stamp.gitTreeState=clean"
+      paths=("${@/#/k8s.io/kubernetes/cmd/}")
+      ;;
+    helm)
+      version=$(version_of helm helm.sh/helm/v3)
+      flags="-s -w -X helm.sh/helm/v3/internal/version.version=$version"
+      paths=(helm.sh/helm/v3/cmd/helm)
+      ;;
+    coredns | pause) paths=(.) ;;
+  esac
+  echo "building $*" >&2
+  GOFLAGS="" CGO_ENABLED=0 nice go build -mod=readonly -trimpath -buildvcs=false -ldflags "$flags" \
+    -o "$work/" "${paths[@]}" >&2
+  [ ! -e "$work/$module-binary" ] || mv "$work/$module-binary" "$work/$module"
+  mv "$work"/* "$folder/"
+}
 
-# A binary that does not know its version serves no API.
-version=$(sed -n 's#^[[:space:]]*k8s.io/kubernetes \(v[^ ]*\).*#\1#p' go.mod | head -1)
-stamp=k8s.io/component-base/version
-minor=${version#v1.}
-minor=${minor%%.*}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-echo "building Kubernetes $version" >&2
-CGO_ENABLED=0 nice go build -mod=readonly -trimpath -buildvcs=false -o "$work/" \
-  -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$minor -X $stamp.gitTreeState=clean" \
-  k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kube-controller-manager >&2
-mv "$work"/kube-* "$out/"
-touch "$out/complete"
-echo "$out"
+names=("$@")
+for module in $(for name in "$@"; do module_of "$name"; done | sort -u); do
+  [ -n "$(missing_of "$module")" ] || continue
+  command -v go >/dev/null || { echo "building $* needs go on PATH" >&2; exit 3; }
+  folder=$(folder_of "$module")
+  mkdir -p "$folder"
+  # Two that start at once must not build twice: the second waits, then finds all there.
+  if command -v flock >/dev/null; then exec 9>"$folder/lock"; flock 9; fi
+  mapfile -t missing < <(missing_of "$module")
+  [ ${#missing[@]} -eq 0 ] || (build "$module" "${missing[@]}")
+  exec 9>&-
+done
+for name in "$@"; do echo "$(folder_of "$(module_of "$name")")/$name"; done

@@ -1,0 +1,115 @@
+// Volumes of the plain cluster: a folder of this machine for each claim of the storage class `plain`, bound to
+// the node that the scheduler chose, and taken away when the claim is. Usage: provisioner.ts FOLDER, with
+// KUBECONFIG.
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
+import type { Log } from "#base/log.ts";
+import { systemClock } from "#base/system-clock.ts";
+import { ApiClient, isConflict } from "#operator/platform/kubernetes/api-client.ts";
+import {
+  type Claim,
+  claims,
+  type Kind,
+  type KubeObject,
+} from "#operator/platform/kubernetes/kinds.ts";
+import { watchKind } from "#operator/platform/kubernetes/watcher.ts";
+
+const className = "plain";
+const provisioner = "etcd-ts.dev/e2e-plain";
+
+interface Volume extends KubeObject {
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly status?: { readonly phase?: string };
+}
+const volumes: Kind<Volume> = {
+  apiVersion: "v1",
+  kind: "PersistentVolume",
+  plural: "persistentvolumes",
+};
+const classes: Kind<KubeObject> = {
+  apiVersion: "storage.k8s.io/v1",
+  kind: "StorageClass",
+  plural: "storageclasses",
+};
+
+const [folder = ""] = process.argv.slice(2);
+const config = new KubeConfig();
+config.loadFromDefault();
+const stop = new AbortController();
+const api = new ApiClient(config, stop.signal);
+const say = (fields: object, message: string) =>
+  console.log(JSON.stringify({ message, ...fields }));
+const log: Log = { debug: say, info: say, warn: say, error: say, fatal: say, child: () => log };
+
+const storageClass = {
+  apiVersion: classes.apiVersion,
+  kind: classes.kind,
+  metadata: {
+    name: className,
+    annotations: { "storageclass.kubernetes.io/is-default-class": "true" },
+  },
+  provisioner,
+  volumeBindingMode: "WaitForFirstConsumer",
+  reclaimPolicy: "Delete",
+};
+
+async function provide({ metadata, spec }: Claim): Promise<void> {
+  const node = metadata.annotations?.["volume.kubernetes.io/selected-node"];
+  if (spec.storageClassName !== className || spec.volumeName !== undefined) return;
+  if (node === undefined || metadata.deletionTimestamp !== undefined) return;
+  const name = `plain-${metadata.uid}`;
+  const path = join(folder, name);
+  mkdirSync(path, { recursive: true, mode: 0o755 });
+  const { namespace, name: claimName, uid } = metadata;
+  const matchExpressions = [{ key: "kubernetes.io/hostname", operator: "In", values: [node] }];
+  try {
+    await api.create(volumes, {
+      apiVersion: "v1",
+      kind: "PersistentVolume",
+      metadata: { name, annotations: { "pv.kubernetes.io/provisioned-by": provisioner } },
+      spec: {
+        accessModes: ["ReadWriteOnce"],
+        capacity: { storage: spec.resources?.requests?.["storage"] },
+        claimRef: {
+          apiVersion: "v1",
+          kind: "PersistentVolumeClaim",
+          namespace,
+          name: claimName,
+          uid,
+        },
+        local: { path },
+        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions }] } },
+        persistentVolumeReclaimPolicy: "Delete",
+        storageClassName: className,
+      },
+    });
+    log.info({ name, node, claimName }, "a volume was made");
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+  }
+}
+
+async function reclaim(volume: Volume): Promise<void> {
+  const { name } = volume.metadata;
+  if (!name.startsWith("plain-") || volume.status?.phase !== "Released") return;
+  rmSync(join(folder, name), { recursive: true, force: true });
+  await api.delete(volumes, volume);
+  log.info({ name }, "a volume was taken away");
+}
+
+function note(work: Promise<void>): void {
+  work.catch((error: unknown) => log.error({ error: String(error) }, "failed"));
+}
+
+process.on("SIGTERM", () => stop.abort());
+try {
+  await api.create(classes, storageClass);
+} catch (error) {
+  if (!isConflict(error)) throw error;
+}
+const common = { api, clock: systemClock, log, stop: stop.signal, namespace: undefined };
+await Promise.all([
+  watchKind({ ...common, kind: claims, onObject: (one, isGone) => isGone || note(provide(one)) }),
+  watchKind({ ...common, kind: volumes, onObject: (one, isGone) => isGone || note(reclaim(one)) }),
+]);

@@ -1,0 +1,3 @@
+module pause-binary
+
+go 1.24.0
