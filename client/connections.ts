@@ -25,6 +25,7 @@ export interface ConnectionsSetup {
   readonly clock: Clock;
   readonly keepAliveTimeMs: number;
   readonly keepAliveTimeoutMs: number;
+  readonly keepAliveIdle: boolean;
   readonly maxSendBytes: number;
   readonly maxReceiveBytes: number;
 }
@@ -51,6 +52,7 @@ function openChannel(endpoint: Endpoint, setup: ConnectionsSetup): Channel {
   return new GrpcClient(endpoint.address, secrets, {
     "grpc.keepalive_time_ms": setup.keepAliveTimeMs,
     "grpc.keepalive_timeout_ms": setup.keepAliveTimeoutMs,
+    "grpc.keepalive_permit_without_calls": setup.keepAliveIdle ? 1 : 0,
     "grpc.max_send_message_length": setup.maxSendBytes,
     "grpc.max_receive_message_length": setup.maxReceiveBytes,
     "grpc.initial_reconnect_backoff_ms": reconnectBackoffMs.initial,

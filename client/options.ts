@@ -25,6 +25,8 @@ export interface ClientOptions {
   /** HTTP/2 keep-alive: a ping after so much silence (10 s at least, off if not given), dead without an answer in so much. */
   readonly keepAliveTimeMs?: number;
   readonly keepAliveTimeoutMs?: number;
+  /** Ping connections without a call as well. */
+  readonly keepAliveIdle?: boolean;
   /** Largest request, bytes; 2 MiB if not given. */
   readonly maxSendBytes?: number;
   /** Largest answer, bytes; 2^31 − 1 if not given. */
@@ -38,4 +40,8 @@ export interface CallOptions {
   /** Deadline from now, milliseconds; the client's `callTimeoutMs` if not given, none if infinite. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Sent with the call, besides the client's own; a token here goes before the client's. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** How long the call may wait for a connection before it fails as Unavailable, ms; as long as it may take if not given. */
+  readonly connectMs?: number | undefined;
 }

@@ -12,7 +12,12 @@ import type { Random } from "#base/random.ts";
 import { type Connection, Connections, type WaitLimits } from "#client/connections.ts";
 import { callCanceled, deadlineExceeded, errorOfStatus } from "#client/errors.ts";
 import type { CallOptions, ClientOptions } from "#client/options.ts";
-import { type EtcdError, grpcCode } from "#proto/errors.ts";
+import { EtcdError, grpcCode } from "#proto/errors.ts";
+
+/** The streams that a transport gives, for those who are to know no gRPC library. */
+export type DuplexStream<Req, Res> = ClientDuplexStream<Req, Res>;
+export type ReadableStream<Res> = ClientReadableStream<Res>;
+export type StreamError = ServiceError;
 
 /** What the generated codecs offer. */
 export interface Codec<T> {
@@ -90,6 +95,7 @@ export class Transport {
       clock: options.clock,
       keepAliveTimeMs: Math.max(options.keepAliveTimeMs ?? keepAliveOffMs, minKeepAliveTimeMs),
       keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 20_000,
+      keepAliveIdle: options.keepAliveIdle ?? false,
       maxSendBytes: options.maxSendBytes || defaultMaxSendBytes,
       maxReceiveBytes: options.maxReceiveBytes || defaultMaxReceiveBytes,
     });
@@ -105,10 +111,10 @@ export class Transport {
     const limits = this.limits(options);
     let logIns = 0;
     for (let attempt = 1; ; attempt++) {
-      const connection = at ?? (await this.connections.pick(limits));
+      const connection = at ?? (await this.pick(limits, options.connectMs));
       if (limits.signal?.aborted) throw callCanceled();
       try {
-        return await this.once(call, request, connection, limits);
+        return await this.once(call, request, connection, limits, options.metadata);
       } catch (thrown) {
         const error = thrown as EtcdError;
         if (this.logIn !== undefined && isStaleToken(error) && logIns++ < maxLogIns) {
@@ -145,7 +151,7 @@ export class Transport {
     options: CallOptions,
   ): Promise<ClientReadableStream<Res>> {
     const limits = this.limits(options);
-    const { channel } = await this.connections.pick(limits);
+    const { channel } = await this.pick(limits, options.connectMs);
     await this.logIn?.(this.left(limits));
     const { requestType, responseType } = call.method;
     const stream = channel.makeServerStreamRequest(
@@ -153,7 +159,7 @@ export class Transport {
       serializer(requestType),
       (bytes: Buffer) => responseType.decode(bytes),
       request,
-      this.metadata({}),
+      this.metadata(options.metadata),
       this.deadline(limits),
     );
     options.signal?.addEventListener("abort", () => stream.cancel(), { once: true });
@@ -174,6 +180,19 @@ export class Transport {
     };
   }
 
+  private async pick(limits: WaitLimits, connectMs: number | undefined): Promise<Connection> {
+    if (connectMs === undefined) return this.connections.pick(limits);
+    const latestMs = this.clock.monotonicMs() + connectMs;
+    const { deadlineMs = Number.POSITIVE_INFINITY, signal } = limits;
+    if (deadlineMs <= latestMs) return this.connections.pick(limits);
+    try {
+      return await this.connections.pick({ deadlineMs: latestMs, signal });
+    } catch (thrown) {
+      if ((thrown as EtcdError).code !== grpcCode.deadlineExceeded) throw thrown;
+      throw new EtcdError(grpcCode.unavailable, "no endpoint of the cluster can be reached");
+    }
+  }
+
   /** The same limits for a call within the call. */
   private left({ deadlineMs, signal }: WaitLimits): CallOptions {
     return {
@@ -189,7 +208,7 @@ export class Transport {
     return { deadline: this.clock.wallMs() + left };
   }
 
-  private metadata(more: Readonly<Record<string, string>>): Metadata {
+  private metadata(more: CallOptions["metadata"] = {}): Metadata {
     const metadata = new Metadata();
     metadata.set("client-api-version", apiVersion);
     if (this.token !== undefined) metadata.set("token", this.token);
@@ -202,6 +221,7 @@ export class Transport {
     request: Req,
     { channel }: Connection,
     limits: WaitLimits,
+    metadata: CallOptions["metadata"],
   ): Promise<Res> {
     return new Promise((resolve, reject) => {
       const { requestType, responseType } = call.method;
@@ -211,7 +231,7 @@ export class Transport {
         serializer(requestType),
         (bytes: Buffer) => responseType.decode(bytes),
         request,
-        this.metadata({}),
+        this.metadata(metadata),
         this.deadline(limits),
         (error: ServiceError | null, response?: Res) => {
           limits.signal?.removeEventListener("abort", onAbort);

@@ -1,14 +1,16 @@
-// The cluster that the contract is about, as its cases see it, and the three that can stand there:
-// members in this process under simulated time, processes of ours, processes of the reference.
+// The cluster that the contract is about, as its cases see it, and those that can stand there: members
+// in this process under simulated time, processes of ours, processes of the reference, and processes
+// of ours with a proxy before each, ours or the reference's.
 import type { Clock } from "#base/clock.ts";
 import { OperatingError } from "#base/errors.ts";
 import { systemClock } from "#base/system-clock.ts";
 import { type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import type { RunnerName } from "#test/cluster/launchers.ts";
 import { startInProcessCluster } from "./in-process/cluster.ts";
+import { startProxiedCluster } from "./proxied-cluster.ts";
 
 /** What the suite runs against. */
-export type ContractRunner = RunnerName | "inprocess";
+export type ContractRunner = RunnerName | "inprocess" | "proxy" | "reference-proxy";
 
 /** What every runner has of a member. */
 export type ContractMember = Pick<
@@ -41,13 +43,22 @@ export interface ContractClusterOptions {
   readonly flags?: readonly string[];
 }
 
-/** RUNNER=inprocess|ours|reference, ours if unset. */
+const runners: readonly ContractRunner[] = [
+  "inprocess",
+  "ours",
+  "reference",
+  "proxy",
+  "reference-proxy",
+];
+
+/** RUNNER=inprocess|ours|reference|proxy|reference-proxy, ours if unset. */
 export function contractRunner(): ContractRunner {
   const name = process.env["RUNNER"] ?? "ours";
-  if (name !== "inprocess" && name !== "ours" && name !== "reference") {
-    throw new OperatingError("BAD_RUNNER", `RUNNER=${name}: it is inprocess, ours or reference`);
+  const runner = runners.find((one) => one === name);
+  if (runner === undefined) {
+    throw new OperatingError("BAD_RUNNER", `RUNNER=${name}: it is one of ${runners.join(", ")}`);
   }
-  return name;
+  return runner;
 }
 
 /** Starts `size` members with a static bootstrap; resolves when all of them serve clients. */
@@ -56,5 +67,7 @@ export async function startContractCluster(
   options: ContractClusterOptions,
 ): Promise<ContractCluster> {
   if (runner === "inprocess") return startInProcessCluster(options);
+  if (runner === "proxy") return startProxiedCluster("ours", options);
+  if (runner === "reference-proxy") return startProxiedCluster("reference", options);
   return { ...(await startCluster({ runner, ...options })), clock: systemClock };
 }

@@ -1,4 +1,5 @@
-// Runs the contract suite: `RUNNER=inprocess|ours|reference npm run test:contract`, ours if unset.
+// Runs the contract suite: `RUNNER=inprocess|ours|reference|proxy|reference-proxy npm run test:contract`,
+// ours if unset; the last two are our members, each behind a grpc-proxy of ours or the reference's.
 // Prints every failure whole and ends with "N passed, N failed". Options of `node --test`, such as
 // `-- --test-name-pattern=Lease`, run what they choose, in that command's own words.
 import { spawnSync } from "node:child_process";

@@ -1,0 +1,79 @@
+// Members of ours, each behind a grpc-proxy of its own, ours or the reference's: what the contract says
+// of members is to hold through a proxy too.
+import { systemClock } from "#base/system-clock.ts";
+import { startCluster } from "#test/cluster/cluster.ts";
+import { launcherOf, type RunnerName } from "#test/cluster/launchers.ts";
+import { MemberProcess } from "#test/cluster/member-process.ts";
+import { releasePorts, reservePorts } from "#test/cluster/ports.ts";
+import type { ContractCluster, ContractClusterOptions, ContractMember } from "./cluster.ts";
+
+/** A process that is a proxy. */
+export interface ProxyProcess {
+  /** host:port */
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a grpc-proxy; resolves when it listens. */
+export async function startProxy(
+  kind: RunnerName,
+  flags: readonly string[],
+): Promise<ProxyProcess> {
+  const [port] = await reservePorts(1);
+  const endpoint = `127.0.0.1:${port}`;
+  const launcher = await launcherOf(kind);
+  const args = ["grpc-proxy", "start", `--listen-addr=${endpoint}`, ...flags];
+  const started = new MemberProcess("proxy", launcher.command(args, process.env));
+  await started.waitForLine(/started gRPC proxy/);
+  return {
+    endpoint,
+    async stop() {
+      started.signal("SIGKILL");
+      await started.exited;
+      releasePorts([port!]);
+    },
+  };
+}
+
+/** See the head of the file. */
+export async function startProxiedCluster(
+  kind: RunnerName,
+  options: ContractClusterOptions,
+): Promise<ContractCluster> {
+  const cluster = await startCluster({ runner: "ours", ...options });
+  const proxies = await Promise.all(
+    cluster.members.map(({ clientUrl }) =>
+      startProxy(kind, [
+        `--endpoints=${clientUrl}`,
+        "--advertise-client-url=",
+        "--max-send-bytes=8388608",
+      ]),
+    ),
+  );
+  const members = cluster.members.map((member, at): ContractMember => {
+    const { endpoint } = proxies[at]!;
+    return {
+      name: member.name,
+      endpoint,
+      // For plain HTTP and in lists of members: a proxy has pages of its own.
+      clientUrl: member.clientUrl,
+      peerUrl: member.peerUrl,
+      get isRunning() {
+        return member.isRunning;
+      },
+      start: () => member.start(),
+      kill: (signal) => member.kill(signal),
+      pause: () => member.pause(),
+      resume: () => member.resume(),
+    };
+  });
+  return {
+    members,
+    clock: systemClock,
+    endpoints: () => members.map(({ endpoint }) => endpoint),
+    async stop() {
+      await Promise.all(proxies.map((proxy) => proxy.stop()));
+      await cluster.stop();
+    },
+  };
+}
