@@ -1,7 +1,8 @@
 // Cuts a stream of bytes into JSON values, one behind the other, and says what is wrong with the first
 // that is none, in the words of Go's encoding/json: clients of etcd's gateway see them. A value may
 // come in any pieces; each byte is looked at once, and nothing recurses.
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
+import { GatheredBytes } from "#base/gathered-bytes.ts";
 
 /** Not JSON; the message is Go's. */
 export class JsonSyntaxError extends Error {
@@ -45,8 +46,7 @@ export class JsonValues {
   private state: State = "value";
   /** What is open: true for an object. */
   private readonly open: boolean[] = [];
-  private pieces: Uint8Array[] = [];
-  private pieceBytes = 0;
+  private readonly held = new GatheredBytes();
   private begun = false;
   private isKey = false;
   private literal = "";
@@ -119,17 +119,14 @@ export class JsonValues {
   }
 
   private keep(piece: Uint8Array): void {
-    this.pieceBytes += piece.length;
-    if (this.pieceBytes > this.maxBytes)
+    if (this.held.length + piece.length > this.maxBytes)
       throw new JsonSyntaxError(`a JSON value of more than ${this.maxBytes} bytes`);
-    if (piece.length > 0) this.pieces.push(piece);
+    this.held.push(piece);
   }
 
   private finish(piece: Uint8Array, onValue: (value: Buffer) => boolean): boolean {
     this.keep(piece);
-    const value = Buffer.concat(this.pieces);
-    this.pieces = [];
-    this.pieceBytes = 0;
+    const value = this.held.take();
     this.begun = false;
     this.state = "value";
     return onValue(value);

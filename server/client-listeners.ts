@@ -13,7 +13,7 @@ import {
   metricsEndpoints,
 } from "#server/api/http-endpoints.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
-import { defaultLimits, type UpgradeHandler } from "#server/rpc/limits.ts";
+import { defaultLimits, mostConcurrentStreams, type UpgradeHandler } from "#server/rpc/limits.ts";
 import {
   type ClientListeners,
   type ConnectionSecurity,
@@ -44,7 +44,7 @@ export async function listenForClients(served: ServedClients): Promise<Listening
   const { config, registry, clock, log } = served;
   const limits = {
     ...defaultLimits(config.maxRequestBytes),
-    maxConcurrentStreams: config.maxConcurrentStreams,
+    maxConcurrentStreams: Math.min(config.maxConcurrentStreams, mostConcurrentStreams),
     keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
     keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
     keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,

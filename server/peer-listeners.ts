@@ -48,6 +48,7 @@ export async function startPeerListeners(
         );
       }
       const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: secure });
+      server.maxConnections = maxPeerConnections;
       server.on("connection", (socket) => door.accept(socket, secure));
       await listen(server, url, reusePort);
       servers.push(server);
@@ -58,6 +59,9 @@ export async function startPeerListeners(
   }
   return { close };
 }
+
+/** Of each peer URL: a member has some four to each other one, and a few for questions. */
+const maxPeerConnections = 4096;
 
 class PeerDoor {
   private readonly http: HttpServer;

@@ -35,3 +35,29 @@ test("every locked package has a digest, but optional ones of platforms that wer
   });
   assert.deepEqual(bare, []);
 });
+
+/** Whose install scripts were read, at this version, and why they may run. */
+const scriptsAllowed: ReadonlyMap<string, string> = new Map([
+  // Chooses the program of this platform among its optional dependencies; asks npm for it if it is missing.
+  ["node_modules/@bufbuild/buf", "1.75.0"],
+  // Only warns of versions that do not fit.
+  ["node_modules/protobufjs", "7.6.6"],
+  // Takes the addon that lies in the package for this platform; compiles it where there is none.
+  ["node_modules/rocksdb", "5.1.1-salto-19"],
+]);
+
+test("no package runs a script when it is installed, but those that were read", () => {
+  interface Locked {
+    readonly version?: string;
+    readonly hasInstallScript?: boolean;
+  }
+  const { packages } = read("package-lock.json") as {
+    readonly packages: Readonly<Record<string, Locked>>;
+  };
+  const run = Object.entries(packages).filter(([, one]) => one.hasInstallScript === true);
+  assert.deepEqual(
+    run.map(([path, one]) => `${path} ${one.version}`).sort(),
+    [...scriptsAllowed].map(([path, version]) => `${path} ${version}`).sort(),
+    "read the script of what is new here, and note it in scriptsAllowed with what it does",
+  );
+});

@@ -1,6 +1,6 @@
 // etcdserverpb.Maintenance. Alarms go through Raft, reading them too, as in etcd.
 import { emptyBytes } from "#base/bytes.ts";
-import { EtcdError, grpcCode } from "#proto/errors.ts";
+import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
 import {
   AlarmRequest_AlarmAction as AlarmAction,
   AlarmRequest,
@@ -25,6 +25,9 @@ import { singleRequest } from "./method-gate.ts";
 import { sendSnapshot } from "./snapshot-stream.ts";
 
 const service = "/etcdserverpb.Maintenance/";
+
+/** One of each kind for more members than a cluster has; a client may name any ID. */
+export const maxAlarms = 1024;
 
 /** The methods of the Maintenance service. */
 export function maintenanceMethods(context: ServiceContext): SingleRequestMethod[] {
@@ -55,6 +58,9 @@ export function maintenanceMethods(context: ServiceContext): SingleRequestMethod
       async run(request, responder) {
         const isQuestion = request.action === AlarmAction.GET;
         const who = await (isQuestion ? access.anyUser(responder) : access.admin(responder));
+        // Every command is checked against those that are raised.
+        const isOneMore = request.action === AlarmAction.ACTIVATE;
+        if (isOneMore && member.alarms().length >= maxAlarms) throw etcdError("tooManyRequests");
         const response = await member.propose("alarm", request, who);
         return encodeAnswer(headers, AlarmResponse, response, member.currentRevision());
       },

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { PutRequest, type RequestOp, TxnRequest } from "#proto/gen/kv.ts";
+import { AlarmRequest, AlarmType } from "#proto/gen/maintenance.ts";
+import { maxAlarms } from "#server/api/maintenance.ts";
 import { type ApiServer, startApiServer } from "#test/fakes/api-server.ts";
 import { framed, type RawCall, RawClient } from "#test/fakes/raw-grpc.ts";
 import { referenceOrSkip, startReferenceCluster } from "#test/reference/reference.ts";
@@ -263,6 +265,18 @@ async function check(url: string): Promise<void> {
 test("bad requests are refused with etcd's codes and texts", async () => {
   await using server: ApiServer = await startApiServer();
   await check(server.url);
+});
+
+test("alarms of members that nobody has are raised up to a bound only", async () => {
+  await using server: ApiServer = await startApiServer();
+  using client = new RawClient(server.url);
+  const raise = AlarmRequest.encode({ action: 1, memberID: 5n, alarm: AlarmType.NOSPACE }).finish();
+  const call = { path: "/etcdserverpb.Maintenance/Alarm", body: framed(raise) };
+  assert.equal((await client.call(call)).code, 0);
+  const raised = (_: unknown, id: number) => ({ memberID: BigInt(id), alarm: AlarmType.NOSPACE });
+  server.member.activeAlarms = Array.from({ length: maxAlarms }, raised);
+  const { code, message } = await client.call(call);
+  assert.deepEqual([code, decodeURIComponent(message)], [2, "etcdserver: too many requests"]);
 });
 
 test("the reference refuses them with the same codes and texts", async (t) => {

@@ -2,6 +2,7 @@
 // whose client reads slowly waits for its connection; its queue is bounded where events are put in.
 import { Buffer } from "node:buffer";
 import { errorText } from "#base/errors.ts";
+import { GatheredBytes } from "#base/gathered-bytes.ts";
 import { EtcdError } from "#proto/errors.ts";
 import { type Form, parseForm } from "#server/api/form.ts";
 import type { Request, Response } from "#server/api/http-endpoints.ts";
@@ -177,14 +178,14 @@ async function readForm(keys: V2Keys, query: string, request: Request): Promise<
 
 /** The whole body, or undefined if it is longer than `limit`: then the rest is read and dropped. */
 async function readBody(request: Request, limit: number): Promise<Buffer | undefined> {
-  const parts: Buffer[] = [];
+  const body = new GatheredBytes();
   let length = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     length += part.length;
-    if (length <= limit) parts.push(part);
+    if (length <= limit) body.push(part);
     else if (length > goFormBytes) return undefined;
   }
-  return length <= limit ? Buffer.concat(parts, length) : undefined;
+  return length <= limit ? body.take() : undefined;
 }
 
 function writeIndexes(member: V2Member, index: number, response: Response): void {

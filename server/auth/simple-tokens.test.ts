@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SimpleTokens } from "./simple-tokens.ts";
+import { maxTokensPerUser, SimpleTokens } from "./simple-tokens.ts";
 
 function rig() {
   const time = { nowMs: 0 };
@@ -72,4 +72,17 @@ test("the index to wait for is that of a well-formed token", () => {
     [`abc.${"9".repeat(21)}`, 0],
   ];
   for (const [token, index] of cases) assert.equal(tokens.awaitedIndex(token), index, token);
+});
+
+test("who logs in without end pushes out his own tokens, the one that ends first before others", () => {
+  const { assign, tokens } = rig();
+  const others = assign("bob");
+  const [first, second, third] = [assign("ann"), assign("ann"), assign("ann")];
+  assert.ok(tokens.identify(first, 1), "used, and so the last to end");
+  for (let count = 3; count <= maxTokensPerUser; count++) assign("ann");
+  assert.equal(tokens.count, maxTokensPerUser + 1);
+  const known = [others, first, second, third].map((one) => tokens.identify(one, 1) !== undefined);
+  assert.deepEqual(known, [true, true, false, true]);
+  tokens.invalidateUser("ann");
+  assert.equal(tokens.count, 1);
 });

@@ -161,7 +161,7 @@ export const memberOptions = {
     default: "4294967295",
     group: "Member",
     support: "yes",
-    help: "Streams that one client connection may have open (0: no limit).",
+    help: "Streams that one client connection may have open; 65,536 at most (0: that many).",
   },
   "grpc-keepalive-min-time": {
     type: "duration",

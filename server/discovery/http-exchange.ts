@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import type { Clock } from "#base/clock.ts";
 import { OperatingError } from "#base/errors.ts";
+import { GatheredBytes } from "#base/gathered-bytes.ts";
 
 const answerLimitBytes = 4 * 1024 * 1024;
 const maxRedirects = 10;
@@ -123,20 +124,18 @@ function response(request: ClientRequest): Promise<Answer> {
   return new Promise((resolve, reject) => {
     request.once("error", reject);
     request.once("response", (incoming) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
+      const body = new GatheredBytes();
       incoming.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > answerLimitBytes) {
+        if (body.length + chunk.length > answerLimitBytes) {
           request.destroy(fail(`an answer of more than ${answerLimitBytes} bytes`));
         } else {
-          chunks.push(chunk);
+          body.push(chunk);
         }
       });
       incoming.once("error", reject);
       incoming.once("end", () => {
-        const body = Buffer.concat(chunks).toString();
-        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body });
+        const { headers, statusCode = 0 } = incoming;
+        resolve({ status: statusCode, headers, body: body.take().toString() });
       });
     });
   });

@@ -282,6 +282,22 @@ test("a cancelled watch gets nothing more, an unknown ID no answer, and the ID i
   assert.deepEqual(read(session), ["5@1 created", "5@2 +a=v@2", "5@2 canceled", "5@3 created"]);
 });
 
+test("all watches of a member share one bound of memory, and long keys count", async () => {
+  const rig = await Rig.open({ ...small, watcherBytes: 3000 });
+  const [first, second] = [rig.hub.openWatch(() => {}), rig.hub.openWatch(() => {})];
+  create(first, { key: Buffer.alloc(1000, "k") });
+  create(second, { key: b("a") });
+  create(second, { key: b("b") });
+  const refused = '-1@1 created canceled "etcdserver: too many requests"';
+  assert.deepEqual(read(second), ["0@1 created", refused]);
+  cancel(first, 0);
+  create(second, { key: b("b") });
+  assert.deepEqual(read(second), ["1@1 created"]);
+  second.close();
+  for (let count = 0; count < 5; count++) create(first, { key: b("c") });
+  assert.equal(read(first).filter((line) => !line.includes("canceled")).length, 6);
+});
+
 test("manual progress: once for the stream, only if every watch has had everything", async () => {
   const rig = await Rig.open(small);
   await apply(rig, put("a"), put("a"));

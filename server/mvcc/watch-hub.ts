@@ -23,6 +23,8 @@ export interface WatchHubOptions {
   readonly maxRequestBytes?: number;
   /** Bytes queued for one session before its watchers must catch up from the state. */
   readonly sessionQueueBytes?: number;
+  /** About the memory that all watches together may take; 1 GiB if left out. */
+  readonly watcherBytes?: number;
   /** A catch-up failed: the state cannot be read. Without it the rejection goes unhandled. */
   readonly fatal?: (error: unknown) => void;
 }
@@ -30,6 +32,14 @@ export interface WatchHubOptions {
 const defaultRequestBytes = 1.5 * 1024 * 1024;
 const grpcOverheadBytes = 512 * 1024;
 const defaultQueueBytes = 4 * 1024 * 1024;
+/** Two million watches of short keys. */
+const defaultWatcherBytes = 2 ** 30;
+/** Beside its keys, which are as long as a request may be. */
+const watcherOverheadBytes = 512;
+
+function memoryOf({ from, to }: Watcher): number {
+  return watcherOverheadBytes + from.length + (to?.length ?? 0);
+}
 
 export class WatchHub implements ChangeObserver, SessionPorts {
   private readonly store: MvccStore;
@@ -42,6 +52,8 @@ export class WatchHub implements ChangeObserver, SessionPorts {
   private announced: WatchSession[] = [];
   private delivering = false;
   private appliedRevision: number;
+  private readonly maxWatcherBytes: number;
+  private watcherBytes = 0;
 
   constructor(store: MvccStore, options: WatchHubOptions) {
     this.store = store;
@@ -49,6 +61,7 @@ export class WatchHub implements ChangeObserver, SessionPorts {
       queueBytes: options.sessionQueueBytes ?? defaultQueueBytes,
       fragmentBytes: (options.maxRequestBytes ?? defaultRequestBytes) + grpcOverheadBytes,
     };
+    this.maxWatcherBytes = options.watcherBytes ?? defaultWatcherBytes;
     this.appliedRevision = store.currentRevision;
     this.catchUp = new CatchUp(store.state, {
       live: (watcher) => this.makeLive(watcher),
@@ -151,12 +164,18 @@ export class WatchHub implements ChangeObserver, SessionPorts {
     if (watcher.wantsPrevious) this.previous.add(watcher);
   }
 
+  hasRoom(): boolean {
+    return this.watcherBytes < this.maxWatcherBytes;
+  }
+
   opened(watcher: Watcher): void {
+    this.watcherBytes += memoryOf(watcher);
     if (watcher.state === "live") this.makeLive(watcher);
     else this.catchUp.add(watcher);
   }
 
   closed(watcher: Watcher): void {
+    this.watcherBytes -= memoryOf(watcher);
     if (watcher.state === "live") {
       this.live.delete(watcher);
       if (watcher.wantsPrevious) this.previous.delete(watcher);

@@ -21,6 +21,8 @@ import {
 /** What a session needs of the hub. */
 export interface SessionPorts {
   currentRevision(): number;
+  /** False if all watches of this member together take as much memory as they may. */
+  hasRoom(): boolean;
   /** The watcher was created: make it live or let it catch up. */
   opened(watcher: Watcher): void;
   /** The watcher was cancelled or its stream has ended. */
@@ -124,6 +126,10 @@ export class WatchSession {
     }
     if (request.watchId !== 0 && this.watchers.has(request.watchId)) {
       this.refuse(current, "mvcc: duplicate watch ID provided on the WatchStream");
+      return;
+    }
+    if (!this.ports.hasRoom()) {
+      this.refuse(current, etcdError("tooManyRequests").message);
       return;
     }
     const live = startRevision === 0 || startRevision > current;

@@ -4,6 +4,7 @@
 // Decoded messages alias the chunk they arrived in, so chunks must not be reused. A decoder that
 // threw is spent: the connection is to be closed.
 import { Buffer } from "node:buffer";
+import { GatheredBytes } from "#base/gathered-bytes.ts";
 import type { MemberId } from "#base/ids.ts";
 import { Entry, Message, MessageType } from "#proto/gen/raft.ts";
 import type { BinaryWriter } from "#proto/wire.ts";
@@ -264,22 +265,22 @@ export async function readSnapshotEnvelope(
   chunks: AsyncIterable<Buffer>,
 ): Promise<SnapshotEnvelope> {
   const iterator = chunks[Symbol.asyncIterator]();
-  const parts: Buffer[] = [];
-  let held = 0;
+  const head = new GatheredBytes();
   let needed = 8;
-  let length: number | undefined;
-  while (held < needed) {
+  let data = nothing;
+  while (data.length < needed) {
     const next = await iterator.next();
     if (next.done === true) throw new FrameError("unexpected EOF");
-    parts.push(next.value);
-    held += next.value.length;
-    if (length === undefined && held >= 8) {
-      const head = Buffer.concat(parts, held);
-      length = readLength(head, 0, snapshotMessageLimit);
-      needed = 8 + length;
+    head.push(next.value);
+    if (head.length < needed) continue;
+    data = head.take();
+    if (needed > 8) break;
+    needed = 8 + readLength(data, 0, snapshotMessageLimit);
+    if (data.length < needed) {
+      head.push(data);
+      data = nothing;
     }
   }
-  const data = Buffer.concat(parts, held);
   const message = Message.decode(data.subarray(8, needed));
   return { message, body: restOf(data.subarray(needed), iterator) };
 }

@@ -1,6 +1,6 @@
 // HTTP/1.1 towards a peer's URL: how a request is opened, which headers it carries, and how an
 // answer is read within a bound.
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import {
   type Agent,
   type ClientRequest,
@@ -11,6 +11,7 @@ import {
 } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { OperatingError } from "#base/errors.ts";
+import { GatheredBytes } from "#base/gathered-bytes.ts";
 import { formatId } from "#base/ids.ts";
 import { ownCapabilities } from "#server/membership/capabilities.ts";
 import type { PeerIdentity, PeerTls } from "#server/peer/ports.ts";
@@ -96,16 +97,14 @@ export function openRequest(base: string, request: PeerRequest): ClientRequest {
 
 /** Reads a whole body of at most `limit` bytes; rejects if it is longer or cut short. */
 export async function readBody(message: IncomingMessage, limit: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let length = 0;
+  const body = new GatheredBytes();
   for await (const part of message as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length > limit) {
+    if (body.length + part.length > limit) {
       throw new OperatingError("PEER_BODY_TOO_LARGE", `a peer sent more than ${limit} bytes`);
     }
-    parts.push(part);
+    body.push(part);
   }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
+  return body.take();
 }
 
 const shownBodyBytes = 200;

@@ -79,11 +79,17 @@ export interface ConnectionLimits {
 /** What framing and metadata may add to `--max-request-bytes` before a message is refused unread. */
 export const receiveOverheadBytes = 512 * 1024;
 
-/** etcd's defaults, with `maxRequestBytes` of `--max-request-bytes`. */
+/**
+ * Calls of one connection at a time, whatever `--max-concurrent-streams` allows beyond it: etcd has no
+ * bound there, and each call costs some kilobytes.
+ */
+export const mostConcurrentStreams = 65_536;
+
+/** etcd's defaults where it has any, with `maxRequestBytes` of `--max-request-bytes`. */
 export function defaultLimits(maxRequestBytes: number): ConnectionLimits {
   return {
     maxReceiveBytes: maxRequestBytes + receiveOverheadBytes,
-    maxConcurrentStreams: 2 ** 32 - 1,
+    maxConcurrentStreams: mostConcurrentStreams,
     maxHeaderBytes: 64 * 1024,
     maxQueuedBytes: 256 * 1024 * 1024,
     socketHighBytes: 1024 * 1024,

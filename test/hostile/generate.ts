@@ -83,9 +83,18 @@ export class MessageGenerator {
     for (const field of fields) {
       if (!random.chance(density)) continue;
       let times = 1;
-      if (field.isRepeated) times = random.chance(0.98) ? random.below(4) : random.below(300);
+      // Deep down a few: messages that hold their own kind would grow without end.
+      if (field.isRepeated && depth > 1) times = random.below(3);
+      else if (field.isRepeated) times = random.below(random.chance(0.98) ? 4 : 300);
       for (; times > 0; times--) this.field(writer, field, random, depth);
     }
+    return writer.finish();
+  }
+
+  /** The bytes of a message that holds just these fields. */
+  only(fields: readonly FieldShape[], random: Random): Buffer {
+    const writer = new BinaryWriter();
+    for (const field of fields) this.field(writer, field, random, 0);
     return writer.finish();
   }
 

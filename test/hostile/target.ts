@@ -41,6 +41,8 @@ export interface Target {
   readonly name: string;
   /** For `npm run fuzz` without a name. */
   readonly about: string;
+  /** How many rounds `npm test` plays: a moment's. */
+  readonly rounds: number;
   open(): Promise<Rounds>;
 }
 

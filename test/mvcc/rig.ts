@@ -56,6 +56,7 @@ export interface RigOptions {
   readonly cacheBytes: number;
   readonly recentBytes: number;
   readonly sessionQueueBytes?: number;
+  readonly watcherBytes?: number;
   readonly maxRequestBytes?: number;
   readonly leases?: readonly bigint[];
 }
@@ -88,7 +89,8 @@ export class Rig {
   }
 
   private async load(): Promise<void> {
-    const { cacheBytes, recentBytes, sessionQueueBytes, maxRequestBytes } = this.options;
+    const { cacheBytes, recentBytes, sessionQueueBytes, watcherBytes, maxRequestBytes } =
+      this.options;
     const pause = (): Promise<void> => nextTurn();
     this.leases = new FakeLeases(this.options.leases ?? []);
     this.store = await MvccStore.load(this.backend, this.leases, {
@@ -100,6 +102,7 @@ export class Rig {
     this.hub = new WatchHub(this.store, {
       pause,
       ...(sessionQueueBytes === undefined ? {} : { sessionQueueBytes }),
+      ...(watcherBytes === undefined ? {} : { watcherBytes }),
       ...(maxRequestBytes === undefined ? {} : { maxRequestBytes }),
       fatal: (error) => {
         this.failure = error;

@@ -45,7 +45,8 @@ const fileOf = (folder: string) => join(folder, "cluster.json");
 
 /** Reads the state; empty at the first start. Throws if it is that of another cluster. */
 export function openState(folder: string, cluster: EtcdCluster, template: Template): LocalState {
-  mkdirSync(folder, { recursive: true });
+  // Everything of the cluster lies below it, its keys too.
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = fileOf(folder);
   if (!existsSync(file)) return { version: formatVersion, processes: {} };
   let state: LocalState;
@@ -116,6 +117,6 @@ function fromFirst(
 export function writeState(folder: string, state: LocalState): void {
   const file = fileOf(folder);
   const next = `${file}.next`;
-  writeFileSync(next, `${JSON.stringify(state, undefined, 2)}\n`, { flush: true });
+  writeFileSync(next, `${JSON.stringify(state, undefined, 2)}\n`, { flush: true, mode: 0o600 });
   renameSync(next, file);
 }

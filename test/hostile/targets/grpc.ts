@@ -105,6 +105,8 @@ class GrpcRounds implements Rounds {
         await this.assertSame(before, rpc, answer, tally);
       }
       opened.served.assertSound();
+      // A voter that never comes takes the quorum away: all that follows would wait for its timeout.
+      if (rpc.path.endsWith("/MemberAdd") && answer.code === grpcCode.ok) break;
     }
     if (kept) await this.assertKept(value, tally);
     await this.assertServes(tally);
@@ -259,6 +261,7 @@ const emptyRange = RangeRequest.decode(new Uint8Array(0));
 
 export const grpcTarget: Target = {
   name: "grpc",
+  rounds: 25,
   about: "every client RPC of a member",
   open: async () => new GrpcRounds(),
 };

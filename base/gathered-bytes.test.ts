@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import fc from "fast-check";
+import { GatheredBytes } from "#base/gathered-bytes.ts";
+
+test("what is taken is what was pushed, whatever the pieces", () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 40 })), (pieces) => {
+      const gathered = new GatheredBytes();
+      for (let time = 0; time < 2; time++) {
+        for (const piece of pieces) gathered.push(piece);
+        const whole = Buffer.concat(pieces);
+        assert.equal(gathered.length, whole.length);
+        assert.deepEqual(gathered.take(), whole);
+        assert.equal(gathered.length, 0);
+      }
+    }),
+  );
+});
+
+test("a piece may change once it was pushed, and what was taken stays", () => {
+  const gathered = new GatheredBytes();
+  const piece = Buffer.from("ab");
+  gathered.push(piece);
+  piece.fill(0);
+  const first = gathered.take();
+  gathered.push(Buffer.from("cd"));
+  assert.equal(first.toString(), "ab");
+  assert.equal(gathered.take().toString(), "cd");
+});
+
+test("single bytes take no more memory than about twice what they are", () => {
+  const gathered = new GatheredBytes();
+  const one = Buffer.of(7);
+  for (let i = 0; i < 100_000; i++) gathered.push(one);
+  assert.ok(gathered.take().buffer.byteLength <= 262_144);
+});
