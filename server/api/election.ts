@@ -106,6 +106,7 @@ export function electionMethods(context: ServiceContext): SingleRequestMethod[] 
           } catch (error) {
             // etcd does not tell why it cannot read on: the stream ends as if all were said.
             if (!(error instanceof EtcdError)) throw error;
+            responder.end();
           }
           return undefined;
         },

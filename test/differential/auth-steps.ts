@@ -3,6 +3,8 @@
 // behind is not refused.
 import { b, type Draw } from "./draw.ts";
 import type { Request, Step } from "./step.ts";
+import { createOf } from "./watch-steps.ts";
+import { sentinelKey } from "./watching.ts";
 
 type Makers = readonly (readonly [number, (draw: Draw) => readonly Step[]])[];
 
@@ -111,16 +113,70 @@ function deed(draw: Draw, as: string | undefined): Step {
   return call(rpc, request, as);
 }
 
+/** Streams of watches that users open; nobody else does. */
+const userStreams = [6, 9];
+
+/** Watches of a user: what is allowed is told when a watch is created, and holds for as long as it lives. */
+function watches(draw: Draw, as: string | undefined): readonly Step[] {
+  const stream = draw.pick(userStreams);
+  const create = (): Step => createOf(draw, stream, draw.properInterval());
+  const steps: Step[] = [
+    { do: "watchOpen", stream, strict: true, ...(as === undefined ? {} : { as }) },
+    create(),
+    create(),
+    deed(draw, "root"),
+    { do: "settle" },
+  ];
+  return draw.chance(0.5)
+    ? steps
+    : [...steps, create(), { do: "watchCancel", stream, id: draw.below(3) }, { do: "settle" }];
+}
+
+/** A lease with a key of somebody else's, which a user may then not end, nor ask for its keys. */
+function leased(draw: Draw): readonly Step[] {
+  const ID = 8000n + BigInt(draw.below(1000));
+  draw.leases.push(ID);
+  return [
+    call("Lease/LeaseGrant", { ID, TTL: 700 }, draw.pick(["root", "u1"])),
+    call("KV/Put", { key: draw.key(), value: b("leased"), lease: ID }, "root"),
+    call("KV/Put", { key: draw.key(), value: b("leased"), lease: ID }, "u1"),
+    call("Lease/LeaseTimeToLive", { ID, keys: true }, "u1"),
+    { do: "keepAlive", ids: [ID], as: "u1" },
+    call("Lease/LeaseRevoke", { ID }, draw.pick(["u1", "u1", "root"])),
+  ];
+}
+
+/** Locks and elections, under names of their own so that nobody waits. */
+function ordered(draw: Draw, as: string): readonly Step[] {
+  const name = b(draw.name("au"));
+  const lease = draw.lease();
+  const observer = draw.name("ao");
+  const key = Buffer.concat([name, b(`/${BigInt.asUintN(64, lease).toString(16)}`)]);
+  return draw.chance(0.5)
+    ? [call("Lock/Lock", { name, lease }, as), call("Lock/Unlock", { key }, as)]
+    : [
+        { do: "begin", name: observer, rpc: "Election/Observe", request: { name }, as },
+        call("Election/Campaign", { name, lease, value: b("v") }, as),
+        call("Election/Leader", { name }, as),
+        { do: "abort", name: observer },
+      ];
+}
+
 function episode(draw: Draw): readonly Step[] {
   const someone = (): string | undefined =>
     draw.chance(0.05) ? undefined : draw.pick(["u1", "u1", "u1", "root", "no such token"]);
   const inside = Array.from({ length: 6 + draw.below(14) }, (): readonly Step[] => {
-    const kind = draw.below(10);
+    const kind = draw.below(14);
     if (kind < 6) return [deed(draw, someone())];
     if (kind < 8) return [management(draw, draw.pick(["root", "root", "u1"]))];
     // A change of permissions makes tokens old only in part: who logs in again may go on.
     if (kind === 8) return [login("u1", draw.pick(["u1", "u1", "wrong"])), login("root", "root")];
-    return [{ do: "keepAlive", ids: [draw.lease()], as: draw.pick(["u1", "root"]) }];
+    if (kind === 9) {
+      return [{ do: "keepAlive", ids: [draw.lease()], as: draw.pick(["u1", "root"]) }];
+    }
+    if (kind < 12) return watches(draw, someone());
+    if (kind === 12) return leased(draw);
+    return ordered(draw, draw.pick(["u1", "u1", "root", "no such token"]));
   });
   return [
     ...(draw.chance(0.2) ? [call("Auth/AuthEnable")] : []),
@@ -131,6 +187,8 @@ function episode(draw: Draw): readonly Step[] {
     call("Auth/RoleAdd", { name: "r1" }),
     call("Auth/RoleGrantPermission", grant(draw, "r1")),
     call("Auth/RoleGrantPermission", grant(draw, "r1")),
+    // Without this no stream of this user's could be waited for.
+    call("Auth/RoleGrantPermission", { name: "r1", perm: { permType: 0, key: sentinelKey } }),
     call("Auth/UserGrantRole", { user: "u1", role: "r1" }),
     // A watch that was begun before goes on.
     { do: "settle" },
@@ -141,6 +199,7 @@ function episode(draw: Draw): readonly Step[] {
     login("root", "root"),
     call("Auth/AuthDisable", {}, "u1"),
     call("Auth/AuthDisable", {}, "root"),
+    ...userStreams.map((stream): Step => ({ do: "watchClose", stream })),
   ];
 }
 

@@ -20,8 +20,6 @@ const oneMember = "needs more than one member";
 
 /** Rows of the error table that a client cannot bring one healthy member to, with the reason. */
 export const unaskedErrors: Readonly<Record<string, string>> = {
-  authOldRevision:
-    "needs a change while a request is under way, or a token that keeps its revision",
   watchCanceled: "answers a client that has gone",
   requestCanceled: "answers a client that has gone",
   memberExists: "an ID is made of the time",

@@ -1,6 +1,10 @@
 // A member of ours and one of the reference, side by side from their birth: what is done to one is done
 // to the other, so that revisions stay equal for as long as they answer alike. Both advertise one peer
 // URL, so that member and cluster have equal IDs too.
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { OperatingError } from "#base/errors.ts";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { releasePorts, reservePorts } from "#test/cluster/ports.ts";
@@ -22,6 +26,7 @@ export interface Difference {
 
 /** Small limits, so that a test can reach them. */
 const flags = [
+  "--advertise-client-urls=http://127.0.0.1:2379",
   `--max-request-bytes=${maxRequestBytes}`,
   `--max-txn-ops=${maxTxnOps}`,
   "--watch-progress-notify-interval=150ms",
@@ -40,16 +45,38 @@ const loggedLines = 40;
 const WAIT_MS = 8000;
 const SETTLE_MS = 2000;
 
+/** How users are known: by tokens that a member keeps, or by signed ones, which name the revision of users. */
+export type TokenKind = "simple" | "jwt";
+
+let keyFolder: string | undefined;
+
+/** --auth-token for signed tokens; the key is made once a process, and goes with it. */
+function signedTokens(): string {
+  if (keyFolder === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), "etcd-ts-jwt-"));
+    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+    const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const priv = privateKey.export({ type: "sec1", format: "pem" });
+    writeFileSync(join(folder, "key"), priv, { mode: 0o600 });
+    writeFileSync(join(folder, "pub"), publicKey.export({ type: "spki", format: "pem" }));
+    keyFolder = folder;
+  }
+  const [pub, priv] = ["pub", "key"].map((name) => join(keyFolder!, name));
+  return `jwt,pub-key=${pub},priv-key=${priv},sign-method=ES256,ttl=1h`;
+}
+
 /** Both members. */
 export class Pair {
   readonly ours: Side;
   readonly theirs: Side;
+  readonly tokens: TokenKind;
   private readonly clusters: readonly Cluster[];
   private readonly peerPort: number;
   /** What is played is counted here. */
   coverage: Coverage | undefined;
 
-  private constructor(clusters: readonly Cluster[], peerPort: number) {
+  private constructor(tokens: TokenKind, clusters: readonly Cluster[], peerPort: number) {
+    this.tokens = tokens;
     this.clusters = clusters;
     this.peerPort = peerPort;
     const [ours, theirs] = clusters.map((cluster) => new Side(cluster.members[0]!.clientUrl));
@@ -58,13 +85,13 @@ export class Pair {
   }
 
   /** Starts both; `env` is for ours alone. */
-  static async start(env: NodeJS.ProcessEnv = {}): Promise<Pair> {
+  static async start(tokens: TokenKind, env: NodeJS.ProcessEnv = {}): Promise<Pair> {
     const [peerPort] = await reservePorts(1);
     const start = (kind: "ours" | "reference"): Promise<Cluster> =>
       startCluster({
         runner: kind,
         size: 1,
-        flags: [...flags, "--advertise-client-urls=http://127.0.0.1:2379"],
+        flags: [...flags, `--auth-token=${tokens === "jwt" ? signedTokens() : "simple"}`],
         peerFront: async () => peerPort!,
         ...(kind === "ours" ? { env } : {}),
       });
@@ -75,7 +102,7 @@ export class Pair {
       await Promise.all(clusters.map((cluster) => cluster.stop()));
       throw failed.reason;
     }
-    const pair = new Pair(clusters, peerPort!);
+    const pair = new Pair(tokens, clusters, peerPort!);
     await pair.both(async (side) => {
       const { header } = await side.ask<{ header: { memberId: bigint; clusterId: bigint } }>(
         "KV/Range",
@@ -153,14 +180,10 @@ export class Pair {
   private async reach(stream?: number): Promise<Difference | undefined> {
     if (!this.ours.hasStreams()) return undefined;
     const [ours, theirs] = await this.both(async (side) => {
-      const answer = await side.play({
-        do: "call",
-        rpc: "KV/Put",
-        request: { key: sentinelKey },
-      });
-      // Without it, under an alarm, there is nothing to wait by.
-      if (answer.code !== 0) return { revision: "refused", reached: true };
-      return { revision: side.revision, reached: await side.reach(side.revision, stream) };
+      const revision = await side.writeSentinel();
+      // Without it there is nothing to wait by.
+      if (revision === undefined) return { revision: "refused", reached: true };
+      return { revision, reached: await side.reach(revision, stream) };
     });
     const at = differenceAt(ours, theirs);
     return at === undefined ? undefined : { at: `sentinel${at}`, ours, theirs };
@@ -282,11 +305,7 @@ const changesLeader: ReadonlySet<string> = new Set([
 /** Takes everything away that a sequence may have left on a member. */
 async function empty(side: Side): Promise<void> {
   const { enabled } = await side.ask<{ enabled: boolean }>("Auth/AuthStatus", {});
-  if (enabled) {
-    const password = { name: "root", password: "root" };
-    await side.play({ do: "call", rpc: "Auth/Authenticate", request: password, keepAs: "root" });
-    await side.ask("Auth/AuthDisable", {}, "root");
-  }
+  if (enabled) await side.ask("Auth/AuthDisable", {});
   side.forgetTokens();
   const { users } = await side.ask<{ users: string[] }>("Auth/UserList", {});
   for (const name of users) await side.ask("Auth/UserDelete", { name });

@@ -4,7 +4,7 @@
 import { shown, valueAt } from "./comparison.ts";
 import type { Coverage } from "./coverage.ts";
 import { sequenceOf } from "./generator.ts";
-import { type Difference, Pair } from "./pair.ts";
+import { type Difference, Pair, type TokenKind } from "./pair.ts";
 import { type Step, stepText } from "./step.ts";
 
 /** What is to be played. */
@@ -63,8 +63,13 @@ class Lane {
   }
 
   /** Plays steps from an empty store. */
-  async play(steps: readonly Step[], coverage?: Coverage): Promise<Outcome | undefined> {
-    this.pair ??= await Pair.start(this.env);
+  async play(
+    steps: readonly Step[],
+    tokens: TokenKind,
+    coverage?: Coverage,
+  ): Promise<Outcome | undefined> {
+    if (this.pair?.tokens !== tokens) await this.stop();
+    this.pair ??= await Pair.start(tokens, this.env);
     this.pair.coverage = coverage;
     let outcome: Outcome | undefined;
     try {
@@ -94,6 +99,7 @@ class Lane {
 async function shrink(
   lane: Lane,
   steps: readonly Step[],
+  tokens: TokenKind,
   first: Difference,
   limitMs: number,
 ): Promise<{ readonly steps: readonly Step[]; readonly difference: Difference }> {
@@ -104,7 +110,7 @@ async function shrink(
       if (performance.now() > end) return best;
       const from = Math.max(0, at);
       const fewer = best.steps.filter((_, i) => i < from || i >= at + size);
-      const outcome = await lane.play(fewer);
+      const outcome = await lane.play(fewer, tokens);
       if (outcome === undefined) continue;
       best = { steps: fewer.slice(0, outcome.played), difference: outcome.difference };
       at = Math.min(at, best.steps.length);
@@ -120,19 +126,25 @@ export async function playPlan(
   progress: Progress,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  let next = 0;
   let done = 0;
-  const run = async (): Promise<void> => {
+  const kinds: readonly TokenKind[] = ["simple", "jwt"];
+  // A seed always has the same kind of tokens; a lane keeps to one as long as there are seeds of it.
+  const seeds = kinds.map((_, kind) =>
+    Array.from({ length: plan.sequences }, (_, i) => plan.seed + i).filter((s) => s % 2 === kind),
+  );
+  const run = async (_: unknown, at: number): Promise<void> => {
     const lane = new Lane(plan.env ?? {});
     try {
-      while (next < plan.sequences && findings.length < plan.maxFindings) {
-        const seed = plan.seed + next++;
+      while (findings.length < plan.maxFindings) {
+        const seed = seeds[at % 2]!.shift() ?? seeds[1 - (at % 2)]!.shift();
+        if (seed === undefined) return;
+        const tokens = kinds[seed % 2]!;
         const { steps } = sequenceOf(seed, plan.steps);
-        const outcome = await lane.play(steps, coverage);
+        const outcome = await lane.play(steps, tokens, coverage);
         progress.played(++done);
         if (outcome === undefined) continue;
         const { played, difference } = outcome;
-        const least = await shrink(lane, steps.slice(0, played), difference, plan.shrinkMs);
+        const least = await shrink(lane, steps.slice(0, played), tokens, difference, plan.shrinkMs);
         const finding = {
           seed,
           ...least,

@@ -52,6 +52,7 @@ export type Step =
       readonly request: Request;
       readonly alias?: number;
       readonly keepAs?: string;
+      readonly as?: string;
     }
   /** The answer of a begun call. */
   | { readonly do: "finish"; readonly name: string }

@@ -12,7 +12,8 @@ function kindOf(stream: number): Kind {
   return kinds[stream % kinds.length]!;
 }
 
-function create(draw: Draw, stream: number): Step {
+/** A watch with any of its options, of what its stream is for. */
+export function createOf(draw: Draw, stream: number, interval = draw.interval()): Step {
   const { random } = draw;
   const kind = kindOf(stream);
   let startRevision = 0;
@@ -25,7 +26,7 @@ function create(draw: Draw, stream: number): Step {
     do: "watchCreate",
     stream,
     request: {
-      ...draw.interval(),
+      ...interval,
       startRevision,
       progressNotify: random.chance(0.2),
       filters: random.chance(0.3) ? draw.list(2, () => draw.pick([0, 1])) : [],
@@ -43,10 +44,10 @@ export const watchSteps: readonly (readonly [number, (draw: Draw) => readonly St
     (draw) => {
       const stream = draw.below(streams);
       const strict = kindOf(stream) !== "loose";
-      return [{ do: "watchOpen", stream, strict }, create(draw, stream), create(draw, stream)];
+      return [{ do: "watchOpen", stream, strict }, createOf(draw, stream), createOf(draw, stream)];
     },
   ],
-  [4, (draw) => [create(draw, draw.below(streams))]],
+  [4, (draw) => [createOf(draw, draw.below(streams))]],
   [1.5, (draw) => [{ do: "watchCancel", stream: draw.below(streams), id: draw.below(6) }]],
   [0.8, (draw) => [{ do: "watchProgress", stream: draw.below(streams) }]],
   [0.1, (draw) => [{ do: "watchNotify", stream: draw.below(streams) }]],

@@ -57,6 +57,8 @@ export class Watching {
   /** Watches that were created and have not ended. */
   private readonly live = new Set<number>();
   private created = 0;
+  /** The sentinel may not be watched: such a stream is only there to be refused. */
+  isRefused = false;
   private sentinel = 0;
   private progress = 0;
   private isBehind = false;
@@ -142,7 +144,7 @@ export class Watching {
 
   /** Waits until everything up to this revision of the sentinel has come; false at the limit. */
   async reach(revision: number): Promise<boolean> {
-    if (this.call.status !== undefined) return true;
+    if (this.call.status !== undefined || this.isRefused) return true;
     const reached = await until(
       this.call,
       () => this.sentinel >= revision || this.call.status !== undefined,
@@ -190,7 +192,7 @@ export class Watching {
     const { watchId, events } = message;
     const isEmpty = events.length === 0 && !message.created && !message.canceled;
     if (message.created) {
-      this.created++;
+      if (this.created++ === 0) this.isRefused = message.canceled;
       const request = this.creates.shift();
       if (!message.canceled) {
         if (request?.progressNotify === true) this.notifying.add(watchId);
