@@ -162,11 +162,27 @@ function ordered(draw: Draw, as: string): readonly Step[] {
       ];
 }
 
+/** Users' permissions change: signed tokens from before are refused, and those of now let through. */
+function changed(draw: Draw): readonly Step[] {
+  const perm = { permType: draw.pick([0, 1, 2]), ...draw.interval() };
+  return [
+    draw.chance(0.6)
+      ? call("Auth/RoleGrantPermission", { name: "r1", perm }, "root")
+      : call("Auth/RoleAdd", { name: draw.name("r") }, "root"),
+    deed(draw, "u1"),
+    deed(draw, draw.pick(["u1", "root"])),
+    ...(draw.chance(0.3) ? watches(draw, "u1") : []),
+    login("root", "root"),
+    login("u1", "u1"),
+    deed(draw, "u1"),
+  ];
+}
+
 function episode(draw: Draw): readonly Step[] {
   const someone = (): string | undefined =>
     draw.chance(0.05) ? undefined : draw.pick(["u1", "u1", "u1", "root", "no such token"]);
   const inside = Array.from({ length: 6 + draw.below(14) }, (): readonly Step[] => {
-    const kind = draw.below(14);
+    const kind = draw.below(15);
     if (kind < 6) return [deed(draw, someone())];
     if (kind < 8) return [management(draw, draw.pick(["root", "root", "u1"]))];
     // A change of permissions makes tokens old only in part: who logs in again may go on.
@@ -176,6 +192,7 @@ function episode(draw: Draw): readonly Step[] {
     }
     if (kind < 12) return watches(draw, someone());
     if (kind === 12) return leased(draw);
+    if (kind === 13) return changed(draw);
     return ordered(draw, draw.pick(["u1", "u1", "root", "no such token"]));
   });
   return [
