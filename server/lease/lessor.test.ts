@@ -351,7 +351,11 @@ test("a promotion in slices: primary from the first, and what happens meanwhile 
 
 /** The same rules, written without any structure: what the lessor must agree with. */
 class Model {
-  readonly leases = new Map<LeaseId, { ttl: number; ends: number; keys: Set<string> }>();
+  readonly leases = new Map<
+    LeaseId,
+    { ttl: number; ends: number; order: number; keys: Set<string> }
+  >();
+  ordered = 0;
   primary = false;
 
   ended(nowMs: number): LeaseId[] {
@@ -401,7 +405,7 @@ test("agrees with a naive model", () => {
               const ttl = Math.max(2, one.ttl);
               assert.equal(lessor.grant(records, one.id, one.ttl, now), ttl);
               const ends = model.primary ? now + ttl * 1000 : Number.POSITIVE_INFINITY;
-              model.leases.set(one.id, { ttl, ends, keys: new Set() });
+              model.leases.set(one.id, { ttl, ends, order: model.ordered++, keys: new Set() });
             }
             break;
           case "revoke":
@@ -420,6 +424,7 @@ test("agrees with a naive model", () => {
             else {
               assert.equal(got, "renewed");
               known.ends = now + known.ttl * 1000;
+              known.order = model.ordered++;
             }
             break;
           }
@@ -442,6 +447,7 @@ test("agrees with a naive model", () => {
             model.primary = true;
             for (const lease of model.leases.values()) {
               lease.ends = now + one.extend + lease.ttl * 1000;
+              lease.order = model.ordered++;
             }
             break;
           case "demote":
@@ -466,7 +472,9 @@ test("agrees with a naive model", () => {
         assert.equal(lessor.count, model.leases.size);
         assert.equal(records.byKey.size, model.leases.size);
         const inOrder = [...model.leases].sort(
-          ([a, x], [b, y]) => (x.ends === y.ends ? 0 : x.ends - y.ends) || (a < b ? -1 : 1),
+          ([a, x], [b, y]) =>
+            (x.ends === y.ends ? 0 : x.ends - y.ends) ||
+            (x.ends === Number.POSITIVE_INFINITY ? (a < b ? -1 : 1) : x.order - y.order),
         );
         assert.deepEqual(
           lessor.list(now).map((lease) => lease.id),

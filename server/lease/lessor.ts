@@ -73,6 +73,8 @@ interface Lease extends Due {
   remainingSeconds: number;
   /** Infinity while this member is not primary. */
   expiryMs: number;
+  /** Later for an end that was set later: the order of those that fall on one millisecond. */
+  expiryOrder: number;
   /** Attached keys as latin1 text, whose order is that of the bytes; undefined for none so far. */
   keys: Set<string> | undefined;
   /** Undefined without checkpoints, and for a lease that is too short for them. */
@@ -87,6 +89,7 @@ export class Lessor {
   readonly #due = new DueHeap<Lease>();
   readonly #checkpointsDue = new DueHeap<CheckpointDue>();
   #primary = false;
+  #endsSet = 0;
   /** While `promoting` is at work: from when all leases are counted. */
   #promotion: { readonly nowMs: number; readonly extendMs: number } | undefined;
   /** Counted since the start, for metrics. */
@@ -329,11 +332,12 @@ export class Lessor {
     return lease === undefined ? undefined : this.#viewOf(lease, nowMs);
   }
 
-  /** All leases, on the primary by what is left, else (and among equals) by ID. */
+  /** All leases, on the primary by their ends, equal ones as they were set; else by ID. */
   list(nowMs: number): readonly LeaseView[] {
     return [...this.#leases.values()]
       .sort((a, b) => {
         if (a.expiryMs !== b.expiryMs) return a.expiryMs < b.expiryMs ? -1 : 1;
+        if (a.expiryMs !== Number.POSITIVE_INFINITY) return a.expiryOrder - b.expiryOrder;
         return a.id < b.id ? -1 : 1;
       })
       .map((lease) => this.#viewOf(lease, nowMs));
@@ -358,6 +362,7 @@ export class Lessor {
       ttlSeconds: Math.max(ttlSeconds, this.#options.minTtlSeconds),
       remainingSeconds,
       expiryMs: Number.POSITIVE_INFINITY,
+      expiryOrder: 0,
       dueMs: 0,
       heapIndex: -1,
       keys: undefined,
@@ -380,6 +385,7 @@ export class Lessor {
 
   #endAt(lease: Lease, expiryMs: number): void {
     lease.expiryMs = expiryMs;
+    lease.expiryOrder = this.#endsSet++;
     this.#due.place(lease, expiryMs);
   }
 

@@ -12,6 +12,8 @@ export interface Status {
   /** The grpc-status, or -1 if the call ended without one. */
   readonly code: number;
   readonly message: string;
+  /** What else of the form is compared: over JSON, the HTTP status and the body of an error. */
+  readonly how?: string;
 }
 
 /** Undoes the percent-encoding of a grpc-message. */
@@ -23,8 +25,23 @@ function decoded(text: string): string {
   }
 }
 
-/** One call; messages are collected in the order of arrival. */
-export class OpenCall implements StreamTarget {
+/** One call on either transport. */
+export interface Call {
+  /** In the order of arrival. */
+  readonly messages: Uint8Array[];
+  readonly ended: Promise<Status>;
+  readonly status: Status | undefined;
+  /** Told of every message, and of the end. */
+  onChange: () => void;
+  /** Sends one message. */
+  send(message: Uint8Array): void;
+  /** Sends these messages and says that no more come. */
+  sendLast(messages: readonly Uint8Array[]): void;
+  cancel(): void;
+}
+
+/** One call over gRPC; messages are collected in the order of arrival. */
+export class OpenCall implements Call, StreamTarget {
   readonly messages: Uint8Array[] = [];
   readonly ended: Promise<Status>;
   status: Status | undefined;
@@ -125,20 +142,13 @@ export class Connection {
     return new OpenCall(this.session, [list, listOf(metadata, false)]);
   }
 
-  /** Makes a call of these messages and collects all that it is answered. */
-  async call(path: string, messages: readonly Uint8Array[], metadata?: Metadata): Promise<CallEnd> {
-    const call = this.open(path, metadata);
-    call.sendLast(messages);
-    return await collected(call);
-  }
-
   close(): void {
     this.session.destroy();
   }
 }
 
 /** Waits for the end of a call, or cancels it at the limit. */
-export async function collected(call: OpenCall): Promise<CallEnd> {
+export async function collected(call: Call): Promise<CallEnd> {
   let late = false;
   const timer = setTimeout(() => {
     late = true;

@@ -47,16 +47,31 @@ const errorNames = new Map<string, string>(
   Object.entries(errorTable).map(([name, [, text]]) => [`etcdserver: ${text}`, name]),
 );
 
-/** Names of the options of a message: `limit`, `sortOrder=ASCEND`; of a nested one with its own name. */
-function optionsOf(message: string, seen: ReadonlySet<string> = new Set()): readonly string[] {
+/** An option of a request: a field, or one of the values that it can have. */
+export interface Option {
+  /** `RangeRequest.limit`, `RangeRequest.sortOrder=ASCEND`; of a nested message with its own name. */
+  readonly name: string;
+  readonly message: string;
+  readonly field: Field;
+  /** Of an enum or a bool. */
+  readonly value?: string;
+}
+
+/** The options of a message and of those in it. */
+export function optionsOf(
+  message: string,
+  seen: ReadonlySet<string> = new Set(),
+): readonly Option[] {
   if (seen.has(message)) return [];
   const inner = new Set([...seen, message]);
-  return (schema.messages.get(message) ?? []).flatMap((field) => {
-    const values = enumOf(field.type);
+  return (schema.messages.get(message) ?? []).flatMap((field): readonly Option[] => {
     const name = `${message}.${field.property}`;
-    if (values !== undefined) return [...values.keys()].map((value) => `${name}=${value}`);
-    if (field.type === "bool") return [`${name}=true`, `${name}=false`];
-    return isScalar(field.type) ? [name] : [name, ...optionsOf(field.type, inner)];
+    const values = field.type === "bool" ? ["true", "false"] : enumOf(field.type)?.keys();
+    if (values !== undefined) {
+      return [...values].map((value) => ({ name: `${name}=${value}`, message, field, value }));
+    }
+    const own = [{ name, message, field }];
+    return isScalar(field.type) ? own : [...own, ...optionsOf(field.type, inner)];
   });
 }
 
@@ -69,7 +84,7 @@ export function expected(): {
   const rpcs = [...schema.rpcs.values()].filter(
     ({ key }) => !(key.split("/")[0]! in unaskedServices),
   );
-  const options = rpcs.flatMap(({ request }) => optionsOf(request));
+  const options = rpcs.flatMap(({ request }) => optionsOf(request).map(({ name }) => name));
   return {
     rpcs: rpcs.map(({ key }) => key),
     options: [...new Set(options)].filter((name) => !(name in unaskedOptions)),

@@ -124,6 +124,11 @@ export class Pair {
     return pair;
   }
 
+  /** Whether steps go through the gateway from now on. */
+  useJson(isOn: boolean): void {
+    this.ours.usesJson = this.theirs.usesJson = isOn;
+  }
+
   async stop(): Promise<void> {
     this.ours.close();
     this.theirs.close();

@@ -71,6 +71,30 @@ export const plants: readonly Plant[] = [
     to: "lease.toString(16).toUpperCase()",
   },
   {
+    name: "an error over JSON has another HTTP status",
+    file: "server/api/gateway/call.ts",
+    from: "[grpcCode.notFound]: 404",
+    to: "[grpcCode.notFound]: 400",
+  },
+  {
+    name: "an observer who may not read is left waiting",
+    file: "server/api/election.ts",
+    from: "            responder.end();\n",
+    to: "",
+  },
+  {
+    name: "a signed token of before a change is let through",
+    file: "server/auth/auth-store.ts",
+    from: "if (revision < this.#revision)",
+    to: "if (revision > this.#revision)",
+  },
+  {
+    name: "leases that end in one millisecond come by ID",
+    file: "server/lease/lessor.ts",
+    from: "return a.expiryOrder - b.expiryOrder",
+    to: "return a.id < b.id ? 1 : -1",
+  },
+  {
     name: "the newest key leads",
     file: "server/api/ordered-keys.ts",
     from: "sortOrder: RangeRequest_SortOrder.ASCEND",

@@ -18,6 +18,8 @@ export interface Plan {
   readonly maxFindings: number;
   /** Environment of our members. */
   readonly env?: NodeJS.ProcessEnv;
+  /** All sequences go through the gateway, not just some. */
+  readonly isJsonOnly?: boolean;
   /** Milliseconds given to making a finding's steps fewer. */
   readonly shrinkMs: number;
 }
@@ -35,6 +37,15 @@ export interface Finding {
 export interface Progress {
   played(done: number): void;
   found(finding: Finding): void;
+}
+
+/** Every so many seeds, one is played through the gateway. */
+const jsonEvery = 11;
+
+/** How a sequence is played. */
+interface Way {
+  readonly tokens: TokenKind;
+  readonly usesJson: boolean;
 }
 
 interface Outcome {
@@ -65,11 +76,12 @@ class Lane {
   /** Plays steps from an empty store. */
   async play(
     steps: readonly Step[],
-    tokens: TokenKind,
+    { tokens, usesJson }: Way,
     coverage?: Coverage,
   ): Promise<Outcome | undefined> {
     if (this.pair?.tokens !== tokens) await this.stop();
     this.pair ??= await Pair.start(tokens, this.env);
+    this.pair.useJson(usesJson);
     this.pair.coverage = coverage;
     let outcome: Outcome | undefined;
     try {
@@ -99,7 +111,7 @@ class Lane {
 async function shrink(
   lane: Lane,
   steps: readonly Step[],
-  tokens: TokenKind,
+  way: Way,
   first: Difference,
   limitMs: number,
 ): Promise<{ readonly steps: readonly Step[]; readonly difference: Difference }> {
@@ -110,7 +122,7 @@ async function shrink(
       if (performance.now() > end) return best;
       const from = Math.max(0, at);
       const fewer = best.steps.filter((_, i) => i < from || i >= at + size);
-      const outcome = await lane.play(fewer, tokens);
+      const outcome = await lane.play(fewer, way);
       if (outcome === undefined) continue;
       best = { steps: fewer.slice(0, outcome.played), difference: outcome.difference };
       at = Math.min(at, best.steps.length);
@@ -138,17 +150,18 @@ export async function playPlan(
       while (findings.length < plan.maxFindings) {
         const seed = seeds[at % 2]!.shift() ?? seeds[1 - (at % 2)]!.shift();
         if (seed === undefined) return;
-        const tokens = kinds[seed % 2]!;
+        const usesJson = plan.isJsonOnly === true || seed % jsonEvery === 5;
+        const way = { tokens: kinds[seed % 2]!, usesJson };
         const { steps } = sequenceOf(seed, plan.steps);
-        const outcome = await lane.play(steps, tokens, coverage);
+        const outcome = await lane.play(steps, way, coverage);
         progress.played(++done);
         if (outcome === undefined) continue;
         const { played, difference } = outcome;
-        const least = await shrink(lane, steps.slice(0, played), tokens, difference, plan.shrinkMs);
+        const least = await shrink(lane, steps.slice(0, played), way, difference, plan.shrinkMs);
         const finding = {
           seed,
           ...least,
-          command: `npm run test:differential -- --seed ${seed} --sequences 1 --steps ${plan.steps}`,
+          command: `npm run test:differential -- --seed ${seed} --sequences 1 --steps ${plan.steps}${plan.isJsonOnly === true ? " --json" : ""}`,
         };
         findings.push(finding);
         progress.found(finding);

@@ -1,7 +1,15 @@
 // One member under test: plays steps on it and keeps what of them stays open.
 import type { LeaderKey } from "#proto/gen/election.ts";
 import type { WatchCreateRequest } from "#proto/gen/watch.ts";
-import { CALL_LIMIT_MS, type CallEnd, Connection, collected, type OpenCall } from "./connection.ts";
+import {
+  CALL_LIMIT_MS,
+  type Call,
+  type CallEnd,
+  Connection,
+  collected,
+  type Metadata,
+} from "./connection.ts";
+import { hasRoute, JsonConnection } from "./json-connection.ts";
 import { Mapping } from "./mapping.ts";
 import type { Request, Step } from "./step.ts";
 import { sentinelKey, until, Watching } from "./watching.ts";
@@ -11,6 +19,8 @@ import { decodeResponse, encodeRequest, isRequest, pathOf } from "./wire-codec.t
 export interface Answer {
   readonly code: number;
   readonly message: string;
+  /** What else of the form of a JSON answer there is. */
+  readonly how?: string;
   /** Answers, mapped; more than one of a stream. */
   readonly answers: readonly unknown[];
 }
@@ -19,7 +29,7 @@ type CallStep = Extract<Step, { readonly do: "call" }>;
 type BeginStep = Extract<Step, { readonly do: "begin" }>;
 
 interface Begun {
-  readonly call: OpenCall;
+  readonly call: Call;
   readonly step: BeginStep;
   /** Of a call that waits: it holds a key, whose end is one revision. */
   readonly isQueued: boolean;
@@ -42,7 +52,10 @@ export class Side {
   readonly mapping = new Mapping();
   /** The revision that the last answer with one had. */
   revision = 0;
+  /** Steps that the gateway has a route for are played as JSON. */
+  usesJson = false;
   private readonly connection: Connection;
+  private readonly gateway: JsonConnection;
   private readonly streams = new Map<number, Watching>();
   private readonly begun = new Map<string, Begun>();
   private readonly campaigns = new Map<string, LeaderKey>();
@@ -51,6 +64,7 @@ export class Side {
 
   constructor(url: string) {
     this.connection = new Connection(url);
+    this.gateway = new JsonConnection(url);
   }
 
   /** Makes a unary call of the harness's own, whose success is taken for granted. */
@@ -64,7 +78,7 @@ export class Side {
   private async trusted(rpc: string, request: Request): Promise<CallEnd> {
     const call = (): Promise<CallEnd> => {
       const metadata = this.ownToken === undefined ? {} : { token: this.ownToken };
-      return this.connection.call(pathOf(rpc), [encodeRequest(rpc, request)], metadata);
+      return this.own(rpc, request, metadata);
     };
     const end = await call();
     // There was no token, or a change of users or permissions has made it old.
@@ -72,11 +86,34 @@ export class Side {
     return await call();
   }
 
+  private async own(rpc: string, request: Request, metadata: Metadata = {}): Promise<CallEnd> {
+    const call = this.connection.open(pathOf(rpc), metadata);
+    call.sendLast([encodeRequest(rpc, request)]);
+    return await collected(call);
+  }
+
+  /** Begins a call of a step; `isWhole` if all that it asks is sent at once. */
+  private open(rpc: string, metadata: Metadata, isWhole: boolean): Call {
+    const path = pathOf(rpc);
+    return this.usesJson && hasRoute(path)
+      ? this.gateway.open(path, metadata, isWhole)
+      : this.connection.open(path, metadata);
+  }
+
+  private async whole(
+    rpc: string,
+    messages: readonly Uint8Array[],
+    metadata: Metadata,
+  ): Promise<CallEnd> {
+    const call = this.open(rpc, metadata, true);
+    call.sendLast(messages);
+    return await collected(call);
+  }
+
   /** False where authentication is off, or there is no root. */
   private async login(): Promise<boolean> {
     const rpc = "Auth/Authenticate";
-    const request = encodeRequest(rpc, { name: "root", password: "root" });
-    const { code, messages } = await this.connection.call(pathOf(rpc), [request]);
+    const { code, messages } = await this.own(rpc, { name: "root", password: "root" });
     if (code !== 0 || messages[0] === undefined) return false;
     this.ownToken = decodeResponse(rpc, messages[0]).message["token"] as string;
     return true;
@@ -105,18 +142,19 @@ export class Side {
       case "call":
         return await this.call(step);
       case "bytes": {
-        return this.plain("", await this.connection.call(step.path, [step.body]));
+        const call = this.connection.open(step.path);
+        call.sendLast([step.body]);
+        return this.plain("", await collected(call));
       }
       case "keepAlive": {
         const messages = step.ids.map((ID) =>
           encodeRequest("Lease/LeaseKeepAlive", this.mapping.resolve({ ID })),
         );
-        const path = pathOf("Lease/LeaseKeepAlive");
-        const end = await this.connection.call(path, messages, this.metadata({}, step.as));
+        const end = await this.whole("Lease/LeaseKeepAlive", messages, this.metadata({}, step.as));
         return this.plain("Lease/LeaseKeepAlive", end);
       }
       case "watchOpen": {
-        const call = this.connection.open(pathOf("Watch/Watch"), this.metadata({}, step.as));
+        const call = this.open("Watch/Watch", this.metadata({}, step.as), false);
         const watching = new Watching(call, this.mapping, step.strict);
         this.streams.get(step.stream)?.call.cancel();
         this.streams.set(step.stream, watching);
@@ -268,6 +306,7 @@ export class Side {
 
   close(): void {
     this.connection.close();
+    this.gateway.close();
   }
 
   private metadata(
@@ -289,7 +328,7 @@ export class Side {
     const request = this.request(step);
     const bytes = encodeRequest(step.rpc, request, step.trailing);
     const metadata = this.metadata(step.metadata ?? {}, step.as);
-    const end = await this.connection.call(pathOf(step.rpc), [bytes], metadata);
+    const end = await this.whole(step.rpc, [bytes], metadata);
     return this.answerOf(step, end);
   }
 
@@ -321,6 +360,7 @@ export class Side {
     return {
       code: end.code,
       message: end.message,
+      ...(end.how === undefined ? {} : { how: end.how }),
       // As many pieces as the size of the file makes.
       answers: rpc === "Maintenance/Snapshot" ? answers.slice(0, 1) : answers,
     };
@@ -328,7 +368,7 @@ export class Side {
 
   private async begin(step: BeginStep): Promise<Answer> {
     const before = await this.currentRevision();
-    const call = this.connection.open(pathOf(step.rpc), this.metadata({}, step.as));
+    const call = this.open(step.rpc, this.metadata({}, step.as), true);
     call.sendLast([encodeRequest(step.rpc, this.request(step))]);
     if (step.rpc === "Election/Observe" || step.rpc === "Health/Watch") {
       this.begun.set(step.name, { call, step, isQueued: false });

@@ -4,7 +4,7 @@
 // certain revision has been sent: watches that are up to date share one order on a stream. Those that
 // read history are waited for by requests for progress, which are answered once none is left behind.
 import type { WatchCreateRequest, WatchResponse } from "#proto/gen/watch.ts";
-import { CALL_LIMIT_MS, type OpenCall, type Status } from "./connection.ts";
+import { CALL_LIMIT_MS, type Call, type Status } from "./connection.ts";
 import { joinHistory, type Mapping } from "./mapping.ts";
 import { decodeResponse, encodeRequest } from "./wire-codec.ts";
 
@@ -23,7 +23,7 @@ type Entry = Readonly<Record<string, unknown>>;
 
 /** Resolves with true once `condition` holds, or false after the limit; looks at every change. */
 export async function until(
-  call: OpenCall,
+  call: Call,
   condition: () => boolean,
   limitMs: number = CALL_LIMIT_MS,
 ): Promise<boolean> {
@@ -46,7 +46,7 @@ export async function until(
 
 /** A stream and what was received on it. */
 export class Watching {
-  readonly call: OpenCall;
+  readonly call: Call;
   private readonly mapping: Mapping;
   private readonly isStrict: boolean;
   private readonly lists = new Map<number, Received[]>();
@@ -69,7 +69,7 @@ export class Watching {
    */
   private readonly ended = new Set<number>();
 
-  constructor(call: OpenCall, mapping: Mapping, isStrict: boolean) {
+  constructor(call: Call, mapping: Mapping, isStrict: boolean) {
     this.call = call;
     this.mapping = mapping;
     this.isStrict = isStrict;
