@@ -166,6 +166,9 @@ function ordered(draw: Draw, as: string): readonly Step[] {
 function changed(draw: Draw): readonly Step[] {
   const perm = { permType: draw.pick([0, 1, 2]), ...draw.interval() };
   return [
+    ...(draw.chance(0.3)
+      ? [call("Auth/RoleRevokePermission", { role: "r1", key: b("no") }, "root")]
+      : []),
     draw.chance(0.6)
       ? call("Auth/RoleGrantPermission", { name: "r1", perm }, "root")
       : call("Auth/RoleAdd", { name: draw.name("r") }, "root"),
@@ -196,7 +199,7 @@ function episode(draw: Draw): readonly Step[] {
     return ordered(draw, draw.pick(["u1", "u1", "root", "no such token"]));
   });
   return [
-    ...(draw.chance(0.2) ? [call("Auth/AuthEnable")] : []),
+    ...(draw.chance(0.35) ? [call("Auth/AuthEnable")] : []),
     call("Auth/UserAdd", { name: "root", password: "root" }),
     ...(draw.chance(0.2) ? [call("Auth/AuthEnable")] : []),
     call("Auth/UserGrantRole", { user: "root", role: "root" }),

@@ -14,7 +14,7 @@ const { values } = parseArgs({
     sequences: { type: "string", default: "200" },
     steps: { type: "string", default: "200" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
-    lanes: { type: "string", default: "3" },
+    lanes: { type: "string", default: "4" },
     findings: { type: "string", default: "10" },
     shrink: { type: "string", default: "25" },
     json: { type: "boolean", default: false },
