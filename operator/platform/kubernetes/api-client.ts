@@ -146,14 +146,15 @@ export class ApiClient {
     });
   }
 
-  /** A JSON merge patch. */
+  /** A JSON merge patch, of the object or of its status. */
   patch<T extends KubeObject>(
     kind: Kind<T>,
     namespace: string,
     name: string,
     body: unknown,
+    part: "" | "/status" = "",
   ): Promise<T> {
-    const path = `${collectionPath(kind, namespace)}/${name}`;
+    const path = `${collectionPath(kind, namespace)}/${name}${part}`;
     const contentType = "application/merge-patch+json";
     return this.#json({ method: "PATCH", path, body, contentType });
   }

@@ -13,6 +13,7 @@ import type {
   Step,
   Wanted,
 } from "#operator/plan/types.ts";
+import { viewOf } from "#operator/plan/view.ts";
 import { type ApiClient, ApiError, isConflict } from "#operator/platform/kubernetes/api-client.ts";
 import {
   type Claim,
@@ -48,7 +49,7 @@ import {
   remnantsOf,
   volumeOf,
 } from "#operator/platform/kubernetes/observe.ts";
-import { statusOf } from "#operator/platform/kubernetes/status.ts";
+import { memberObjectStatus, statusOf } from "#operator/platform/kubernetes/status.ts";
 import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
 import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
 import type { Platform, Turn } from "#operator/reconcile.ts";
@@ -174,9 +175,34 @@ export class KubernetesPlatform implements Platform {
     await this.#writeStatus();
   }
 
-  /** Writes the status if the turn changed it. */
+  /**
+   * Writes the status where the turn changed it, and unless the cluster is paused what follows from it: the
+   * statuses of EtcdMembers, labels of voters, owners of claims.
+   */
   async tell(): Promise<void> {
     await this.#writeStatus();
+    const { decision, observed } = this.#turn ?? {};
+    const state = decision?.state;
+    if (state === undefined || observed === undefined || this.cluster.spec.paused) return;
+    await this.#labelVoters(state.members);
+    await this.#ownClaims();
+    const { addresses } = this;
+    const wanted = this.wanted();
+    const view = viewOf({ wanted, state, observed, addresses, nowMs: this.nowMs() }, state);
+    for (const one of view.members) {
+      const objects = objectsOf(this.#found, one.record.name);
+      const { member } = objects;
+      // Made in this very turn: the next one tells of it.
+      if (member === undefined || member.metadata.deletionTimestamp !== undefined) continue;
+      const status = memberObjectStatus(state, one, objects);
+      const is = Object.entries(status).every(
+        ([field, value]) => (member.status?.[field] ?? null) === value,
+      );
+      if (is) continue;
+      const { namespace } = this.identity;
+      const { name } = member.metadata;
+      await this.#write(() => this.#api.patch(members, namespace, name, { status }, "/status"));
+    }
   }
 
   async #writeStatus(): Promise<void> {
@@ -192,7 +218,7 @@ export class KubernetesPlatform implements Platform {
     });
   }
 
-  /** Services, the budget, labels of voters, owners of claims: what the plan does not speak of. */
+  /** The Services and the budget: what the plan does not speak of. */
   async surround(state: PlanState | undefined): Promise<void> {
     const { namespace } = this.identity;
     const wanted = surroundings(this.identity, this.cluster, state);
@@ -210,15 +236,6 @@ export class KubernetesPlatform implements Platform {
       await this.#write(() => this.#api.patch(services, namespace, name, change));
     }
     await this.#keepBudget(wanted.budget);
-    for (const record of state?.members ?? []) {
-      const { pod: itsPod } = objectsOf(this.#found, record.name);
-      if (itsPod === undefined || itsPod.metadata.deletionTimestamp !== undefined) continue;
-      const isMarked = itsPod.metadata.labels?.[labels.voter] === "true";
-      if (isMarked === isVoter(record)) continue;
-      const label = { metadata: { labels: { [labels.voter]: isMarked ? null : "true" } } };
-      await this.#write(() => this.#api.patch(pods, namespace, record.name, label));
-    }
-    await this.#ownClaims();
   }
 
   async #keepBudget(wanted: ReturnType<typeof surroundings>["budget"]): Promise<void> {
@@ -236,6 +253,19 @@ export class KubernetesPlatform implements Platform {
     } else if (!holds(is.spec, wanted.spec)) {
       const { spec } = wanted;
       await this.#write(() => this.#api.patch(disruptionBudgets, namespace, name, { spec }));
+    }
+  }
+
+  /** The budget counts pods by their label: that follows who has a vote. */
+  async #labelVoters(records: readonly MemberRecord[]): Promise<void> {
+    const { namespace } = this.identity;
+    for (const record of records) {
+      const { pod: itsPod } = objectsOf(this.#found, record.name);
+      if (itsPod === undefined || itsPod.metadata.deletionTimestamp !== undefined) continue;
+      const isMarked = itsPod.metadata.labels?.[labels.voter] === "true";
+      if (isMarked === isVoter(record)) continue;
+      const label = { metadata: { labels: { [labels.voter]: isMarked ? null : "true" } } };
+      await this.#write(() => this.#api.patch(pods, namespace, record.name, label));
     }
   }
 

@@ -6,10 +6,12 @@ import type { Observed, PlanState } from "#operator/plan/types.ts";
 import { type MemberView, viewOf, votersOf } from "#operator/plan/view.ts";
 import type { Identity } from "#operator/platform/kubernetes/objects.ts";
 import { selectorText } from "#operator/platform/kubernetes/objects.ts";
+import type { MemberObjects } from "#operator/platform/kubernetes/observe.ts";
 import type { Platform, Turn } from "#operator/reconcile.ts";
 
 const sizeStepBytes = 1 << 20;
 
+type MemberRole = "leader" | "follower" | "learner" | "unknown";
 type Conditions = NonNullable<EtcdClusterStatus["conditions"]>;
 
 /** `old` with what this turn found. `time` is now, as RFC 3339 says it. */
@@ -73,32 +75,51 @@ function versionOf(state: PlanState, runs: MemberView["runs"]): string | undefin
   return runs.kind === "running" ? state.templates[runs.template]?.version : undefined;
 }
 
+function roleOf({ answer, isLeader, isAlive }: MemberView): MemberRole {
+  if (answer?.isLearner) return "learner";
+  if (!isAlive) return "unknown";
+  return isLeader ? "leader" : "follower";
+}
+
 function memberStatus(
   state: PlanState,
   member: MemberView,
 ): NonNullable<EtcdClusterStatus["members"]>[number] {
-  const { record, answer, isLeader, isAlive, isHealthy, runs } = member;
+  const { record, answer, isHealthy, runs } = member;
   const id = member.listed?.memberId ?? record.memberId;
   const version = versionOf(state, runs);
   return {
     name: record.name,
     serial: record.serial,
     ...(id === undefined ? {} : { id }),
-    role:
-      answer === undefined
-        ? "unknown"
-        : answer.isLearner
-          ? "learner"
-          : isLeader
-            ? "leader"
-            : isAlive
-              ? "follower"
-              : "unknown",
+    role: roleOf(member),
     ready: isHealthy,
     ...(version === undefined || version === "" ? {} : { version }),
     ...(answer === undefined
       ? {}
       : { sizeBytes: Math.ceil(answer.sizeBytes / sizeStepBytes) * sizeStepBytes }),
+  };
+}
+
+/**
+ * The status of an EtcdMember: what of the cluster's record is about it, for the day that record is lost. A
+ * field that is not so any more is null, as a merge patch wants it.
+ */
+export function memberObjectStatus(
+  state: PlanState,
+  member: MemberView,
+  objects: MemberObjects,
+): Readonly<Record<string, unknown>> {
+  const { record, isHealthy } = member;
+  const { phase } = record;
+  return {
+    phase: `${phase.slice(0, 1).toUpperCase()}${phase.slice(1)}`,
+    clusterId: state.clusterId ?? null,
+    memberId: record.memberId ?? null,
+    role: roleOf(member),
+    ready: isHealthy,
+    claimName: objects.claim?.metadata.name ?? null,
+    nodeName: objects.pod?.spec.nodeName ?? null,
   };
 }
 
