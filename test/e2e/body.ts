@@ -1,0 +1,77 @@
+// Where end-to-end cases run: a Kubernetes that is started for them and taken away after them.
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..", "..");
+
+/** A Kubernetes with our images in it. */
+export interface Body {
+  readonly name: string;
+  readonly kubeconfig: string;
+  readonly kubectl: string;
+  down(): Promise<void>;
+}
+
+/** What images/build.sh printed of one image. */
+export interface Image {
+  readonly reference: string;
+  readonly archive: string;
+}
+
+/** Runs a program, its stderr shown; resolves with its stdout, rejects with what it said. */
+export function output(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  input?: string,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout?.setEncoding("utf8").on("data", (data: string) => {
+      stdout += data;
+    });
+    child.stderr?.setEncoding("utf8").on("data", (data: string) => {
+      stderr += data;
+      if (process.env["E2E_VERBOSE"] !== undefined) process.stderr.write(data);
+    });
+    child.on("error", reject);
+    child.on("close", (code) => {
+      if (code === 0) resolve(stdout);
+      else reject(new Error(`${file} ${args.join(" ")}: code ${code}\n${stderr.slice(-2000)}`));
+    });
+    child.stdin?.end(input);
+  });
+}
+
+/** Both images of this checkout. */
+export async function buildImages(): Promise<{ readonly store: Image; readonly operator: Image }> {
+  const lines = (await output(join(root, "images", "build.sh"), [])).trim().split("\n");
+  const of = (name: string): Image => {
+    const [, reference = "", archive = ""] =
+      lines.map((line) => line.split(" ")).find(([first]) => first === name) ?? [];
+    if (archive === "") throw new Error(`images/build.sh printed no ${name}: ${lines.join("; ")}`);
+    return { reference, archive };
+  };
+  return { store: of("store"), operator: of("operator") };
+}
+
+/** Real nodes on this machine: test/e2e/plain. */
+export async function plainBody(nodes: number, images: readonly Image[]): Promise<Body> {
+  const script = (name: string) => join(root, "test", "e2e", "plain", name);
+  const down = async (): Promise<void> => {
+    const keep = process.env["E2E_KEEP_STATE"] === undefined ? {} : { KEEP: "1" };
+    await output("bash", [script("down.sh")], keep);
+  };
+  // What a run that was killed has left.
+  await down();
+  const archives = images.map((one) => one.archive);
+  const printed = await output("bash", [script("up.sh"), String(nodes), ...archives]);
+  const kubeconfig = printed.trim().split("\n").at(-1) ?? "";
+  return { name: "plain", kubeconfig, kubectl: join(kubeconfig, "..", "..", "kubectl"), down };
+}

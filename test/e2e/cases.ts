@@ -1,0 +1,249 @@
+// The cases: each in a namespace of its own, on a Kubernetes where the operator is installed. Each checks data:
+// every write that was acknowledged is there, one cluster ID, equal hashes on all members.
+import assert from "node:assert/strict";
+import { claims, pods } from "#operator/platform/kubernetes/kinds.ts";
+import type { Kube } from "./kube.ts";
+import type { OperatorRelease } from "./operator-release.ts";
+
+export interface CaseContext {
+  readonly kube: Kube;
+  readonly operator: OperatorRelease;
+  /** The namespace, which is there and empty. */
+  readonly namespace: string;
+}
+
+export interface Case {
+  readonly name: string;
+  /** Runs alone, for it takes the operator away from all others. */
+  readonly isAlone?: boolean;
+  run(context: CaseContext): Promise<void>;
+}
+
+const name = "db";
+/** How long a cluster at rest is watched for writes. */
+const restMs = 25_000;
+const deletionLimitMs = 60_000;
+
+const create: Case = {
+  name: "create",
+  async run({ kube, namespace, operator }) {
+    await kube.applyCluster(namespace, name, { replicas: 3 });
+    const status = await kube.settled(namespace, name, 3);
+    assert.deepEqual(await kube.podNames(namespace), ["db-1", "db-2", "db-3"]);
+    assert.deepEqual(await kube.memberNames(namespace), ["db-1", "db-2", "db-3"]);
+    assert.equal((await kube.claimNames(namespace)).length, 3);
+    await kube.startProbe(namespace, name);
+    const { clusterId } = await kube.requireSound(namespace, name, true);
+    assert.equal(clusterId, status.clusterId);
+    // As a user: etcdctl in a pod, through the client Service.
+    const ctl = (...args: readonly string[]) =>
+      kube.kubectl([
+        ...["-n", namespace, "exec", "probe", "--", "etcdctl"],
+        `--endpoints=http://${name}-client:2379`,
+        ...args,
+      ]);
+    assert.equal((await ctl("put", "greeting", "hello")).trim(), "OK");
+    assert.equal((await ctl("get", "greeting", "--print-value-only")).trim(), "hello");
+    const budget = await kube.kubectl([
+      ...["-n", namespace, "get", "pdb", name, "-o", "jsonpath={.spec.minAvailable}"],
+    ]);
+    assert.equal(budget, "2");
+    // At rest nothing is written, whatever its members are busy with.
+    const before = await kube.cluster(namespace, name);
+    const writes = await operator.metric("etcd_operator_writes_total");
+    await new Promise((resolve) => setTimeout(resolve, restMs));
+    const after = await kube.cluster(namespace, name);
+    assert.equal(after.metadata.resourceVersion, before.metadata.resourceVersion, "it was written");
+    assert((await operator.metric("etcd_operator_writes_total")) >= writes);
+  },
+};
+
+const scale: Case = {
+  name: "scale",
+  async run({ kube, namespace }) {
+    await kube.applyCluster(namespace, name, { replicas: 1 });
+    const { clusterId } = await kube.settled(namespace, name, 1);
+    await kube.startProbe(namespace, name);
+    await kube.scale(namespace, name, 3);
+    const grown = await kube.settled(namespace, name, 3);
+    await kube.requireSound(namespace, name, true);
+    await kube.until("the budget counts those who joined", async () => {
+      const path = "jsonpath={.status.currentHealthy} {.status.disruptionsAllowed}";
+      const is = await kube.kubectl(["-n", namespace, "get", "pdb", name, "-o", path]);
+      return is === "3 1" || is;
+    });
+    await kube.scale(namespace, name, 1);
+    const shrunk = await kube.settled(namespace, name, 1);
+    await kube.requireSound(namespace, name, true);
+    assert.deepEqual([grown.clusterId, shrunk.clusterId], [clusterId, clusterId]);
+    const [left = ""] = kube.names(shrunk);
+    await kube.until("only one member's objects are left", async () => {
+      const there = [await kube.podNames(namespace), await kube.memberNames(namespace)];
+      const isSo = there.every((names) => names.length === 1 && names[0] === left);
+      const claimed = await kube.claimNames(namespace);
+      return (isSo && claimed.length === 1) || JSON.stringify([there, claimed]);
+    });
+  },
+};
+
+const repair: Case = {
+  name: "repair",
+  async run({ kube, namespace }) {
+    await kube.applyCluster(namespace, name, { replicas: 3 });
+    const { clusterId } = await kube.settled(namespace, name, 3);
+    await kube.startProbe(namespace, name);
+    // A pod that goes comes back on its volume.
+    const old = await kube.api.get(pods, namespace, "db-2");
+    const claimed = await kube.claimNames(namespace);
+    await kube.kubectl(["-n", namespace, "delete", "pod", "db-2", "--wait=false"]);
+    await kube.until("db-2 has another pod", async () => {
+      const { metadata } = await kube.api.get(pods, namespace, "db-2");
+      return metadata.uid !== old.metadata.uid || "it is the old one";
+    });
+    const back = await kube.settled(namespace, name, 3);
+    assert.deepEqual(kube.names(back), ["db-1", "db-2", "db-3"]);
+    assert.deepEqual(await kube.claimNames(namespace), claimed);
+    await kube.requireSound(namespace, name, true);
+    // A volume that goes takes its member along, and another one comes, under another name.
+    const itsClaim = claimed.find((one) => one.startsWith("db-2-")) ?? "";
+    const { metadata } = await kube.api.get(claims, namespace, itsClaim);
+    await kube.kubectl(["-n", namespace, "delete", "pvc", itsClaim, "--wait=false"]);
+    await kube.kubectl(["-n", namespace, "delete", "pod", "db-2", "--wait=false"]);
+    await kube.until("db-2 is replaced by db-4", async () => {
+      const names = kube.names(await kube.status(namespace, name));
+      return names.join() === "db-1,db-3,db-4" || names.join();
+    });
+    const healed = await kube.settled(namespace, name, 3);
+    assert.equal(healed.clusterId, clusterId);
+    assert.deepEqual(await kube.memberNames(namespace), ["db-1", "db-3", "db-4"]);
+    assert(!(await kube.claimNames(namespace)).includes(metadata.name));
+    await kube.requireSound(namespace, name, false);
+  },
+};
+
+const operatorKilled: Case = {
+  name: "operator-killed",
+  async run({ kube, namespace, operator }) {
+    await kube.applyCluster(namespace, name, { replicas: 1 });
+    const { clusterId } = await kube.settled(namespace, name, 1);
+    await kube.startProbe(namespace, name);
+    await kube.scale(namespace, name, 3);
+    // Once while a member joins, once while the next one does.
+    for (const count of [2, 3]) {
+      await kube.until(`member ${count} is on its way`, async () => {
+        const names = await kube.memberNames(namespace);
+        return names.length >= count || names.join();
+      });
+      await operator.kill();
+    }
+    const grown = await kube.settled(namespace, name, 3);
+    assert.equal(grown.clusterId, clusterId);
+    assert.deepEqual(kube.names(grown), ["db-1", "db-2", "db-3"]);
+    await kube.requireSound(namespace, name, true);
+  },
+};
+
+const refused: Case = {
+  name: "bad-input",
+  async run({ kube, namespace }) {
+    await assert.rejects(
+      kube.applyCluster(namespace, "wrong", { replicas: 99 }),
+      /should be less than or equal to 15/,
+    );
+    // What only the world can tell is a condition, with what to do.
+    await kube.applyCluster(namespace, "nowhere", {
+      replicas: 1,
+      image: { repository: "localhost/no-such-image", tag: "1", pullPolicy: "Never" },
+    });
+    await kube.applyCluster(namespace, "later", { replicas: 1, auth: { enabled: true } });
+    const message = async (cluster: string, type: string) => {
+      const { conditions } = await kube.status(namespace, cluster);
+      return conditions?.find((one) => one.type === type)?.message ?? "";
+    };
+    await kube.until("the condition names the image's trouble", async () => {
+      const text = await message("nowhere", "Available");
+      return text.includes("ErrImageNeverPull") || text;
+    });
+    await kube.until("the condition names the field", async () => {
+      const text = await message("later", "Degraded");
+      return text.includes("spec.auth") || text;
+    });
+    // Mended, it comes up.
+    await kube.applyCluster(namespace, "later", { replicas: 1, auth: null });
+    await kube.settled(namespace, "later", 1);
+  },
+};
+
+const deletion: Case = {
+  name: "delete",
+  isAlone: true,
+  async run({ kube, namespace, operator }) {
+    await kube.applyCluster(namespace, name, { replicas: 1 });
+    const first = await kube.settled(namespace, name, 1);
+    const kept = await kube.claimNames(namespace);
+    const gone = async () => {
+      const there = [...(await kube.podNames(namespace)), ...(await kube.memberNames(namespace))];
+      return there.length === 0 || there.join();
+    };
+    await kube.kubectl(["-n", namespace, "delete", "etcdcluster", name]);
+    await kube.until("its pods and members are gone", gone, deletionLimitMs);
+    assert.deepEqual(await kube.claimNames(namespace), kept, "Retain keeps the volumes");
+    // Made again under the same name it is another cluster, and leaves old volumes alone.
+    await kube.applyCluster(namespace, name, { replicas: 1, deletionPolicy: "Delete" });
+    const second = await kube.settled(namespace, name, 1);
+    assert.notEqual(second.clusterId, first.clusterId);
+    await kube.startProbe(namespace, name);
+    await kube.requireSound(namespace, name, true);
+    assert.equal((await kube.claimNames(namespace)).length, 2);
+    await kube.kubectl(["-n", namespace, "delete", "etcdcluster", name]);
+    await kube.until("its volume is gone too", async () => {
+      const names = await kube.claimNames(namespace);
+      return names.join() === kept.join() || names.join();
+    });
+    // A namespace ends with the operator up, and with it down.
+    for (const replicas of [1, 0]) {
+      const other = `${namespace}-${replicas}`;
+      await kube.createNamespace(other);
+      await kube.applyCluster(other, name, { replicas: 1 });
+      await kube.settled(other, name, 1);
+      await operator.scale(replicas);
+      await kube.kubectl(["delete", "namespace", other, "--wait=false"]);
+      const ended = async () => !(await kube.hasNamespace(other)) || "it is still there";
+      await kube.until(`namespace ${other} is gone`, ended, deletionLimitMs);
+    }
+    await operator.scale(1);
+  },
+};
+
+const helm: Case = {
+  name: "helm",
+  isAlone: true,
+  async run({ kube, namespace, operator }) {
+    await operator.lint();
+    await operator.test();
+    await kube.applyCluster(namespace, name, { replicas: 1 });
+    const { clusterId } = await kube.settled(namespace, name, 1);
+    await kube.startProbe(namespace, name);
+    const [pod] = (await kube.api.list(pods, { namespace, labels: "etcd-ts.dev/member" })).items;
+    await operator.uninstall();
+    // The cluster goes on without it, and under the next one.
+    await kube.requireSound(namespace, name, true);
+    await operator.install();
+    await kube.scale(namespace, name, 2);
+    const grown = await kube.settled(namespace, name, 2);
+    assert.equal(grown.clusterId, clusterId);
+    const same = await kube.api.get(pods, namespace, "db-1");
+    assert.equal(same.metadata.uid, pod?.metadata.uid, "its pod was made anew");
+    await kube.requireSound(namespace, name, true);
+  },
+};
+
+export const cases: readonly Case[] = [
+  create,
+  scale,
+  repair,
+  operatorKilled,
+  refused,
+  deletion,
+  helm,
+];

@@ -1,0 +1,228 @@
+// What a case does on a Kubernetes: applies manifests as users do, looks at objects, waits for what they come to.
+// Every wait is for something that can be read, with a deadline that only a hang reaches, and says at its end
+// what was there instead.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
+import type { EtcdClusterStatus } from "#operator/api/etcd-cluster.ts";
+import { ApiClient } from "#operator/platform/kubernetes/api-client.ts";
+import {
+  type ClusterObject,
+  claims,
+  clusters,
+  type Kind,
+  type KubeObject,
+  members,
+  pods,
+} from "#operator/platform/kubernetes/kinds.ts";
+import { type Body, output } from "./body.ts";
+
+/** Nothing that is waited for takes so long. */
+export const waitLimitMs = 300_000;
+const lookMs = 500;
+/** A request of the prober that fails takes longer than this. */
+const requestDeadlineMs = 10_000;
+
+const namespaces: Kind<KubeObject> = { apiVersion: "v1", kind: "Namespace", plural: "namespaces" };
+
+export interface ProbeReport {
+  readonly acknowledged: number;
+  readonly missing: readonly string[];
+  readonly failures: readonly string[];
+  readonly longestMs: number;
+  readonly clusterId: string;
+}
+
+export class Kube {
+  readonly body: Body;
+  readonly api: ApiClient;
+  readonly storeImage: string;
+
+  constructor(body: Body, storeImage: string) {
+    const config = new KubeConfig();
+    config.loadFromFile(body.kubeconfig);
+    this.body = body;
+    this.storeImage = storeImage;
+    this.api = new ApiClient(config, new AbortController().signal);
+  }
+
+  kubectl(args: readonly string[], input?: string): Promise<string> {
+    return output(this.body.kubectl, args, { KUBECONFIG: this.body.kubeconfig }, input);
+  }
+
+  async apply(manifest: object): Promise<void> {
+    await this.kubectl(["apply", "-f", "-"], JSON.stringify(manifest));
+  }
+
+  /** Repeats `look` until it answers true; what it answers else is the reason of the failure. */
+  async until(
+    what: string,
+    look: () => Promise<true | string>,
+    limitMs: number = waitLimitMs,
+  ): Promise<void> {
+    const began = Date.now();
+    for (;;) {
+      let now: true | string;
+      try {
+        now = await look();
+      } catch (error) {
+        now = String(error);
+      }
+      if (now === true) return;
+      if (Date.now() - began > limitMs) throw new Error(`${what}: not in ${limitMs} ms: ${now}`);
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
+    }
+  }
+
+  async createNamespace(name: string): Promise<void> {
+    await this.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  }
+
+  async hasNamespace(name: string): Promise<boolean> {
+    const { items } = await this.api.list(namespaces, {});
+    return items.some((one) => one.metadata.name === name);
+  }
+
+  /** Applies an EtcdCluster with pods that fit many into a small node. */
+  async applyCluster(namespace: string, name: string, spec: object): Promise<void> {
+    await this.apply({
+      apiVersion: clusters.apiVersion,
+      kind: clusters.kind,
+      metadata: { name, namespace },
+      spec: {
+        storage: { size: "1Gi" },
+        pod: {
+          resources: { requests: { cpu: "10m", memory: "64Mi" } },
+          terminationGracePeriodSeconds: 10,
+        },
+        ...spec,
+      },
+    });
+  }
+
+  cluster(namespace: string, name: string): Promise<ClusterObject> {
+    return this.api.get(clusters, namespace, name);
+  }
+
+  async status(namespace: string, name: string): Promise<EtcdClusterStatus> {
+    return ((await this.cluster(namespace, name)).status ?? {}) as EtcdClusterStatus;
+  }
+
+  async scale(namespace: string, name: string, replicas: number): Promise<void> {
+    await this.kubectl(["-n", namespace, "scale", `etcdcluster/${name}`, `--replicas=${replicas}`]);
+  }
+
+  /** Waits until as many members as wanted serve and nothing is under way. */
+  async settled(namespace: string, name: string, replicas: number): Promise<EtcdClusterStatus> {
+    await this.until(`${namespace}/${name} has ${replicas} members that serve`, async () => {
+      const { metadata } = await this.cluster(namespace, name);
+      const status = await this.status(namespace, name);
+      const of = (type: string) => status.conditions?.find((one) => one.type === type)?.status;
+      const isSo =
+        status.observedGeneration === metadata.generation &&
+        status.replicas === replicas &&
+        status.readyReplicas === replicas &&
+        status.members?.length === replicas &&
+        of("Available") === "True" &&
+        of("Progressing") === "False" &&
+        of("Degraded") === "False";
+      return isSo || (await this.describe(namespace));
+    });
+    return this.status(namespace, name);
+  }
+
+  names(status: EtcdClusterStatus): readonly string[] {
+    return (status.members ?? []).map((one) => one.name);
+  }
+
+  async podNames(namespace: string): Promise<readonly string[]> {
+    const { items } = await this.api.list(pods, { namespace, labels: "etcd-ts.dev/member" });
+    return items.map((one) => one.metadata.name).sort();
+  }
+
+  async claimNames(namespace: string): Promise<readonly string[]> {
+    const { items } = await this.api.list(claims, { namespace });
+    return items.map((one) => one.metadata.name).sort();
+  }
+
+  async memberNames(namespace: string): Promise<readonly string[]> {
+    const { items } = await this.api.list(members, { namespace });
+    return items.map((one) => one.metadata.name).sort();
+  }
+
+  /** What is in a namespace, for messages. */
+  async describe(namespace: string): Promise<string> {
+    const list = await this.kubectl(["-n", namespace, "get", "ec,em,pods,pvc", "--no-headers"]);
+    const { items } = await this.api.list(clusters, { namespace });
+    const conditions = items.flatMap(
+      (one) => (one.status?.["conditions"] ?? []) as readonly object[],
+    );
+    return `${list}\n${JSON.stringify(conditions)}`;
+  }
+
+  /** Starts writing to a cluster; `stopProbe` says what came of it. */
+  async startProbe(namespace: string, cluster: string): Promise<void> {
+    const source = readFileSync(join(import.meta.dirname, "probe.mts"), "utf8");
+    const name = "probe";
+    await this.apply({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name, namespace },
+      data: { "probe.mts": source },
+    });
+    await this.apply({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        automountServiceAccountToken: false,
+        containers: [
+          {
+            name,
+            image: this.storeImage,
+            command: [
+              "/opt/etcd-ts/node_modules/.bin/node",
+              "/probe/probe.mts",
+              `http://${cluster}-client.${namespace}.svc.cluster.local:2379`,
+              String(requestDeadlineMs),
+            ],
+            volumeMounts: [{ name, mountPath: "/probe" }],
+          },
+        ],
+        volumes: [{ name, configMap: { name } }],
+      },
+    });
+    await this.until("the prober writes", async () => {
+      const { acknowledged } = await this.askProbe<ProbeReport>(namespace, "");
+      return acknowledged > 0 || "it has written nothing yet";
+    });
+  }
+
+  async askProbe<T>(namespace: string, path: string): Promise<T> {
+    const url = `/api/v1/namespaces/${namespace}/pods/probe:8080/proxy/${path}`;
+    return JSON.parse(await this.kubectl(["get", "--raw", url])) as T;
+  }
+
+  /** Every acknowledged write is there, no write failed, and all members have the same keys. */
+  async requireSound(
+    namespace: string,
+    cluster: string,
+    plannedWork: boolean,
+  ): Promise<ProbeReport> {
+    const report = await this.askProbe<ProbeReport>(namespace, "report");
+    const { missing, failures, acknowledged } = report;
+    if (missing.length > 0) throw new Error(`acknowledged and not there: ${missing.join(", ")}`);
+    if (plannedWork && failures.length > 0) throw new Error(`failed: ${failures.join("; ")}`);
+    if (acknowledged === 0) throw new Error("the prober has written nothing");
+    const names = this.names(await this.status(namespace, cluster));
+    const hosts = names.map((one) => `${one}.${cluster}-peers.${namespace}.svc.cluster.local`);
+    const path = `hashes?members=${hosts.join(",")}`;
+    const { hashes } = await this.askProbe<{ readonly hashes: object }>(namespace, path);
+    const different = new Set(Object.values(hashes));
+    if (different.size !== 1 || Object.keys(hashes).length !== names.length) {
+      throw new Error(`the members' data differ: ${JSON.stringify(hashes)}`);
+    }
+    return report;
+  }
+}

@@ -1,0 +1,107 @@
+// Runs in a pod beside a cluster: writes one key after the other through its client Service, each with a deadline,
+// and answers over HTTP what came of it. GET /report reads every acknowledged key back; GET /hashes?members=HOST,…
+// asks each member for the hash of its keys at one revision. In the store's image, whose own client it uses.
+import { createServer } from "node:http";
+
+const home = "/opt/etcd-ts";
+const { EtcdClient } = await import(`${home}/client/client.ts`);
+const { seededRandom } = await import(`${home}/base/random.ts`);
+const { systemClock } = await import(`${home}/base/system-clock.ts`);
+
+const [url = "", deadlineText = "10000"] = process.argv.slice(2);
+const deadlineMs = Number(deadlineText);
+const pauseMs = 200;
+const ports = { clock: systemClock, random: seededRandom(process.pid) };
+const client = new EtcdClient({ endpoints: [url], callTimeoutMs: deadlineMs, ...ports });
+
+/** Revision at which each key was acknowledged. */
+const acknowledged = new Map<string, number>();
+const failures: string[] = [];
+let longestMs = 0;
+let next = 0;
+
+/** Within its deadline a write may be tried again: what is written is always the same. */
+async function write(key: string): Promise<void> {
+  const began = Date.now();
+  for (;;) {
+    const leftMs = began + deadlineMs - Date.now();
+    try {
+      const { header } = await client.kv.put(key, key, {}, { timeoutMs: Math.max(1, leftMs) });
+      acknowledged.set(key, header?.revision ?? 0);
+      break;
+    } catch (error) {
+      if (Date.now() - began >= deadlineMs) {
+        failures.push(`${new Date().toISOString()} ${key}: ${String(error)}`);
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  longestMs = Math.max(longestMs, Date.now() - began);
+}
+
+async function report(): Promise<object> {
+  const keys = [...acknowledged];
+  const missing: string[] = [];
+  let clusterId = "";
+  for (const [key, revision] of keys) {
+    const { kvs, header } = await client.kv.range(key, {}, { timeoutMs: 30_000 });
+    clusterId = header?.clusterId.toString(16) ?? "";
+    if (kvs[0]?.modRevision !== revision) missing.push(key);
+  }
+  return {
+    acknowledged: keys.length,
+    missing,
+    failures: failures.slice(0, 20),
+    longestMs,
+    clusterId,
+  };
+}
+
+async function hashes(members: readonly string[]): Promise<object> {
+  // All at a revision that everyone has applied soon.
+  const { header } = await client.kv.range("probe", { countOnly: true }, { timeoutMs: 30_000 });
+  const revision = header?.revision ?? 0;
+  const answers = await Promise.all(
+    members.map(async (host) => {
+      const one = new EtcdClient({
+        endpoints: [`http://${host}:2379`],
+        callTimeoutMs: 30_000,
+        ...ports,
+      });
+      try {
+        // A linearizable read first: by then it has applied what was acknowledged.
+        await one.kv.range("probe", { countOnly: true }, { timeoutMs: 30_000 });
+        const { hash } = await one.maintenance.hashKv(revision, { timeoutMs: 30_000 });
+        return [host, hash] as const;
+      } finally {
+        one.close();
+      }
+    }),
+  );
+  return { revision, hashes: Object.fromEntries(answers) };
+}
+
+createServer((request, response) => {
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://probe");
+  const work =
+    pathname === "/report"
+      ? report()
+      : pathname === "/hashes"
+        ? hashes((searchParams.get("members") ?? "").split(","))
+        : Promise.resolve({
+            acknowledged: acknowledged.size,
+            failures: failures.length,
+            longestMs,
+          });
+  work.then(
+    (body) => response.end(JSON.stringify(body)),
+    (error: unknown) => response.writeHead(500).end(String(error)),
+  );
+}).listen(8080);
+process.on("SIGTERM", () => process.exit(0));
+
+for (;;) {
+  await write(`probe/${next++}`);
+  await new Promise((resolve) => setTimeout(resolve, pauseMs));
+}
