@@ -6,6 +6,7 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
+import type { Message } from "#proto/gen/raft.ts";
 import { HandlingTimes } from "#server/api/call-observer.ts";
 import { ServingStatus } from "#server/api/health.ts";
 import { Metrics } from "#server/api/metrics.ts";
@@ -30,6 +31,7 @@ import { Publication } from "#server/node/publication.ts";
 import { Reconfiguration } from "#server/node/reconfiguration.ts";
 import { openReplica, type Replica } from "#server/node/replica.ts";
 import { NodeV2 } from "#server/node/v2-member.ts";
+import { V2Stats } from "#server/node/v2-stats.ts";
 import { PeerClient } from "#server/peer/peer-client.ts";
 import { peerRequestHandler } from "#server/peer/peer-server.ts";
 import type { PeerHandler } from "#server/peer/ports.ts";
@@ -129,8 +131,12 @@ async function start(
     serverVersion,
     peerUrls: config.advertisePeerUrls,
   };
+  const v2Stats = config.enableV2 ? new V2Stats(clock) : undefined;
   const handler: PeerHandler = {
-    step: (message) => taking?.step(message),
+    step: (message) => {
+      v2Stats?.onReceived(message);
+      taking?.step(message);
+    },
     reportUnreachable: (id) => taking?.reportUnreachable(id),
     reportSnapshot: (id, ok) => taking?.reportSnapshot(id, ok),
     isRemoved: (id) => replica?.member.parts.members.isRemoved(id) ?? false,
@@ -160,7 +166,10 @@ async function start(
     readTimeoutMs: config.raftReadTimeoutMs,
     writeTimeoutMs: config.raftWriteTimeoutMs,
     localAddress: config.peerLocalAddress,
-    onRoundTrip: (id, seconds) => meters.roundTrip(id, seconds),
+    onRoundTrip: (id, seconds) => {
+      meters.roundTrip(id, seconds);
+      v2Stats?.onRoundTrip(id, seconds);
+    },
     onSnapshot: (to) => meters.snapshot("send", to),
     ...peerTls,
   });
@@ -183,7 +192,7 @@ async function start(
       tokens: tokenProvider(config.authToken, config.simpleTokenTtlMs, clock),
       hashPassword: (password) => hashPassword(password, config.bcryptCost),
     },
-    peers: transport,
+    peers: v2Stats === undefined ? transport : countedPeers(transport, v2Stats),
     meters,
     markState: (backend) => markState(backend, storage),
     schedule: around.schedule,
@@ -214,6 +223,15 @@ async function start(
     files,
     passwords,
   );
+  v2Stats?.begin({
+    clock,
+    memberId,
+    name: config.name,
+    leader: () => member.leadership.leader,
+    isLeader: () => member.leadership.isLeader,
+    peers: () => members.list().flatMap(({ id }) => (id === memberId ? [] : [id])),
+    failures: (id) => transport.counters(id)?.sentFailures ?? 0,
+  });
   const services = new PeerServices(member, api, {
     receive: (message, body) => transfer.receive(message, body),
   });
@@ -311,7 +329,19 @@ async function start(
         file_descriptor_limit: metrics.fileDescriptorLimit(),
         "raft.status": raftVars(member.parts.raft.status()),
       }),
-      ...(config.enableV2 ? { v2: v2Endpoints(new NodeV2(member), config.maxRequestBytes) } : {}),
+      ...(v2Stats === undefined
+        ? {}
+        : {
+            v2: v2Endpoints(
+              new NodeV2(member, {
+                reconfiguration,
+                passwords,
+                namesUsers: config.tls.client.namesUsers,
+                stats: v2Stats,
+              }),
+              config.maxRequestBytes,
+            ),
+          }),
     },
   });
   closers.push(() => listening.close(config.requestTimeoutMs));
@@ -329,6 +359,18 @@ async function start(
     return closeAll(closers);
   };
   return { ready: serve(), stop };
+}
+
+/** The transport, with what is sent counted. */
+function countedPeers(transport: PeerTransport, stats: V2Stats): PeerTransport {
+  return Object.create(transport, {
+    send: {
+      value: (messages: readonly Message[]) => {
+        stats.onSent(messages);
+        transport.send(messages);
+      },
+    },
+  }) as PeerTransport;
 }
 
 async function askVersion(

@@ -91,7 +91,7 @@ const alsoMayImport: readonly {
     why: "spec.options is typed by the server's one table of options",
   },
   {
-    file: /^server\/api\/cluster\.ts$/,
+    file: /^server\/api\/(?:cluster|v2-members)\.ts$/,
     folders: ["server/config"],
     why: "the peer URLs in a request are judged as those of a flag",
   },

@@ -4,15 +4,23 @@ import { Buffer } from "node:buffer";
 import { formatId } from "#base/ids.ts";
 import { unescapeText } from "#server/api/form.ts";
 import type { HttpEndpoints, Request, Response } from "#server/api/http-endpoints.ts";
+import { answerJson, answerRefusal, V2Refusal } from "#server/api/v2-answer.ts";
+import { isAuthPath, V2Auth } from "#server/api/v2-auth.ts";
 import { serveV2Keys } from "#server/api/v2-keys.ts";
 import type { V2Member } from "#server/api/v2-member.ts";
 import { serveV2Members } from "#server/api/v2-members.ts";
+import { serveV2Stats } from "#server/api/v2-stats.ts";
+import { V2Error } from "#server/v2store/errors.ts";
 
 /** The handler to give to httpEndpoints. */
 export function v2Endpoints(
   member: V2Member,
   maxRequestBytes: number,
 ): NonNullable<HttpEndpoints["v2"]> {
+  const auth = new V2Auth(member);
+  const keys = { member, maxRequestBytes, auth };
+  const mayChangeMembers = async (request: Request): Promise<boolean> =>
+    !member.isGuarded() && auth.isRoot(request);
   return (escaped, query, request, response) => {
     const decoded = unescapeText(escaped, false);
     if (!decoded.ok) {
@@ -28,15 +36,35 @@ export function v2Endpoints(
     }
     if (path === "/v2/keys" || path.startsWith("/v2/keys/")) {
       response.setHeader("X-Etcd-Cluster-Id", formatId(member.clusterId));
-      serveV2Keys({ member, maxRequestBytes }, path, query, request, response);
+      serveV2Keys(keys, path, query, request, response);
       return true;
     }
+    const answered = (serving: Promise<unknown>): true => {
+      serving.catch((error: unknown) => refuse(error, request, response));
+      return true;
+    };
     if (path === "/v2/members" || path.startsWith("/v2/members/")) {
-      serveV2Members(member, path, request, response);
+      const mayChange = (): Promise<boolean> => mayChangeMembers(request);
+      return answered(serveV2Members(member, path, request, response, mayChange));
+    }
+    if (isAuthPath(path)) return answered(auth.serve(path, request, response));
+    try {
+      return serveV2Stats(member, path, request, response);
+    } catch (error) {
+      refuse(error, request, response);
       return true;
     }
-    return false;
   };
+}
+
+/** What was refused, with etcd's words; of everything else that it went wrong. */
+function refuse(error: unknown, request: Request, response: Response): void {
+  if (response.headersSent) response.destroy();
+  else if (error instanceof V2Refusal) answerRefusal(request, response, error);
+  else if (error instanceof V2Error) {
+    response.setHeader("X-Etcd-Index", String(error.index));
+    answerJson(request, response, error.status, error.json());
+  } else answerRefusal(request, response, new V2Refusal(500, "Internal Server Error"));
 }
 
 /** The path without empty elements, `.` and `..`, its last slash kept. */

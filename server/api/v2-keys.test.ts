@@ -2,55 +2,10 @@
 // answers themselves are compared with etcd 3.4's in test/v2.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
-import { type TestContext, test } from "node:test";
-import type { ClusterId } from "#base/ids.ts";
+import { connect, type Socket } from "node:net";
+import { test } from "node:test";
 import { etcdError } from "#proto/errors.ts";
-import { V2Request } from "#proto/gen/extension.ts";
-import { V2Store } from "#server/v2store/v2-store.ts";
-import { httpEndpoints } from "./http-endpoints.ts";
-import { v2Endpoints } from "./v2-endpoints.ts";
-import type { V2Member } from "./v2-member.ts";
-
-const silent = { put: () => {}, delete: () => {} };
-
-class FakeMember implements V2Member {
-  readonly clusterId = 0xabcn as ClusterId;
-  readonly store = new V2Store();
-  failure: Error | undefined;
-
-  async write(request: V2Request) {
-    if (this.failure !== undefined) throw this.failure;
-    return this.store.apply(request, silent);
-  }
-
-  set(path: string, value: string): void {
-    this.store.apply(V2Request.create({ method: "PUT", path, value }), silent);
-  }
-
-  linearize = () => undefined;
-  wallMs = () => 1000;
-  raftIndex = () => 7;
-  raftTerm = () => 2;
-  members = () => [];
-  leader = () => 0n;
-}
-
-async function serve(t: TestContext, enabled = true) {
-  const member = new FakeMember();
-  const rest = { member: undefined as never, serverVersion: "", metrics: undefined as never };
-  const handler = httpEndpoints({ ...rest, ...(enabled ? { v2: v2Endpoints(member, 1000) } : {}) });
-  const server: Server = createServer(handler);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  return { member, port, url: `http://127.0.0.1:${port}` };
-}
+import { serveV2 as serve } from "./v2-testing.ts";
 
 /** A watch over a raw connection, paused behind its header. */
 async function watch(port: number, target: string): Promise<Socket> {
@@ -155,5 +110,5 @@ test("members are listed as etcd lists them", async (t) => {
   member.leader = () => 0x1fn;
   assert.deepEqual(await get("/v2/members/leader"), [200, `${json}\n`]);
   assert.deepEqual(await get("/v2/members/1f"), [404, '{"message":"Not found"}']);
-  assert.deepEqual(await get("/v2/members", "POST"), [405, "Method Not Allowed\n"]);
+  assert.deepEqual(await get("/v2/members", "PATCH"), [405, "Method Not Allowed\n"]);
 });

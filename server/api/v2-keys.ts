@@ -6,16 +6,20 @@ import { GatheredBytes } from "#base/gathered-bytes.ts";
 import { EtcdError } from "#proto/errors.ts";
 import { type Form, parseForm } from "#server/api/form.ts";
 import type { Request, Response } from "#server/api/http-endpoints.ts";
+import type { V2Auth } from "#server/api/v2-auth.ts";
 import type { V2Member } from "#server/api/v2-member.ts";
 import { cleanPath, type KeysRequest, readKeysRequest } from "#server/api/v2-request.ts";
 import { V2Error } from "#server/v2store/errors.ts";
 import { eventJson, readJson } from "#server/v2store/event-json.ts";
+import { isReserved } from "#server/v2store/reserved.ts";
 import type { Watcher } from "#server/v2store/watchers.ts";
 
 export interface V2Keys {
   readonly member: V2Member;
   /** `--max-request-bytes`. */
   readonly maxRequestBytes: number;
+  /** Who may read and write which keys. */
+  readonly auth: Pick<V2Auth, "mayAccess">;
 }
 
 const methods = ["HEAD", "GET", "PUT", "POST", "DELETE"];
@@ -61,6 +65,13 @@ async function serve(
     member.wallMs(),
   );
   if (asked instanceof V2Error) return sendError(asked, request, response);
+  if (!(await keys.auth.mayAccess(request, path.slice("/v2/keys".length), asked.recursive))) {
+    const refused = new V2Error("unauthorized", "Insufficient credentials", 0);
+    return sendError(refused, request, response);
+  }
+  if (isReserved(asked.path)) {
+    return sendError(new V2Error("keyNotFound", asked.path, member.store.index), request, response);
+  }
   if (asked.wait !== undefined) return watch(member, asked, asked.wait, request, response);
   if (method === "GET" || method === "HEAD") return read(member, asked, request, response);
   return write(member, asked, request, response);

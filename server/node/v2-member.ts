@@ -7,17 +7,43 @@ import type { V2Request } from "#proto/gen/extension.ts";
 import { commandCost } from "#server/apply/quota.ts";
 import type { Member } from "#server/node/member.ts";
 import { toMemberInfo } from "#server/node/member-info.ts";
+import type { Reconfiguration } from "#server/node/reconfiguration.ts";
+import type { V2Stats } from "#server/node/v2-stats.ts";
 import { V2Error } from "#server/v2store/errors.ts";
 import type { V2Store, V2Written } from "#server/v2store/v2-store.ts";
+
+/** What lies beside the member. */
+export interface V2Surroundings {
+  readonly reconfiguration: Pick<Reconfiguration, "add" | "remove" | "update">;
+  readonly passwords: {
+    hash(password: string): Promise<string>;
+    matches(password: string, hash: string): Promise<boolean>;
+  };
+  /** True if the common name of a client's certificate is a user's. */
+  readonly namesUsers: boolean;
+  readonly stats: V2Stats;
+}
 
 export class NodeV2 {
   readonly clusterId: ClusterId;
   readonly store: V2Store;
   private readonly member: Member;
+  readonly reconfiguration: V2Surroundings["reconfiguration"];
+  readonly passwords: V2Surroundings["passwords"];
+  readonly namesUsers: boolean;
+  readonly stats: Readonly<Record<"self" | "leader" | "store", () => string | undefined>>;
   private latching: Promise<V2Error | undefined> | undefined;
 
-  constructor(member: Member) {
+  constructor(member: Member, around: V2Surroundings) {
     this.member = member;
+    this.reconfiguration = around.reconfiguration;
+    this.passwords = around.passwords;
+    this.namesUsers = around.namesUsers;
+    this.stats = {
+      self: () => around.stats.self(),
+      leader: () => around.stats.leaderJson(),
+      store: () => member.parts.v2.statsJson(),
+    };
     this.clusterId = member.parts.clusterId;
     this.store = member.parts.v2;
   }
@@ -61,6 +87,14 @@ export class NodeV2 {
 
   leader(): MemberId {
     return this.member.leadership.leader;
+  }
+
+  isRemoved(id: MemberId): boolean {
+    return this.member.parts.members.isRemoved(id);
+  }
+
+  isGuarded(): boolean {
+    return this.member.parts.auth.isEnabled;
   }
 
   /** Latches the capability; resolves with what stands against it. */

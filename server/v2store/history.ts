@@ -1,6 +1,7 @@
 // The last events of the whole tree, at most a thousand, for watches that begin in the past. Which
 // ones are kept depends on the events alone, so that every member keeps the same. Pure.
 import type { V2Event } from "#proto/gen/extension.ts";
+import { isReserved } from "#server/v2store/reserved.ts";
 
 /** Events kept; etcd's number. */
 export const historyEvents = 1000;
@@ -81,6 +82,7 @@ function concerns(event: V2Event, watch: { key: string; recursive: boolean }): b
   if (event.refresh) return false;
   const { key, recursive } = watch;
   const node = event.node!;
+  if (isReserved(node.key)) return false;
   if (node.key === key) return true;
   if (recursive && node.key.startsWith(key === "/" ? "/" : `${key}/`)) return true;
   const deletes = event.action === "delete" || event.action === "expire";

@@ -11,6 +11,8 @@ import { V2Event, V2Node, type V2Request } from "#proto/gen/extension.ts";
 import { V2Error } from "#server/v2store/errors.ts";
 import type { NodeView } from "#server/v2store/event-json.ts";
 import { EventHistory, eventIndex, historyEvents } from "#server/v2store/history.ts";
+import { OperationCounts, operationOf } from "#server/v2store/operation-counts.ts";
+import { isReserved } from "#server/v2store/reserved.ts";
 import { type Found, Tree, type TreeNode } from "#server/v2store/tree.ts";
 import { Watcher, WatcherHub, type WatchOptions } from "#server/v2store/watchers.ts";
 
@@ -48,6 +50,7 @@ export class V2Store {
   private history = new EventHistory(firstIndex);
   private current = firstIndex;
   private readonly maxTreeBytes: number;
+  private readonly counts = new OperationCounts();
 
   constructor(options: V2StoreOptions = {}) {
     this.maxTreeBytes = options.maxTreeBytes ?? maxTreeBytes;
@@ -60,6 +63,11 @@ export class V2Store {
 
   get watcherCount(): number {
     return this.hub.count;
+  }
+
+  /** Operations since this member started, as the JSON of /v2/stats/store. */
+  statsJson(): string {
+    return this.counts.json(this.hub.count);
   }
 
   /** When the next node ends, in Unix milliseconds; undefined if none does. */
@@ -99,6 +107,8 @@ export class V2Store {
     const before = this.current;
     const result = this.dispatch(request, batch);
     this.tree.record(undefined);
+    const operation = operationOf(request);
+    if (operation !== undefined) this.counts.add(operation, !(result instanceof V2Error));
     if (this.current !== before) batch.put("shared", indexKey, uint64Bytes(this.current));
     return result;
   }
@@ -110,6 +120,7 @@ export class V2Store {
     nowMs: number,
   ): NodeView | V2Error {
     const found = this.tree.find(path);
+    if (!isReserved(path)) this.counts.add("gets", found.kind === "node");
     return found.kind === "node" ? found.node.viewWithin(how, nowMs) : this.notFound(found);
   }
 
@@ -284,7 +295,9 @@ export class V2Store {
   /** Removes all that has ended by `timeMs`. */
   private expire(timeMs: number, batch: StateBatch): V2Written {
     for (const node of this.tree.expired(timeMs)) {
-      if (this.tree.holds(node)) this.removeNode(node, "expire", timeMs, batch);
+      if (!this.tree.holds(node)) continue;
+      this.removeNode(node, "expire", timeMs, batch);
+      this.counts.expired++;
     }
     return this.written({ action: "sync", node: undefined, prevNode: undefined, refresh: true });
   }

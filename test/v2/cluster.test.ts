@@ -41,6 +41,27 @@ async function assertEqualTrees(members: readonly ClusterMember[]): Promise<V2An
   return answers[0]!;
 }
 
+/** One leads, and all have told each other of the log. */
+async function assertStats(members: readonly ClusterMember[]): Promise<void> {
+  const stats = async (member: ClusterMember, what: string): Promise<V2Answer> =>
+    ask(member.clientUrl, { method: "GET", target: `/v2/stats/${what}` });
+  let leaders = 0;
+  for (const member of members) {
+    const self = JSON.parse((await stats(member, "self")).body);
+    assert.equal(self.name, member.name);
+    const leads = self.state === "StateLeader";
+    if (leads) leaders++;
+    assert.ok(self[leads ? "sendAppendRequestCnt" : "recvAppendRequestCnt"] > 0);
+    assert.equal(self.leaderInfo.leader === self.id, leads);
+    const { status, body } = await stats(member, "leader");
+    assert.equal(status, leads ? 200 : 403);
+    if (leads) assert.equal(Object.keys(JSON.parse(body).followers).length, members.length - 1);
+    const { setsSuccess } = JSON.parse((await stats(member, "store")).body);
+    assert.equal(setsSuccess, 30);
+  }
+  assert.equal(leaders, 1);
+}
+
 test("members agree, restart, fall behind, expire and lose their leader", async (t) => {
   const cluster = await start(t, {
     flags: ["--snapshot-count=20", "--snapshot-catchup-entries=5", "--snapshot-log-hold=0s"],
@@ -55,6 +76,8 @@ test("members agree, restart, fall behind, expire and lose their leader", async 
     ),
   );
   assert.equal((await assertEqualTrees(cluster.members)).index, "33");
+
+  await assertStats(cluster.members);
 
   // One restarts from its own state; a watch from the past is answered from the history it kept.
   await two.kill("SIGKILL");
