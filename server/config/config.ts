@@ -10,6 +10,7 @@ import { discoveryOf } from "./discovery.ts";
 import { maxConfigFileBytes, parseConfigFile } from "./file.ts";
 import { parseFlags } from "./flags.ts";
 import { helpText, usage } from "./help.ts";
+import { translateLegacy } from "./legacy-flags.ts";
 import { type LogRotation, parseLogRotation } from "./log-rotation.ts";
 import type { ConfigNote } from "./note.ts";
 import { findOption, oldNames, optionEntries, variableOf } from "./options.ts";
@@ -61,7 +62,7 @@ const defaultTokenTtlSeconds = 300;
 const maxTimerMs = 2 ** 31 - 1;
 
 /** Reads everything and checks it. Never throws for bad input. */
-export function parseServerConfig(sources: ConfigSources): ConfigResult {
+export function parseServerConfig(given: ConfigSources): ConfigResult {
   const warnings: ConfigNote[] = [];
   const settings = new Settings();
   const invalid = (reason: string): ConfigResult => ({
@@ -72,6 +73,9 @@ export function parseServerConfig(sources: ConfigSources): ConfigResult {
     warnings,
   });
 
+  const translated = translateLegacy(given, warnings);
+  if (translated.kind === "fault") return invalid(translated.reason);
+  const sources = { ...given, argv: translated.argv, env: translated.env };
   const flags = parseFlags(sources.argv, settings);
   if (flags.kind === "help") return { kind: "help", text: helpText() };
   if (flags.kind === "error") {
