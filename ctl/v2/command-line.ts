@@ -225,10 +225,11 @@ async function run(words: readonly string[], terminal: Terminal): Promise<void> 
     }
     globals ??= parsed;
     const [name] = rest;
-    if (parsed.bool("help") || name === undefined) return terminal.out(helpText(path));
+    if (parsed.bool("help")) return terminal.out(helpText(path));
     if (parsed.bool("version")) {
       return terminal.out(`etcdctl version: ${apiVersion.etcd}\nAPI version: 2\n`);
     }
+    if (name === undefined) return terminal.out(helpText(path));
     rest = rest.slice(1);
     const isHelp = name === "help" || name === "h";
     const wanted = isHelp ? rest[0] : name;

@@ -176,6 +176,7 @@ export const v2Sessions: Readonly<Record<string, readonly V2Step[]>> = {
   ],
   globals: [
     s("-h", { loose: "help" }),
+    s("-v", { differs: "the version of the etcd whose behaviour it has" }),
     s("get -h", { loose: "help" }),
     s("help get", { loose: "help" }),
     s("nope"),
