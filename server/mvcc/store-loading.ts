@@ -2,7 +2,9 @@
 // current records as the cache holds (facts: storage format §3, Loading the key bucket).
 import { OperatingError } from "#base/errors.ts";
 import type { LeaseId } from "#base/ids.ts";
+import type { StateRecord } from "#server/mvcc/backend.ts";
 import { finishedCompactKey, scheduledCompactKey } from "#server/mvcc/compaction.ts";
+import { damagedRecord } from "#server/mvcc/damaged-record.ts";
 import { none } from "#server/mvcc/key-table.ts";
 import { RecentLog } from "#server/mvcc/recent-log.ts";
 import {
@@ -40,17 +42,7 @@ export async function loadState(state: StoreState): Promise<LoadedCompactions> {
     for (;;) {
       const records = await view.next(sliceRecords);
       if (records.length === 0) break;
-      for (const [key, record] of records) {
-        const main = mainOf(key);
-        if (main < current && current !== 1) {
-          throw new OperatingError(
-            "STATE_ORDER",
-            `revision ${main} follows ${current} in the state`,
-          );
-        }
-        current = Math.max(current, main);
-        loadRecord(state, key, record);
-      }
+      current = loadSlice(state, records, current);
       await state.options.pause();
     }
   } finally {
@@ -61,6 +53,26 @@ export async function loadState(state: StoreState): Promise<LoadedCompactions> {
   state.recent = new RecentLog(state.recentBytes, state.currentRevision);
   await attachLeases(state);
   return { scheduled, finished };
+}
+
+/** Takes records in; `current` is the newest revision before them, the answer the one behind. */
+function loadSlice(state: StoreState, records: readonly StateRecord[], current: number): number {
+  let newest = current;
+  let at: Uint8Array = new Uint8Array(0);
+  try {
+    for (const [key, record] of records) {
+      at = key;
+      const main = mainOf(key);
+      if (main < newest && newest !== 1) {
+        throw new OperatingError("STATE_ORDER", `revision ${main} follows ${newest} in the state`);
+      }
+      newest = Math.max(newest, main);
+      loadRecord(state, key, record);
+    }
+    return newest;
+  } catch (error) {
+    throw damagedRecord("key", at, error);
+  }
 }
 
 const head: RecordHead = {

@@ -8,6 +8,7 @@ import type { Capabilities } from "#server/membership/capabilities.ts";
 import { storageVersionKey, storageVersionRecord } from "#server/membership/cluster-version.ts";
 import type { Members } from "#server/membership/members.ts";
 import type { Backend, StateReader, StateRecord } from "#server/mvcc/backend.ts";
+import { damagedRecord } from "#server/mvcc/damaged-record.ts";
 import { consistentIndexKey, termKey } from "#server/node/apply-turn.ts";
 import type { V2Store } from "#server/v2store/v2-store.ts";
 
@@ -74,7 +75,10 @@ export async function settleAuthRevision(backend: Backend, auth: AuthStore): Pro
   await backend.write(batch, { sync: false });
 }
 
-/** Loads members, alarms, users and roles, leases and what is private from the state; keys are the store's to load afterwards. */
+/**
+ * Loads members, alarms, users and roles, leases and what is private from the state; keys are the store's to load
+ * afterwards. Rejects with DATA_DAMAGED if one of them is none.
+ */
 export async function loadSmallBuckets(
   state: StateReader,
   into: {
@@ -86,19 +90,33 @@ export async function loadSmallBuckets(
     readonly v2: V2Store;
   },
 ): Promise<void> {
-  into.members.load({
+  const members = {
     members: await readBucket(state, "members"),
     membersRemoved: await readBucket(state, "members_removed"),
     cluster: await readBucket(state, "cluster"),
-  });
-  into.alarms.load((await readBucket(state, "alarm")).map(([key]) => key));
-  into.auth.load({
+  };
+  taking("members", () => into.members.load(members));
+  const alarms = (await readBucket(state, "alarm")).map(([key]) => key);
+  taking("alarm", () => into.alarms.load(alarms));
+  const auth = {
     auth: await readBucket(state, "auth"),
     users: await readBucket(state, "authUsers"),
     roles: await readBucket(state, "authRoles"),
-  });
-  into.lessor.load(await readBucket(state, "lease"));
+  };
+  taking("auth", () => into.auth.load(auth));
+  const leases = await readBucket(state, "lease");
+  taking("lease", () => into.lessor.load(leases));
   const kept = await readBucket(state, "shared");
-  into.capabilities.load(kept);
-  into.v2.load(kept);
+  taking("shared", () => {
+    into.capabilities.load(kept);
+    into.v2.load(kept);
+  });
+}
+
+function taking(bucket: Bucket, load: () => void): void {
+  try {
+    load();
+  } catch (error) {
+    throw damagedRecord(bucket, undefined, error);
+  }
 }

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { fuzz } from "./target.ts";
 import { targets } from "./targets.ts";
 
-for (const target of targets) {
+for (const target of targets.filter(({ rounds }) => rounds > 0)) {
   test(`hostile input: ${target.about}`, async () => {
     const seed = Number(process.env["SEED"] ?? "7872");
     const { tally } = await fuzz(target, { seed, isOver: (rounds) => rounds >= target.rounds });

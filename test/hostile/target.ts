@@ -41,7 +41,7 @@ export interface Target {
   readonly name: string;
   /** For `npm run fuzz` without a name. */
   readonly about: string;
-  /** How many rounds `npm test` plays: a moment's. */
+  /** How many rounds `npm test` plays: a moment's; 0 for those that need a process of their own. */
   readonly rounds: number;
   open(): Promise<Rounds>;
 }
@@ -71,23 +71,30 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzOu
   const tally = new Tally();
   let mostBytes = 0;
   let round = 0;
-  await using rounds = await target.open();
-  for (; !options.isOver(round); round++) {
-    const seed = (options.seed + round) >>> 0;
-    try {
-      await withinLimit(Promise.resolve(rounds.play(seededRandom(seed), tally)));
-      const held = rounds.heldBytes?.() ?? process.memoryUsage().rss;
-      mostBytes = Math.max(mostBytes, held);
-      if (held > heldLimitBytes) throw new Finding(`${held} bytes of memory are held`);
-      options.progress?.(round + 1, tally, held);
-    } catch (error) {
-      const replay = `npm run fuzz -- ${target.name} --seed`;
-      throw new Finding(
-        `round ${round + 1}: ${replay} ${seed} --rounds 1; with all before it: ${replay} ${options.seed} --rounds ${round + 1}`,
-        { cause: error },
-      );
+  const rounds = await target.open();
+  try {
+    for (; !options.isOver(round); round++) {
+      const seed = (options.seed + round) >>> 0;
+      try {
+        await withinLimit(Promise.resolve(rounds.play(seededRandom(seed), tally)));
+        const held = rounds.heldBytes?.() ?? process.memoryUsage().rss;
+        mostBytes = Math.max(mostBytes, held);
+        if (held > heldLimitBytes) throw new Finding(`${held} bytes of memory are held`);
+        options.progress?.(round + 1, tally, held);
+      } catch (error) {
+        const replay = `npm run fuzz -- ${target.name} --seed`;
+        throw new Finding(
+          `round ${round + 1}: ${replay} ${seed} --rounds 1; with all before it: ${replay} ${options.seed} --rounds ${round + 1}`,
+          { cause: error },
+        );
+      }
     }
+  } catch (error) {
+    // What was found counts; a member that died of it may not stop in order.
+    await Promise.resolve(rounds[Symbol.asyncDispose]()).catch(() => {});
+    throw error;
   }
+  await rounds[Symbol.asyncDispose]();
   return { rounds: round, tally, mostBytes };
 }
 

@@ -1,7 +1,18 @@
 // All that is fuzzed.
 import type { Target } from "./target.ts";
 import { commandsTarget } from "./targets/commands.ts";
+import { dataTarget } from "./targets/data.ts";
 import { grpcTarget } from "./targets/grpc.ts";
+import { httpTargets, jsonTextTarget } from "./targets/http.ts";
+import { peerTarget } from "./targets/peer.ts";
 import { raftTarget } from "./targets/raft.ts";
 
-export const targets: readonly Target[] = [grpcTarget, commandsTarget, raftTarget];
+export const targets: readonly Target[] = [
+  grpcTarget,
+  ...httpTargets,
+  peerTarget,
+  jsonTextTarget,
+  raftTarget,
+  commandsTarget,
+  dataTarget,
+];
