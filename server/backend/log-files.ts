@@ -24,7 +24,7 @@ const headerBytes = 7;
 const recycledHeaderBytes = 11;
 
 /** A record that could be read. */
-interface LogRecord {
+export interface LogRecord {
   readonly type: number;
   readonly payload: Buffer;
   /** Offset behind it. */
@@ -229,7 +229,7 @@ function beginsRecord(bytes: Buffer, from: number): boolean {
   return false;
 }
 
-function ending(type: number): boolean {
+export function ending(type: number): boolean {
   return type === 1 || type === 4 || type === 5 || type === 8;
 }
 
@@ -245,8 +245,8 @@ function skipFill(bytes: Buffer, at: number): number {
   return at + left;
 }
 
-/** The record whose header stands exactly at `at`, if there is a sound one. */
-function recordAt(bytes: Buffer, at: number): LogRecord | undefined {
+/** The record whose header stands at `at`, fill left out, if there is a sound one. */
+export function recordAt(bytes: Buffer, at: number): LogRecord | undefined {
   const start = skipFill(bytes, at);
   if (start + headerBytes > bytes.length) return undefined;
   const type = bytes[start + 6] ?? 0;
@@ -262,7 +262,7 @@ function recordAt(bytes: Buffer, at: number): LogRecord | undefined {
 }
 
 /** RocksDB rotates a stored CRC and adds a constant. */
-function unmask(masked: number): number {
+export function unmask(masked: number): number {
   const rotated = (masked - 0xa282ead8) >>> 0;
   return ((rotated >>> 17) | (rotated << 15)) >>> 0;
 }

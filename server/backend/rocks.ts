@@ -11,6 +11,7 @@ import { createRequire } from "node:module";
 import { assert } from "#base/assert.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
 import { ReadLanes } from "#server/backend/read-lanes.ts";
+import { checkTableFiles } from "#server/backend/table-files.ts";
 
 type Native<Name extends string> = { readonly native: Name };
 type Done = (error: Error | null | undefined) => void;
@@ -99,7 +100,8 @@ export class Rocks {
   }
 
   /** Opens the store in `dir`; fails with an OperatingError that names it. */
-  static open(dir: string, options: RocksOptions): Promise<Rocks> {
+  static async open(dir: string, options: RocksOptions): Promise<Rocks> {
+    await checkTableFiles(dir);
     const db = binding.db_init();
     const native = {
       createIfMissing: options.create,
@@ -107,7 +109,7 @@ export class Rocks {
       cacheSize: options.cacheBytes,
       compression: options.compression,
     };
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       binding.db_open(db, dir, native, (error) => {
         if (error) reject(rocksError(error, dir));
         else resolve(new Rocks(db, dir, options));
