@@ -31,25 +31,75 @@ function grpcFrame(message: Uint8Array): Uint8Array {
   return frame;
 }
 
-const bodies = {
-  put: grpcFrame(
-    PutRequest.encode(
+/** One request, sent again and again. */
+export interface Call {
+  readonly method: string;
+  readonly message: Uint8Array;
+}
+
+const calls: Record<Operation, Call> = {
+  put: {
+    method: "etcdserverpb.KV/Put",
+    message: PutRequest.encode(
       PutRequest.fromPartial({ key, value: Buffer.alloc(valueBytes, 118) }),
     ).finish(),
-  ),
-  range: grpcFrame(RangeRequest.encode(RangeRequest.fromPartial({ key })).finish()),
+  },
+  range: {
+    method: "etcdserverpb.KV/Range",
+    message: RangeRequest.encode(RangeRequest.fromPartial({ key })).finish(),
+  },
 };
-const methods = { put: "Put", range: "Range" } as const;
-const bodyFiles = new Map<Operation, string>();
+const bodyFiles = new Map<Call, string>();
 
-function bodyFile(operation: Operation): string {
-  let file = bodyFiles.get(operation);
+function bodyFile(call: Call): string {
+  let file = bodyFiles.get(call);
   if (file === undefined) {
-    file = join(mkdtempSync(join(tmpdir(), "etcd-ts-bench-")), operation);
-    writeFileSync(file, bodies[operation]);
-    bodyFiles.set(operation, file);
+    file = join(mkdtempSync(join(tmpdir(), "etcd-ts-bench-")), "body");
+    writeFileSync(file, grpcFrame(call.message));
+    bodyFiles.set(call, file);
   }
   return file;
+}
+
+/** Calls answered a second by `endpoint`, `concurrency` under way. Throws if any failed. */
+export async function h2load(
+  endpoint: string,
+  call: Call,
+  concurrency: number,
+  seconds: number,
+): Promise<number> {
+  const connections = Math.min(concurrency, maxConnections);
+  const { stdout } = await run("h2load", [
+    ...["-c", String(connections), "-m", String(Math.round(concurrency / connections))],
+    ...["-D", String(seconds), "--warm-up-time", "1"],
+    ...["-H", "content-type: application/grpc", "-H", "te: trailers"],
+    ...["-d", bodyFile(call), `http://${endpoint}/${call.method}`],
+  ]);
+  const rate = /finished in [^,]+, ([\d.]+) req\/s/.exec(stdout);
+  const failed = /(\d+) failed, (\d+) errored, (\d+) timeout/.exec(stdout);
+  if (rate === null || failed === null || failed.slice(1).some((n) => n !== "0")) {
+    throw new Error(`h2load against ${endpoint} had failures:\n${stdout}`);
+  }
+  return Number(rate[1]);
+}
+
+/** What the reference's benchmark tool prints. Throws if a request failed. */
+export async function benchmarkTool(
+  benchmark: string,
+  endpoints: readonly string[],
+  args: readonly string[],
+): Promise<string> {
+  const all = ["--endpoints", endpoints.join(","), ...args];
+  const { stdout } = await run(benchmark, all, { maxBuffer: 1 << 26 });
+  if (!stdout.includes("Requests/sec:") || /Error distribution/.test(stdout)) {
+    throw new Error(`benchmark ${all.join(" ")} had failures:\n${stdout.slice(-4000)}`);
+  }
+  return stdout;
+}
+
+/** The rates in what benchmarkTool printed, in their order. */
+export function ratesOf(stdout: string): readonly number[] {
+  return [...stdout.matchAll(/Requests\/sec:\s+([\d.]+)/g)].map((match) => Number(match[1]));
 }
 
 /** Loads one endpoint for about `seconds`; requests answered a second. Throws if any failed. */
@@ -58,37 +108,20 @@ export async function measure(
   endpoint: string,
   options: { readonly seconds: number; readonly benchmark: string; readonly expected: number },
 ): Promise<number> {
-  const connections = Math.min(load.concurrency, maxConnections);
   if (load.tool === "h2load") {
-    const { stdout } = await run("h2load", [
-      ...["-c", String(connections), "-m", String(load.concurrency / connections)],
-      ...["-D", String(options.seconds), "--warm-up-time", "1"],
-      ...["-H", "content-type: application/grpc", "-H", "te: trailers"],
-      ...["-d", bodyFile(load.operation)],
-      `http://${endpoint}/etcdserverpb.KV/${methods[load.operation]}`,
-    ]);
-    const rate = /finished in [^,]+, ([\d.]+) req\/s/.exec(stdout);
-    const failed = /(\d+) failed, (\d+) errored, (\d+) timeout/.exec(stdout);
-    if (rate === null || failed === null || failed.slice(1).some((n) => n !== "0")) {
-      throw new Error(`h2load against ${endpoint} had failures:\n${stdout}`);
-    }
-    return Number(rate[1]);
+    return await h2load(endpoint, calls[load.operation], load.concurrency, options.seconds);
   }
   const total = Math.max(20, Math.ceil(options.expected * options.seconds));
-  const { stdout } = await run(
+  const stdout = await benchmarkTool(
     options.benchmark,
+    [endpoint],
     [
-      ...["--endpoints", endpoint, "--conns", String(connections)],
+      ...["--conns", String(Math.min(load.concurrency, maxConnections))],
       ...["--clients", String(load.concurrency), load.operation, "--total", String(total)],
       ...(load.operation === "put"
         ? ["--key-size", "8", "--val-size", String(valueBytes), "--key-space-size", "10000"]
         : ["bench-01"]),
     ],
-    { maxBuffer: 1 << 24 },
   );
-  const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout);
-  if (rate === null || /Error distribution/.test(stdout)) {
-    throw new Error(`benchmark against ${endpoint} had failures:\n${stdout}`);
-  }
-  return Number(rate[1]);
+  return ratesOf(stdout)[0]!;
 }

@@ -1,0 +1,322 @@
+// `npm run bench:targets`: every piece of work for which docs/performance.md names a target, on the
+// reference etcd and on ours in turn, as one table of ratios with what was asked for beside it. Misses
+// are printed like hits. `-- --help` tells the options; `--write` puts the table into docs/targets.md.
+import { writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { utf8 } from "#base/bytes.ts";
+import {
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+} from "#proto/gen/kv.ts";
+import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
+import { locateReference } from "#test/reference/reference.ts";
+import { benchmarkTool, type Call, h2load, ratesOf } from "./load.ts";
+import { millionKeys } from "./million-keys.ts";
+
+type Side = "reference" | "ours";
+const sides: readonly Side[] = ["reference", "ours"];
+
+/** One cluster under load. */
+interface Bench {
+  /** The leader first. */
+  readonly endpoints: readonly string[];
+  readonly benchmark: string;
+  readonly seconds: number;
+}
+
+interface Work {
+  readonly name: string;
+  readonly members: 1 | 3;
+  /** Ours divided by the reference's: at least so much of a rate, at most so much of a time. */
+  readonly target: { readonly atLeast: number } | { readonly atMost: number };
+  readonly unit: string;
+  /** Before the rounds. */
+  prepare?(bench: Bench): Promise<void>;
+  measure(bench: Bench): Promise<number>;
+}
+
+const key = utf8("bench-01");
+const value = Buffer.alloc(256, 118);
+const put: Call = {
+  method: "etcdserverpb.KV/Put",
+  message: PutRequest.encode(PutRequest.fromPartial({ key, value })).finish(),
+};
+const rangeOf = (fields: Partial<RangeRequest>): Call => ({
+  method: "etcdserverpb.KV/Range",
+  message: RangeRequest.encode(RangeRequest.fromPartial(fields)).finish(),
+});
+/** As Kubernetes writes: only if nobody else has, and what is there if so. */
+const txn: Call = {
+  method: "etcdserverpb.KV/Txn",
+  message: TxnRequest.encode(
+    TxnRequest.fromPartial({
+      compare: [
+        {
+          key,
+          result: Compare_CompareResult.GREATER,
+          target: Compare_CompareTarget.MOD,
+          targetUnion: { $case: "modRevision", value: 0 },
+        },
+      ],
+      success: [{ request: { $case: "requestPut", value: { key, value } } }],
+      failure: [{ request: { $case: "requestRange", value: { key } } }],
+    }),
+  ).finish(),
+};
+
+const load = (
+  name: string,
+  members: 1 | 3,
+  call: Call,
+  concurrency: number,
+  atLeast: number,
+  spread = false,
+): Work => ({
+  name: `${name}, ${concurrency} at once`,
+  members,
+  target: { atLeast },
+  unit: "/s",
+  async measure({ endpoints, seconds }) {
+    if (!spread) return await h2load(endpoints[0]!, call, concurrency, seconds);
+    const share = Math.max(1, Math.round(concurrency / endpoints.length));
+    const rates = await Promise.all(endpoints.map((one) => h2load(one, call, share, seconds)));
+    return rates.reduce((a, b) => a + b, 0);
+  },
+});
+
+/** With the reference's benchmark tool, 100 connections and 1,000 clients, `total` requests. */
+const tool = (
+  name: string,
+  args: readonly string[],
+  atLeast: number,
+  rate: (stdout: string) => number = (stdout) => ratesOf(stdout)[0]!,
+): Work => ({
+  name,
+  members: 1,
+  target: { atLeast },
+  unit: "/s",
+  measure: async ({ benchmark, endpoints }) =>
+    rate(
+      await benchmarkTool(benchmark, endpoints.slice(0, 1), [
+        ...["--conns", "100", "--clients", "1000", ...args],
+      ]),
+    ),
+});
+
+const thousandKeys: Work["prepare"] = async ({ benchmark, endpoints }) => {
+  const keys = ["--key-size", "8", "--key-space-size", "1000", "--sequential-keys"];
+  const args = ["put", "--total", "1000", "--val-size", "256", ...keys];
+  await benchmarkTool(benchmark, endpoints.slice(0, 1), args);
+};
+
+const levels = [1, 10, 100, 1000] as const;
+const everything = { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0), limit: 1000 };
+const works: readonly Work[] = [
+  ...levels.map((n, i) => load("put 256 B", 1, put, n, [1.1, 1.5, 2.5, 3][i]!)),
+  ...levels.map((n, i) => load("put 256 B, at the leader", 3, put, n, [1, 1.3, 1.8, 2.2][i]!)),
+  ...levels
+    .slice(1)
+    .map((n, i) => load("put 256 B, at all members", 3, put, n, [1.3, 1.8, 2.2][i]!, true)),
+  ...[100, 1000].flatMap((n) => [
+    load("range of one key", 1, rangeOf({ key }), n, 2),
+    load("range of one key, serializable", 1, rangeOf({ key, serializable: true }), n, 2),
+  ]),
+  { ...load("range of 1,000 keys", 1, rangeOf(everything), 10, 1), prepare: thousandKeys },
+  load("txn: compare, put, get", 1, txn, 100, 1.5),
+  load("txn: compare, put, get", 1, txn, 1000, 1.5),
+  tool("benchmark put", ["put", "--total", "40000", "--val-size", "256"], 1.2),
+  tool("benchmark range", ["range", "bench-01", "--total", "80000"], 1.2),
+  tool("benchmark txn-put", ["txn-put", "--total", "40000", "--val-size", "256"], 1.2),
+  tool(
+    "benchmark txn-mixed",
+    ["txn-mixed", "--total", "40000", "--end-key", "\x01"],
+    1.2,
+    // Reads and writes are counted apart.
+    (stdout) => ratesOf(stdout).reduce((a, b) => a + b, 0),
+  ),
+  tool("benchmark lease-keepalive", ["lease-keepalive", "--total", "80000"], 1.2),
+  tool("benchmark stm", ["stm", "--total", "20000", "--keys", "1000"], 1.2),
+  tool(
+    "benchmark watch: events of one key to 1,000 watchers",
+    ["watch", "--streams", "10", "--watch-per-stream", "100", "--put-total", "400"],
+    1.5,
+    (stdout) => ratesOf(stdout)[1]!,
+  ),
+  tool(
+    "benchmark watch: events of 1,000 keys, one watcher each",
+    [
+      ...["watch", "--streams", "10", "--watch-per-stream", "100", "--watched-key-total", "1000"],
+      ...["--key-space-size", "1000", "--sequential-keys", "--put-total", "20000"],
+    ],
+    1.5,
+    (stdout) => ratesOf(stdout)[1]!,
+  ),
+  {
+    name: "put to event, on average (benchmark watch-latency, 100 puts a second)",
+    members: 1,
+    target: { atMost: 0.8 },
+    unit: " ms",
+    async measure({ benchmark, endpoints }) {
+      const args = ["--conns", "10", "--clients", "10", "watch-latency", "--put-total", "300"];
+      const stdout = await benchmarkTool(benchmark, endpoints.slice(0, 1), args);
+      const averages = [...stdout.matchAll(/Average:\s+([\d.]+)/g)].map((one) => Number(one[1]));
+      // From the put's answer, which the tool counts apart.
+      return (averages[0]! + averages[1]!) * 1000;
+    },
+  },
+];
+
+interface Row {
+  readonly name: string;
+  readonly members: number;
+  readonly reference: number;
+  readonly ours: number;
+  readonly unit: string;
+  readonly target: Work["target"];
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+async function endpointsOf(cluster: Cluster): Promise<readonly string[]> {
+  const leads = await Promise.all(
+    cluster.members.map(async (member) => {
+      const metrics = await (await fetch(`${member.clientUrl}/metrics`)).text();
+      return /^etcd_server_is_leader 1$/m.test(metrics);
+    }),
+  );
+  const order = cluster.members.toSorted(
+    (a, b) => Number(leads[cluster.members.indexOf(b)]) - Number(leads[cluster.members.indexOf(a)]),
+  );
+  return order.map((member) => member.endpoint);
+}
+
+function lineOf(row: Row): string {
+  const ratio = row.ours / row.reference;
+  const isMet = "atLeast" in row.target ? ratio >= row.target.atLeast : ratio <= row.target.atMost;
+  const wanted =
+    "atLeast" in row.target ? `at least ${row.target.atLeast}` : `at most ${row.target.atMost}`;
+  const figure = (n: number): string =>
+    n >= 100 ? Math.round(n).toLocaleString("en-US") : n.toFixed(2);
+  return `| ${row.name} | ${row.members} | ${figure(row.reference)}${row.unit} | ${figure(row.ours)}${row.unit} | ${ratio.toFixed(2)} | ${wanted} | ${isMet ? "met" : "missed"} |`;
+}
+
+const heading = [
+  "| work | members | etcd | etcd-ts | ratio | target | |",
+  "| --- | ---: | ---: | ---: | ---: | --- | --- |",
+];
+
+interface Given {
+  readonly only: string;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly keys: number;
+  readonly write?: true;
+}
+
+async function main(): Promise<void> {
+  const given = new Command("bench:targets")
+    .description("Measures each target of docs/performance.md beside the reference, in turn.")
+    .option("--only <text>", "works whose name or topology ('3 members') contains it", "")
+    .option("--rounds <n>", "rounds that count, after one that warms up", Number, 5)
+    .option("--seconds <n>", "length of one run of h2load", Number, 2)
+    .option("--keys <n>", "keys of the memory and restart rows, 0 for none", Number, 1_000_000)
+    .option("--write", "put the table into docs/targets.md")
+    .parse()
+    .opts<Given>();
+  const located = await locateReference();
+  if (typeof located === "string") throw new Error(located);
+  const { benchmark } = located;
+  const rows: Row[] = [];
+  const add = (row: Row): void => {
+    rows.push(row);
+    process.stdout.write(`${lineOf(row)}\n`);
+  };
+  process.stdout.write(`${heading.join("\n")}\n`);
+  for (const members of [1, 3] as const) {
+    const wanted = works.filter(
+      (work) => work.members === members && `${work.name}, ${members} members`.includes(given.only),
+    );
+    if (wanted.length === 0) continue;
+    await using reference = await startCluster({ runner: "reference", size: members });
+    await using ours = await startCluster({ runner: "ours", size: members });
+    const clusters = { reference, ours };
+    for (const work of wanted) {
+      const seen = { reference: [] as number[], ours: [] as number[] };
+      for (let round = 0; round <= given.rounds; round++) {
+        for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+          const endpoints = await endpointsOf(clusters[side]);
+          const bench = { endpoints, benchmark, seconds: round === 0 ? 1 : given.seconds };
+          if (round === 0) await work.prepare?.(bench);
+          const figure = await work.measure(bench);
+          if (round > 0) seen[side].push(figure);
+        }
+      }
+      const { name, unit, target } = work;
+      const medians = { reference: median(seen.reference), ours: median(seen.ours) };
+      add({ name, members, unit, target, ...medians });
+    }
+  }
+  if (given.keys > 0 && "memory, restart".includes(given.only)) {
+    const seen = {
+      reference: await millionKeys("reference", benchmark, given.keys),
+      ours: await millionKeys("ours", benchmark, given.keys),
+    };
+    const of = `with ${given.keys.toLocaleString("en-US")} keys of 256 B`;
+    const target = { atMost: 1 };
+    const both = (pick: (one: typeof seen.ours) => number) => ({
+      reference: pick(seen.reference),
+      ours: pick(seen.ours),
+    });
+    add({
+      name: "memory (PSS), idle",
+      members: 1,
+      unit: " MiB",
+      target: { atMost: 4.27 },
+      ...both((one) => one.idleMib),
+    });
+    add({
+      name: `memory (PSS) ${of}`,
+      members: 1,
+      unit: " MiB",
+      target,
+      ...both((one) => one.loadedMib),
+    });
+    add({
+      name: `the same after a restart`,
+      members: 1,
+      unit: " MiB",
+      target,
+      ...both((one) => one.restartedMib),
+    });
+    add({
+      name: `restart ${of}, until healthy`,
+      members: 1,
+      unit: " s",
+      target,
+      ...both((one) => one.restartSeconds),
+    });
+  }
+  if (given.write) {
+    const head = `# Targets
+
+What this store is asked to do beside etcd 3.7.3, and what it did: medians of ${given.rounds} rounds of ${given.seconds} s in which both took turns on one machine, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, Linux ${release()}, Node ${process.version}, the load on the same cores (memory and restart: one run each). Ratios are ours divided by etcd's. Why what is missed is missed: [performance.md](performance.md). Made by \`npm run bench:targets -- --write\`.
+
+`;
+    const lines = [...heading, ...rows.map(lineOf)];
+    writeFileSync(
+      join(import.meta.dirname, "..", "docs", "targets.md"),
+      `${head}${lines.join("\n")}\n`,
+    );
+  }
+}
+
+await main();
