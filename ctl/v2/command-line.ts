@@ -8,6 +8,7 @@ import { goQuote } from "#ctl/go-text.ts";
 import type { Terminal } from "#ctl/terminal.ts";
 import { apiVersion } from "#ctl/versions.ts";
 import { auth, role, user } from "./auth.ts";
+import { backup } from "./backup.ts";
 import {
   ClusterClient,
   DeadlineError,
@@ -60,6 +61,7 @@ export const globalFlags: readonly V2Flag[] = [
 const versionFlag: V2Flag = { names: ["version", "v"], kind: "bool", usage: "print the version" };
 
 const commands: readonly V2Command[] = [
+  backup,
   clusterHealth,
   mk,
   mkdir,
