@@ -52,6 +52,7 @@ test("what is wrong is named with its line and field", () => {
     ["a: [", /^c\.yaml:1: /],
     ["- a", "c.yaml:1: must be a map"],
     ["", "c.yaml:1: must be a map"],
+    ["a: *b", /^c\.yaml: Unresolved alias/],
     ["a: b", "c.yaml:1: apiVersion: must be etcd-ts.dev/v1alpha1, not missing"],
     [
       head.replace("v1alpha1", "v9"),

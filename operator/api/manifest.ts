@@ -1,7 +1,7 @@
 // Reads an EtcdCluster from YAML and judges it as the API server would, with the line of what is wrong.
 // Pure: the text is passed in.
 import { LineCounter, parseDocument } from "yaml";
-import { OperatingError } from "#base/errors.ts";
+import { errorText, OperatingError } from "#base/errors.ts";
 import { etcdCluster } from "#operator/api/definitions.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { apiVersion } from "#operator/api/parts.ts";
@@ -31,9 +31,15 @@ export class ManifestText {
     }
   }
 
-  /** The content as plain data. */
+  /** The content as plain data. Throws BAD_MANIFEST for aliases without a target or without end. */
   value(): unknown {
-    return this.#document.toJS();
+    try {
+      return this.#document.toJS();
+    } catch (error) {
+      throw new OperatingError("BAD_MANIFEST", `${this.#file}: ${errorText(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   /** The error of a problem: file, line, field. */

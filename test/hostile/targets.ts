@@ -2,6 +2,7 @@
 import type { Target } from "./target.ts";
 import { commandsTarget } from "./targets/commands.ts";
 import { dataTarget } from "./targets/data.ts";
+import { fileTargets } from "./targets/files.ts";
 import { grpcTarget } from "./targets/grpc.ts";
 import { httpTargets, jsonTextTarget } from "./targets/http.ts";
 import { peerTarget } from "./targets/peer.ts";
@@ -15,4 +16,5 @@ export const targets: readonly Target[] = [
   raftTarget,
   commandsTarget,
   dataTarget,
+  ...fileTargets,
 ];

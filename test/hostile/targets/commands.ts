@@ -169,7 +169,7 @@ function idOf(entry: Entry): bigint {
 
 export const commandsTarget: Target = {
   name: "commands",
-  rounds: 20,
+  rounds: 10,
   about: "replicated commands and changes of membership, applied by two members",
   open: async () => new CommandRounds(),
 };

@@ -23,13 +23,14 @@ import { Replayer } from "../replayer.ts";
 import { Finding, type Rounds, type Tally, type Target } from "../target.ts";
 
 const identity = { memberId: 1n as MemberId, clusterId: 2n as ClusterId };
-const entries = 400;
+const entries = 200;
 /** Where the earlier copy is taken. */
-const copyAt = 250;
+const copyAt = 120;
 const holder = "the fuzzer";
 const log = silentLog;
 
-function someEntry(index: number, random: Random): Entry {
+/** A put, a deletion or a grant. */
+export function someEntry(index: number, random: Random): Entry {
   const key = Buffer.from(`k${random.below(40)}`);
   const header = { id: BigInt(index), username: "", authRevision: 0 };
   const data = random.chance(0.15)
@@ -257,7 +258,7 @@ function copyOf(from: string, to: string): string {
 export const dataTarget: Target = {
   name: "data",
   about: "data folders with altered, cut and lost files and records",
-  rounds: 6,
+  rounds: 4,
   open: async () => {
     const rounds = new DataRounds();
     await rounds.make();

@@ -286,7 +286,7 @@ class HttpRounds implements Rounds {
 export const jsonTextTarget: Target = {
   name: "json-text",
   about: "JSON of every method, cut and read in one process",
-  rounds: 200,
+  rounds: 80,
   open: async () => ({ play: playText, [Symbol.asyncDispose]: async () => {} }),
 };
 

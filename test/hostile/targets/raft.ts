@@ -238,7 +238,7 @@ async function playEnvelope(bytes: Buffer, random: Random, tally: Tally): Promis
 export const raftTarget: Target = {
   name: "raft",
   about: "raft messages and frames of streams, in one process",
-  rounds: 300,
+  rounds: 120,
   open: async () => ({
     play: (random: Random, tally: Tally) =>
       random.chance(0.5) ? playRaft(random, tally) : playFrames(random, tally),
