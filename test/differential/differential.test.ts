@@ -15,7 +15,7 @@ const steps = 200;
 test(`${sequences} sequences of ${steps} requests are answered as by the reference`, async (t) => {
   if ((await referenceOrSkip(t)) === undefined) return;
   const coverage = new Coverage();
-  const plan = { sequences, steps, seed, lanes: 4, maxFindings: 3, shrinkMs: 15_000 };
+  const plan = { sequences, steps, seed, lanes: 3, maxFindings: 3, shrinkMs: 15_000 };
   const findings = await playPlan(plan, coverage, { played: () => {}, found: () => {} });
   for (const line of coverage.summary()) t.diagnostic(line);
   assert.deepEqual(findings.map(findingText), []);

@@ -103,12 +103,24 @@ export class Pair {
       throw failed.reason;
     }
     const pair = new Pair(tokens, clusters, peerPort!);
-    await pair.both(async (side) => {
+    try {
+      await pair.meet();
+      await pair.reset();
+    } catch (error) {
+      await pair.stop();
+      throw error;
+    }
+    return pair;
+  }
+
+  /** Learns who they are, and waits until they are as they will stay. */
+  private async meet(): Promise<void> {
+    await this.both(async (side) => {
       const { header } = await side.ask<{ header: { memberId: bigint; clusterId: bigint } }>(
         "KV/Range",
         { key: sentinelKey },
       );
-      const { peerUrl } = clusters[0]!.members[0]!;
+      const { peerUrl } = this.clusters[0]!.members[0]!;
       side.mapping.bindSelf(header.memberId, header.clusterId, peerUrl);
       // The version of a young cluster is not agreed on at once.
       for (let ms = 0; ms < WAIT_MS; ms += POLL_MS) {
@@ -120,8 +132,6 @@ export class Pair {
         await pause(POLL_MS);
       }
     });
-    await pair.reset();
-    return pair;
   }
 
   /** Whether steps go through the gateway from now on. */

@@ -30,6 +30,7 @@ export interface Finding {
   /** What remains of it and still differs; the last step is the one that does. */
   readonly steps: readonly Step[];
   readonly difference: Difference;
+  readonly logs?: Logs;
   readonly command: string;
 }
 
@@ -42,6 +43,11 @@ export interface Progress {
 /** Every so many seeds, one is played through the gateway. */
 const jsonEvery = 11;
 
+/** A seed always has the same kind of tokens. */
+function tokensOf(seed: number): TokenKind {
+  return seed % 3 === 0 ? "jwt" : "simple";
+}
+
 /** How a sequence is played. */
 interface Way {
   readonly tokens: TokenKind;
@@ -52,6 +58,14 @@ interface Outcome {
   /** How many steps were played, the one that differed included. */
   readonly played: number;
   readonly difference: Difference;
+  /** Of a pair that could not go on. */
+  readonly logs?: Logs;
+}
+
+/** What the members printed last. */
+interface Logs {
+  readonly ours: readonly string[];
+  readonly theirs: readonly string[];
 }
 
 /** Plays steps on a pair as it is; the first difference. */
@@ -90,11 +104,10 @@ class Lane {
       await this.pair.reset();
     } catch (error) {
       const what = error instanceof Error ? error.stack : String(error);
-      const [ours, theirs] = this.pair.logs();
-      outcome ??= {
-        played: steps.length,
-        difference: { at: "the run", ours: [what, ours], theirs },
-      };
+      const [ours = [], theirs = []] = this.pair.logs();
+      outcome ??= { played: steps.length, difference: { at: "the run", ours: what, theirs: "" } };
+      // A member may have ended, and its log says why.
+      outcome = { ...outcome, logs: { ours, theirs } };
       await this.stop();
     }
     return outcome;
@@ -139,28 +152,29 @@ export async function playPlan(
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   let done = 0;
-  const kinds: readonly TokenKind[] = ["simple", "jwt"];
-  // A seed always has the same kind of tokens; a lane keeps to one as long as there are seeds of it.
-  const seeds = kinds.map((_, kind) =>
-    Array.from({ length: plan.sequences }, (_, i) => plan.seed + i).filter((s) => s % 2 === kind),
-  );
+  // A lane keeps to one kind of tokens as long as there are seeds of it: every third one does to signed ones.
+  const all = Array.from({ length: plan.sequences }, (_, i) => plan.seed + i);
+  const simple = all.filter((seed) => tokensOf(seed) === "simple");
+  const signed = all.filter((seed) => tokensOf(seed) === "jwt");
   const run = async (_: unknown, at: number): Promise<void> => {
     const lane = new Lane(plan.env ?? {});
     try {
       while (findings.length < plan.maxFindings) {
-        const seed = seeds[at % 2]!.shift() ?? seeds[1 - (at % 2)]!.shift();
+        const [first, second] = at % 3 === 1 ? [signed, simple] : [simple, signed];
+        const seed = first.shift() ?? second.shift();
         if (seed === undefined) return;
         const usesJson = plan.isJsonOnly === true || seed % jsonEvery === 5;
-        const way = { tokens: kinds[seed % 2]!, usesJson };
+        const way = { tokens: tokensOf(seed), usesJson };
         const { steps } = sequenceOf(seed, plan.steps);
         const outcome = await lane.play(steps, way, coverage);
         progress.played(++done);
         if (outcome === undefined) continue;
-        const { played, difference } = outcome;
+        const { played, difference, logs } = outcome;
         const least = await shrink(lane, steps.slice(0, played), way, difference, plan.shrinkMs);
         const finding = {
           seed,
           ...least,
+          ...(logs === undefined ? {} : { logs }),
           command: `npm run test:differential -- --seed ${seed} --sequences 1 --steps ${plan.steps}${plan.isJsonOnly === true ? " --json" : ""}`,
         };
         findings.push(finding);
@@ -178,7 +192,7 @@ export async function playPlan(
 const toldSteps = 15;
 
 /** A finding for people: the command, the steps that remain, both answers. */
-export function findingText({ seed, steps, difference, command }: Finding): string {
+export function findingText({ seed, steps, difference, logs, command }: Finding): string {
   return [
     `seed ${seed} differs at ${difference.at}; replay: ${command}`,
     ...steps.slice(-toldSteps).map((step, i, all) => {
@@ -188,5 +202,7 @@ export function findingText({ seed, steps, difference, command }: Finding): stri
     `  reference: ${shown(valueAt(difference.theirs, difference.at))}`,
     `  ours, all:      ${shown(difference.ours)}`,
     `  reference, all: ${shown(difference.theirs)}`,
+    ...(logs?.ours ?? []).map((line) => `  log of ours: ${line}`),
+    ...(logs?.theirs ?? []).map((line) => `  log of the reference: ${line}`),
   ].join("\n");
 }

@@ -1,7 +1,7 @@
 // The differential test by hand:
 //   npm run test:differential -- [--sequences N] [--steps N] [--seed N] [--lanes N] [--shrink SECONDS]
 //     [--json]
-//   npm run test:differential -- --plants
+//   npm run test:differential -- --plants [--plant NAME]
 // Prints a line of progress every few seconds, what differs with the command that replays it, and at
 // the end what was asked for.
 import { parseArgs } from "node:util";
@@ -14,18 +14,21 @@ const { values } = parseArgs({
     sequences: { type: "string", default: "200" },
     steps: { type: "string", default: "200" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
-    lanes: { type: "string", default: "4" },
+    lanes: { type: "string", default: "3" },
     findings: { type: "string", default: "10" },
     shrink: { type: "string", default: "25" },
     json: { type: "boolean", default: false },
     coverage: { type: "boolean", default: false },
     plants: { type: "boolean", default: false },
+    plant: { type: "string" },
   },
 });
 
 if (values.plants) {
-  const missed = playPlants(40, 1);
-  console.log(`${plants.length} planted, ${missed} not found`);
+  const { plant } = values;
+  const some = plants.filter(({ name }) => plant === undefined || name.includes(plant));
+  const missed = playPlants(some, 40, 1);
+  console.log(`${some.length} planted, ${missed} not found`);
   process.exit(missed === 0 ? 0 : 1);
 }
 
