@@ -41,7 +41,7 @@ const flags = [
 
 const POLL_MS = 5;
 /** Lines of a member's log that a broken run tells: a goroutine's trace has some dozens. */
-const loggedLines = 40;
+const loggedLines = 80;
 const WAIT_MS = 8000;
 const SETTLE_MS = 2000;
 
