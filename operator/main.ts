@@ -1,6 +1,6 @@
 // The operator's process: commands, signals, and the exit code. Wires the parts together.
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { Command } from "commander";
@@ -10,6 +10,7 @@ import { systemClock } from "#base/system-clock.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { ManifestText, parseManifest } from "#operator/api/manifest.ts";
 import type { Problem } from "#operator/api/validate.ts";
+import { deleteLocalCluster } from "#operator/platform/local/delete-cluster.ts";
 import { localProblem } from "#operator/platform/local/fit.ts";
 import { runLocalCluster } from "#operator/platform/local/local-cluster.ts";
 import { operatorLog } from "#operator/process/log.ts";
@@ -19,6 +20,8 @@ import type { Failpoint } from "#operator/reconcile.ts";
 const root = join(import.meta.dirname, "..");
 /** A Ctrl-C so long after the first one means "at once". */
 const secondSignalMs = 500;
+/** Another server binary with etcd's flags may stand in for ours. */
+const serverProgram = process.env["ETCD_OPERATOR_SERVER"] ?? join(root, "bin", "etcd");
 const exampleManifest = join(root, "examples", "cluster.yaml");
 
 function readManifest(file: string): EtcdCluster {
@@ -76,6 +79,22 @@ function memberEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(own);
 }
 
+/** Stops all members, and takes away what spec.deletionPolicy says. */
+async function deleteCluster(file: string): Promise<void> {
+  const path = resolve(file);
+  const cluster = readManifest(path);
+  await deleteLocalCluster({
+    cluster,
+    folder: dataFolder(cluster, path),
+    program: serverProgram,
+    env: memberEnvironment(),
+    clock: systemClock,
+    random: seededRandom(process.pid),
+    failpoint: failpoint(),
+    say: (line) => process.stdout.write(`${line}\n`),
+  });
+}
+
 async function local(file: string): Promise<void> {
   const path = resolve(file);
   const cluster = readManifest(path);
@@ -103,8 +122,7 @@ async function local(file: string): Promise<void> {
     readManifest: (text, old) => judgeManifest(path, text, old),
     manifestFile: path,
     folder: dataFolder(cluster, path),
-    // Another server binary with etcd's flags may stand in for ours.
-    program: process.env["ETCD_OPERATOR_SERVER"] ?? join(root, "bin", "etcd"),
+    program: serverProgram,
     etcdctl: shown(join(root, "bin", "etcdctl")),
     env: memberEnvironment(),
     clock: systemClock,
@@ -167,12 +185,15 @@ function workersOf(text: string): number {
   throw new OperatingError("BAD_FLAG", `--workers must be 1 to 99, not ${text}`);
 }
 
-/** For tests: ends the process, as if it were killed, where ETCD_OPERATOR_FAILPOINT says. */
+/** For tests: ends the process, as if it were killed, at the first of those that the variable names. */
 function failpoint(): Failpoint {
-  const at = process.env["ETCD_OPERATOR_FAILPOINT"];
-  if (at === undefined) return () => {};
+  const text = process.env["ETCD_OPERATOR_FAILPOINTS"];
+  if (text === undefined) return () => {};
+  const at = new Set(text.split(","));
   return (name) => {
-    if (name === at) process.kill(process.pid, "SIGKILL");
+    if (!at.has(name)) return;
+    writeSync(process.stderr.fd, `killed at ${name}\n`);
+    process.kill(process.pid, "SIGKILL");
   };
 }
 
@@ -190,6 +211,13 @@ program
   .description("Run the cluster of a manifest as processes of this machine, until Ctrl-C.")
   .argument("[file]", "an EtcdCluster manifest", exampleManifest)
   .action(local);
+program
+  .command("delete")
+  .description(
+    "Stop the members of a local cluster and let it go, with its data if the manifest says so.",
+  )
+  .argument("<file>", "its EtcdCluster manifest")
+  .action(deleteCluster);
 
 program
   .command("run")

@@ -3,13 +3,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Condition, conditionsOf } from "#operator/plan/conditions.ts";
 import { plan } from "#operator/plan/plan.ts";
-import type {
-  Addresses,
-  Decision,
-  Observed,
-  PlanState,
-  Step,
-  Wanted,
+import {
+  type Addresses,
+  type Decision,
+  type Observed,
+  type PlanState,
+  type Step,
+  stepKinds,
+  type Wanted,
 } from "#operator/plan/types.ts";
 
 /** What a cluster consists of where it runs. */
@@ -26,8 +27,14 @@ export interface Platform {
   nowMs(): number;
 }
 
-/** Called at `latched:KIND` and `acted:KIND`, for tests that end the process there. */
+/** Called at each of `failpoints` when it is passed, for tests that end the process there. */
 export type Failpoint = (name: string) => void;
+
+/** Between the write and the act of each kind of step, behind the act, and where nothing is left to do. */
+export const failpoints: readonly string[] = [
+  ...stepKinds.flatMap((kind) => [`latched:${kind}`, `acted:${kind}`]),
+  "rest",
+];
 
 export interface Turn {
   readonly decision: Decision;
@@ -60,6 +67,8 @@ export async function reconcile(
   const turn = { decision, observed, conditions: conditionsOf(input, decision), isMoving };
   onDecision(turn);
   if (differs && decision.state !== undefined) await platform.write(decision.state);
+  const isAtRest = decision.reason.kind === "steady" || decision.reason.kind === "blocked";
+  if (isAtRest && !isMoving) failpoint("rest");
   failpoint(`latched:${step.kind}`);
   if (decision.state !== undefined) await platform.act(step, decision.state);
   failpoint(`acted:${step.kind}`);

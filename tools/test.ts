@@ -104,18 +104,19 @@ function errorOf(event: TestEvent): string {
   return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }
 
-/** Runs `files`, at most `concurrency` at once, and adds to `tally`. */
+/** Runs `files`, at most `concurrency` at once, and adds to `tally`; each may take `timeoutMs`. */
 export async function runFiles(
   files: readonly string[],
   concurrency: number,
   tally: Tally,
   write: (line: string) => void,
+  timeoutMs = testTimeoutMs,
 ): Promise<void> {
   if (files.length === 0) return;
   const stream = run({
     files: files.map((file) => join(root, file)),
     concurrency,
-    timeout: testTimeoutMs,
+    timeout: timeoutMs,
     execArgv: ["--disable-warning=ExperimentalWarning"],
   });
   const fileOf = (event: { readonly file?: string | undefined }) =>

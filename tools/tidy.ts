@@ -126,6 +126,8 @@ const purePackages = [
   "@bufbuild/protobuf",
   "@marcbachmann/cel-js",
   "@kubernetes/client-node",
+  // The time to count from is passed in.
+  "cron-parser",
 ];
 
 /** Node modules that do no I/O. */

@@ -35,6 +35,8 @@ export const etcdMemberStatus = object("What is.", {
   phase: choice("Where in its life it stands.", ["Initial", "Joining", "Voter", "Leaving"]),
   clusterId: text("etcd's ID of the cluster.", { max: 16 }),
   memberId: text("etcd's ID of the member.", { max: 16 }),
+  started: bool("Whether its process ever had its volume: from then on no volume means data lost."),
+  highestSerial: count("The highest serial that any member of the cluster ever had."),
   role: choice("What it is in the cluster.", ["leader", "follower", "learner", "unknown"]),
   ready: bool("Whether it serves."),
   claimName: text("Its volume claim."),

@@ -1,5 +1,8 @@
 // Beginning and end of a cluster, sleep, and processes that should run: all that needs no quorum.
+import { adopt } from "#operator/plan/adopt.ts";
+import { beforeFirstStart, firstJoin } from "#operator/plan/bootstrap.ts";
 import { act, blocked, note, steady, wait } from "#operator/plan/decide.ts";
+import { certify } from "#operator/plan/rotation.ts";
 import type {
   Decision,
   JoinInfo,
@@ -12,6 +15,8 @@ import { type MemberView, type View, withRecord } from "#operator/plan/view.ts";
 /** The first state: the initial members are frozen before anything is made. */
 export function begin(input: PlanInput): Decision {
   const { wanted, observed, addresses } = input;
+  const adopted = adopt(input);
+  if (adopted !== undefined) return adopted;
   if (observed.remnants.length > 0) {
     return blocked(
       undefined,
@@ -29,7 +34,10 @@ export function begin(input: PlanInput): Decision {
   }
   const taken = new Set<string>();
   const members: MemberRecord[] = [];
-  for (let serial = 1; serial <= wanted.replicas; serial++) {
+  // A restored cluster begins with its seed; the others join it.
+  const { kind = "static" } = wanted.bootstrap ?? {};
+  const count = kind === "restore" ? 1 : wanted.replicas;
+  for (let serial = 1; serial <= count; serial++) {
     const place = addresses(serial, taken);
     taken.add(place.peerUrl);
     const name = `${wanted.name}-${serial}`;
@@ -41,8 +49,9 @@ export function begin(input: PlanInput): Decision {
     uid: wanted.uid,
     token: `${wanted.name}/${wanted.uid}`,
     initialCluster: members.map((one) => `${one.name}=${one.peerUrl}`).join(","),
-    serial: wanted.replicas,
+    serial: count,
     members,
+    ...(kind.startsWith("discovery") ? { attempt: 1 } : {}),
     templates: { [wanted.template.id]: wanted.template },
     asleep: false,
     lossGeneration: 0,
@@ -123,9 +132,7 @@ export const joinPatienceMs = 10 * 60_000;
 function joinInfo(view: View, member: MemberView): JoinInfo {
   const { state, observed } = view;
   const { token } = state;
-  if (state.clusterId === undefined && member.record.phase === "initial") {
-    return { state: "new", initialCluster: state.initialCluster, token };
-  }
+  if (state.clusterId === undefined && member.record.phase === "initial") return firstJoin(view);
   // Everyone in the list must be named; one without a record has only its URL.
   const listed = observed.membership?.members ?? [];
   const named = listed.flatMap((one) => {
@@ -141,8 +148,10 @@ function joinInfo(view: View, member: MemberView): JoinInfo {
 function shouldRun(view: View, { record, listed }: MemberView): boolean {
   switch (record.phase) {
     case "initial":
-    case "voter":
       return true;
+    case "voter":
+      // One that somebody took out of the list would end again and again.
+      return view.observed.membership === undefined || listed !== undefined;
     case "joining":
       // Before it is in the list it would be turned away, and end.
       return listed !== undefined || (view.observed.membership === undefined && record.started);
@@ -177,6 +186,8 @@ export function keepRunning(view: View): Decision | undefined {
         `a volume for ${name}`,
       );
     }
+    const first = beforeFirstStart(view, member) ?? certify(view, member);
+    if (first !== undefined) return first;
     const template = state.templates[record.template];
     if (template === undefined) continue;
     const step = {

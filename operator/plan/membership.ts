@@ -70,7 +70,7 @@ function latchOne(record: MemberRecord, listed: MemberView["listed"]): MemberRec
   }
   const phase = isLearner ? "joining" : "voter";
   if (record.memberId === memberId && record.phase === phase) return record;
-  if (phase === "joining") return { ...record, memberId };
+  if (phase === "joining") return { ...record, memberId, phase };
   const { deadlineMs: _, progress: __, ...rest } = record;
   return { ...rest, memberId, phase };
 }

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { mirrorsOf } from "#operator/plan/adopt.ts";
 import { conditionsOf } from "#operator/plan/conditions.ts";
 import { plan } from "#operator/plan/plan.ts";
 import { skipsMinor } from "#operator/plan/rolling.ts";
 import {
   type Addresses,
   type Answer,
+  type Bootstrap,
   type MemberRecord,
   type Membership,
+  type Mirror,
   type Observed,
   type ObservedMember,
+  type ObservedRegistry,
+  type ObservedTrust,
   type PlanState,
   stepKinds,
   type Template,
@@ -37,11 +42,77 @@ interface Case {
   readonly unlisted?: readonly number[];
   readonly noQuorum?: true;
   readonly strangers?: true;
+  readonly registry?: ObservedRegistry;
+  /** The operator makes them; good ones but for what is said here. */
+  readonly certificates?: {
+    readonly cas?: readonly string[];
+    readonly ageMs?: number;
+    readonly caEndsInMs?: number;
+    readonly leafEndsInMs?: number;
+    readonly by?: string;
+    readonly leaves?: readonly number[];
+    readonly request?: string;
+    readonly unaware?: number;
+    readonly stale?: number;
+  };
+}
+
+const nowMs = 1_000_000;
+const silent = { silent: true } as const;
+const gone = { volume: "lost", runs: { kind: "absent" }, ...silent } as const;
+const ended = { runs: { kind: "absent" }, silent: true } as const;
+
+/** A cluster that was never started, or not all of it. */
+function forming(bootstrap: Bootstrap, state: Partial<PlanState> = {}): Case {
+  const record = { phase: "initial", started: false } as const;
+  const started = { phase: "initial", started: true } as const;
+  const others = state.abandoning ? started : record;
+  return {
+    wanted: { bootstrap },
+    noQuorum: true,
+    // Whoever has a process has been started; the first one has none.
+    record: { 1: others, 2: started, 3: started },
+    seen: { 1: ended, 2: silent, 3: silent },
+    state: { clusterId: undefined, attempt: 1, ...state } as unknown as Partial<PlanState>,
+  };
+}
+
+function certificatesOf(one: Case, serials: readonly number[]) {
+  const { certificates } = one;
+  if (certificates === undefined) return undefined;
+  const { cas = ["a"], ageMs = 100_000, by = "a", leaves = serials } = certificates;
+  const trust: ObservedTrust = {
+    cas: cas.map((id) => ({
+      id,
+      sinceMs: nowMs - ageMs,
+      notAfterMs: nowMs + (certificates.caEndsInMs ?? 10_000_000),
+      request: "1",
+    })),
+    bundle: cas.join(),
+    leaves: Object.fromEntries(
+      leaves.map((serial) => [
+        `c-${serial}`,
+        {
+          fingerprint: `leaf${serial}`,
+          caId: by,
+          notAfterMs: nowMs + (certificates.leafEndsInMs ?? 1_000_000),
+        },
+      ]),
+    ),
+  };
+  const wanted = {
+    validityMs: 1_000_000,
+    renewBeforeMs: 1000,
+    graceMs: 50_000,
+    request: certificates.request ?? "1",
+  };
+  return { trust, wanted };
 }
 
 function decide(one: Case) {
   const { size = 3, learners = [], unlisted = [] } = one;
   const serials = Array.from({ length: size }, (_, at) => at + 1);
+  const certified = certificatesOf(one, serials);
   const wanted: Wanted = {
     name: "c",
     uid: "u",
@@ -52,6 +123,7 @@ function decide(one: Case) {
     deletionPolicy: "Retain",
     confirm: undefined,
     quotaBytes: 100,
+    ...(certified === undefined ? {} : { certificates: certified.wanted }),
     ...one.wanted,
   };
   const members = serials.map(
@@ -101,6 +173,7 @@ function decide(one: Case) {
       volume: "present",
       runs: { kind: "running", template: "t1", forced: false },
       ...(silent ? {} : { answer }),
+      ...(certified === undefined ? {} : { loaded: loadedBy(one, serial) }),
       ...change,
     };
   });
@@ -122,15 +195,22 @@ function decide(one: Case) {
     members: seen,
     remnants: [],
     ...(one.noQuorum ? {} : { membership }),
+    ...(certified === undefined ? {} : { trust: certified.trust }),
+    ...(one.registry === undefined ? {} : { registry: one.registry }),
   };
-  const input = { wanted, state, observed, addresses, nowMs: 1_000_000 };
+  const input = { wanted, state, observed, addresses, nowMs };
   const decision = plan(input);
   return { input, decision };
 }
 
-const silent = { silent: true } as const;
-const gone = { volume: "lost", runs: { kind: "absent" }, ...silent } as const;
+function loadedBy({ certificates }: Case, serial: number) {
+  const cas = certificates?.unaware === serial ? ["a"] : (certificates?.cas ?? ["a"]);
+  return { leaf: certificates?.stale === serial ? "old" : `leaf${serial}`, bundle: cas.join() };
+}
+
 const pausedMs = 10 * 60_000;
+
+const empty = { members: [], remnants: [] };
 
 /** Kind of step, its member if any, and the reason. */
 const table: readonly (readonly [string, Case, string])[] = [
@@ -400,6 +480,184 @@ const table: readonly (readonly [string, Case, string])[] = [
     },
     "start c-1 Recovering",
   ],
+  [
+    "a volume that is too small",
+    { wanted: { volumeBytes: 20 }, seen: { 1: { volumeBytes: 20 }, 2: { volumeBytes: 10 } } },
+    "grow-volume c-2 GrowingVolumes",
+  ],
+  [
+    "a volume that grows: the next one waits",
+    {
+      wanted: { volumeBytes: 20 },
+      seen: { 1: { volumeBytes: 20, resize: "resizing" }, 2: { volumeBytes: 10 } },
+    },
+    "wait GrowingVolumes",
+  ],
+  [
+    "a volume that grows only while nobody uses it, the leader's",
+    { wanted: { volumeBytes: 20 }, seen: { 1: { volumeBytes: 20, resize: "offline" } } },
+    "move-leader c-1 MovingLeader",
+  ],
+  [
+    "such a volume of a follower",
+    { wanted: { volumeBytes: 20 }, seen: { 2: { volumeBytes: 20, resize: "offline" } } },
+    "stop c-2 GrowingVolumes",
+  ],
+  [
+    "such a volume while another is away",
+    {
+      wanted: { volumeBytes: 20 },
+      seen: { 2: { volumeBytes: 20, resize: "offline" }, 3: silent },
+    },
+    "wait GrowingVolumes",
+  ],
+  ["a volume that is too large", { wanted: { volumeBytes: 5 } }, "wait Steady"],
+  ["certificates that are good", { certificates: {} }, "wait Steady"],
+  [
+    "a member without a certificate is not started",
+    { certificates: { leaves: [1, 2] }, seen: { 3: { runs: { kind: "absent" }, ...silent } } },
+    "issue c-3 Certifying",
+  ],
+  [
+    "no CA yet",
+    { certificates: { cas: [] }, seen: { 3: { runs: { kind: "absent" }, ...silent } } },
+    "add-ca Certifying",
+  ],
+  ["a CA that ends soon", { certificates: { caEndsInMs: 1000 } }, "add-ca RotatingCertificates"],
+  ["another CA is asked for", { certificates: { request: "2" } }, "add-ca RotatingCertificates"],
+  [
+    "a member that does not know the newest CA",
+    { certificates: { cas: ["a", "b"], unaware: 2 } },
+    "wait RotatingCertificates",
+  ],
+  [
+    "all know the newest CA",
+    { certificates: { cas: ["a", "b"] } },
+    "issue c-1 RotatingCertificates",
+  ],
+  [
+    "a member that has not loaded its certificate",
+    { certificates: { stale: 1 } },
+    "wait RotatingCertificates",
+  ],
+  [
+    "a certificate that ends soon",
+    { certificates: { leafEndsInMs: 10 } },
+    "issue c-1 RotatingCertificates",
+  ],
+  [
+    "an old CA in its time of grace",
+    { certificates: { cas: ["a", "b"], by: "b", ageMs: 10 } },
+    "wait Steady",
+  ],
+  [
+    "an old CA that nobody uses",
+    { certificates: { cas: ["a", "b"], by: "b" } },
+    "drop-cas RotatingCertificates",
+  ],
+  [
+    "certificates that ended took the quorum along",
+    { certificates: { leafEndsInMs: -10 }, noQuorum: true },
+    "issue c-1 RotatingCertificates",
+  ],
+  [
+    "a member that seeks the others: the service is away",
+    { ...forming({ kind: "discovery", url: "http://d/" }) },
+    "wait DiscoveryAway",
+  ],
+  [
+    "its token is not there",
+    { ...forming({ kind: "discovery", url: "http://d/" }), registry: { registered: 0 } },
+    "open-registry OpeningDiscovery",
+  ],
+  [
+    "its token is for others",
+    { ...forming({ kind: "discovery", url: "http://d/" }), registry: { size: 5, registered: 1 } },
+    "wait DiscoveryTaken",
+  ],
+  [
+    "its token is there",
+    { ...forming({ kind: "discovery", url: "http://d/" }), registry: { size: 3, registered: 0 } },
+    "start c-1 Starting",
+  ],
+  [
+    "a volume is lost before all have registered",
+    {
+      ...forming({ kind: "discovery", url: "http://d/" }),
+      registry: { size: 3, registered: 2 },
+      seen: { 1: silent, 2: silent, 3: gone },
+    },
+    "note Abandoning",
+  ],
+  [
+    "a volume is lost when all had registered",
+    {
+      ...forming({ kind: "discovery", url: "http://d/" }),
+      registry: { size: 3, registered: 3 },
+      seen: { 1: silent, 2: silent, 3: gone },
+    },
+    "wait Forming",
+  ],
+  [
+    "an attempt that is given up: all is stopped",
+    {
+      ...forming({ kind: "discovery", url: "http://d/" }, { abandoning: true }),
+      registry: { size: 3, registered: 2 },
+      seen: { 1: silent, 2: silent, 3: gone },
+    },
+    "stop c-1 Abandoning",
+  ],
+  [
+    "the last one registered meanwhile",
+    {
+      ...forming({ kind: "discovery", url: "http://d/" }, { abandoning: true }),
+      registry: { size: 3, registered: 3 },
+      seen: { 1: silent, 2: silent, 3: gone },
+    },
+    "note Forming",
+  ],
+  [
+    "an attempt that is given up: volumes go",
+    {
+      ...forming({ kind: "discovery", url: "http://d/" }, { abandoning: true }),
+      registry: { size: 3, registered: 2 },
+      seen: { 1: ended, 2: ended, 3: gone },
+    },
+    "delete-volume c-1 Abandoning",
+  ],
+  ["by DNS", { ...forming({ kind: "dns", domain: "d" }) }, "start c-1 Starting"],
+  [
+    "a seed without its snapshot",
+    { size: 1, ...forming({ kind: "restore", source: {} }) },
+    "restore c-1 Restoring",
+  ],
+  [
+    "a snapshot that is being restored",
+    {
+      size: 1,
+      ...forming({ kind: "restore", source: {} }),
+      seen: { 1: { ...ended, restored: { kind: "running" } } },
+    },
+    "wait Restoring",
+  ],
+  [
+    "a snapshot that cannot be restored",
+    {
+      size: 1,
+      ...forming({ kind: "restore", source: {} }),
+      seen: { 1: { ...ended, restored: { kind: "failed", message: "bad digest" } } },
+    },
+    "wait RestoreFailed",
+  ],
+  [
+    "a snapshot that is restored",
+    {
+      size: 1,
+      ...forming({ kind: "restore", source: {} }),
+      seen: { 1: { ...ended, restored: { kind: "done" } } },
+    },
+    "start c-1 Starting",
+  ],
 ];
 
 for (const [what, one, want] of table) {
@@ -422,13 +680,61 @@ for (const [what, one, want] of table) {
 test("plan: the first members are frozen before anything is made, and remnants forbid it", () => {
   const { input } = decide({});
   const { state: _, ...rest } = input;
-  const empty = { members: [], remnants: [] };
   const first = plan({ ...rest, state: undefined, observed: empty });
   assert.equal(first.step.kind, "note");
   assert.equal(first.state?.initialCluster, "c-1=http://p1,c-2=http://p2,c-3=http://p3");
   assert.equal(first.state?.token, "c/u");
   const refused = plan({ ...rest, state: undefined, observed: { members: [], remnants: ["c-1"] } });
   assert.deepEqual([refused.state, refused.reason.word], [undefined, "RemnantsFound"]);
+});
+
+test("plan: the first members by a discovery service, and of a restored cluster", () => {
+  const { input } = decide({});
+  const { state: _, wanted, ...rest } = input;
+  const begin = (bootstrap: Bootstrap) =>
+    plan({ ...rest, wanted: { ...wanted, bootstrap }, state: undefined, observed: empty }).state;
+  const found = begin({ kind: "discovery", url: "http://d" });
+  assert.deepEqual([found?.members.length, found?.attempt], [3, 1]);
+  const restored = begin({ kind: "restore", source: {} });
+  assert.deepEqual([restored?.initialCluster, restored?.serial], ["c-1=http://p1", 1]);
+  // The seed serves: the others join it.
+  const next = decide({
+    size: 1,
+    wanted: { replicas: 3, bootstrap: { kind: "restore", source: {} } },
+  });
+  assert.equal(next.decision.reason.word, "ScalingUp");
+});
+
+test("plan: a start by a discovery service names no initial cluster", () => {
+  const one = forming({ kind: "discovery", url: "http://d/x/" });
+  const { step } = decide({ ...one, registry: { size: 3, registered: 0 } }).decision;
+  assert(step.kind === "start");
+  assert.deepEqual(step.join, {
+    state: "new",
+    initialCluster: "",
+    token: "c/u",
+    find: { kind: "discovery", url: "http://d/x/u-1" },
+  });
+});
+
+test("plan: a state that got lost is made again from what was kept with the members", () => {
+  const { input } = decide({});
+  const { state, ...rest } = input;
+  const mirrors = mirrorsOf({ ...state, serial: 7 });
+  const adopt = (change: (mirror: Mirror, at: number) => Partial<Mirror>) =>
+    plan({
+      ...rest,
+      state: undefined,
+      observed: { ...empty, mirrors: mirrors.map((one, at) => ({ ...one, ...change(one, at) })) },
+    });
+  const good = adopt(() => ({}));
+  assert.equal(good.reason.word, "Adopted");
+  assert.deepEqual(good.state?.members, state.members);
+  assert.deepEqual([good.state?.clusterId, good.state?.serial], ["abc", 7]);
+  const other = adopt((_, at) => (at === 1 ? { clusterUid: "old" } : {}));
+  assert.deepEqual([other.state, other.reason.word], [undefined, "RemnantsFound"]);
+  const two = adopt((_, at) => (at === 1 ? { clusterId: "def" } : {}));
+  assert.deepEqual([two.state, two.reason.word], [undefined, "AdoptionFailed"]);
 });
 
 test("conditions: an even size warns, and a lost quorum says the way out", () => {
@@ -459,12 +765,16 @@ test("versions", () => {
 test("a world with faults: the rules hold, and in the end everything is as wanted", () => {
   const taken = new Set<string>();
   let recoveries = 0;
-  for (let seed = 1; seed <= 80; seed++) {
+  let attempts = 1;
+  let adoptions = 0;
+  for (let seed = 1; seed <= 60; seed++) {
     const run = simulate(seed);
     recoveries += run.recoveries;
+    attempts = Math.max(attempts, run.attempts);
+    adoptions += run.adoptions;
     for (const kind of run.steps.keys()) taken.add(kind);
   }
   // Every kind of step was taken, and so was cut off before and after it.
   assert.deepEqual([...taken].sort(), [...stepKinds].sort());
-  assert(recoveries > 0);
+  assert(recoveries > 0 && attempts > 1 && adoptions > 0);
 });

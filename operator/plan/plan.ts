@@ -3,7 +3,9 @@
 // one at a time: end, pause, a recovery under way, sleep, processes, the list of members, corruption and
 // lost data, members on their way out, a restart under way, full databases, members on their way in,
 // updates, size. Whoever runs it writes the decided state before it acts, and looks again afterwards.
+import { abandon } from "#operator/plan/bootstrap.ts";
 import { blocked, steady, wait } from "#operator/plan/decide.ts";
+import { grow } from "#operator/plan/growth.ts";
 import { begin, end, keepRunning, sleep } from "#operator/plan/life.ts";
 import {
   findLost,
@@ -23,6 +25,7 @@ import {
   mendSilent,
   roll,
 } from "#operator/plan/rolling.ts";
+import { rotate } from "#operator/plan/rotation.ts";
 import { clearStaleAlarms, makeRoom } from "#operator/plan/space.ts";
 import type { Decision, PlanInput, PlanState } from "#operator/plan/types.ts";
 import { allServe, type View, viewOf, votersOf } from "#operator/plan/view.ts";
@@ -60,6 +63,7 @@ function decide(view: View): Decision {
   return (
     recover(view) ??
     sleep(view) ??
+    abandon(view) ??
     keepRunning(view) ??
     (membership === undefined
       ? leaderless(view)
@@ -75,6 +79,8 @@ function decide(view: View): Decision {
         mendIll(view) ??
         refuseReplacing(view) ??
         waitForLeaving(view) ??
+        rotate(view) ??
+        grow(view) ??
         roll(view) ??
         scale(view) ??
         rest(view)))
@@ -83,7 +89,16 @@ function decide(view: View): Decision {
 
 /** A restart of one or two members takes the quorum along; it must still come to its end. */
 function leaderless(view: View): Decision {
-  return unlessBlocked(finishRestart(view)) ?? mendSilent(view) ?? withoutQuorum(view);
+  return (
+    unlessBlocked(finishRestart(view)) ??
+    mendSilent(view) ??
+    unlessWaiting(rotate(view)) ??
+    withoutQuorum(view)
+  );
+}
+
+function unlessWaiting(decision: Decision | undefined): Decision | undefined {
+  return decision?.step.kind === "wait" ? undefined : decision;
 }
 
 function unlessBlocked(decision: Decision | undefined): Decision | undefined {

@@ -110,8 +110,12 @@ export function mendIll(view: View): Decision | undefined {
   const serving = voters.filter((one) => one.isHealthy).length;
   if (serving < quorumOf(view.voterCount)) return undefined;
   const ill = voters.find(
-    ({ record, isAlive, isLost }) =>
-      record.phase === "voter" && !isAlive && !isLost && record.template !== id,
+    ({ record, runs, isAlive, isLost }) =>
+      record.phase === "voter" &&
+      !isAlive &&
+      !isLost &&
+      // A record that was adopted may say what is wanted of a process that was started before.
+      (record.template !== id || (runs.kind === "running" && runs.template !== id)),
   );
   if (ill === undefined) return undefined;
   const from = state.templates[ill.record.template]?.version ?? "";
@@ -162,7 +166,8 @@ export function mendSilent(view: View): Decision | undefined {
   }
   for (const { record, runs, answer, isLost } of view.members) {
     const { name, phase, template } = record;
-    if (isLost || answer !== undefined || runs.kind !== "running" || template === id) continue;
+    if (isLost || answer !== undefined || runs.kind !== "running") continue;
+    if (template === id && runs.template === id) continue;
     if (phase !== "initial" && phase !== "voter") continue;
     if (skipsMinor(state.templates[template]?.version ?? "", version)) continue;
     const next = {

@@ -23,6 +23,33 @@ export interface Wanted {
   readonly confirm: string | undefined;
   /** Largest database; undefined where it is not known. */
   readonly quotaBytes: number | undefined;
+  /** Undefined: static. */
+  readonly bootstrap?: Bootstrap;
+  /** Size of each volume; undefined where volumes have none. */
+  readonly volumeBytes?: number;
+  /** Undefined: no TLS, or certificates that others make. */
+  readonly certificates?: WantedCertificates;
+}
+
+/** How the first members find each other; used once. */
+export type Bootstrap =
+  | { readonly kind: "static" }
+  /** A v2 discovery service by its base URL: the token is made of the object's UID and the attempt. */
+  | { readonly kind: "discovery"; readonly url: string }
+  /** The same with the v3 registry, in an etcd. */
+  | { readonly kind: "discovery-v3"; readonly endpoints: readonly string[] }
+  | { readonly kind: "dns"; readonly domain: string }
+  /** One seed begins with a snapshot, the others join it; `source` is opaque to the plan. */
+  | { readonly kind: "restore"; readonly source: Readonly<Record<string, unknown>> };
+
+/** Certificates that the operator makes itself, from a CA of its own for each cluster. */
+export interface WantedCertificates {
+  readonly validityMs: number;
+  readonly renewBeforeMs: number;
+  /** So long an old CA stays trusted, at least, after a new one was made. */
+  readonly graceMs: number;
+  /** Whoever changes this wants another CA. */
+  readonly request?: string;
 }
 
 /**
@@ -90,6 +117,10 @@ export interface PlanState {
   readonly token: string;
   /** As --initial-cluster says it, frozen before the first process. */
   readonly initialCluster: string;
+  /** With a discovery service: which token it is. */
+  readonly attempt?: number;
+  /** This attempt is given up: all is stopped, and deleted if nobody can have formed a cluster. */
+  readonly abandoning?: true;
   /** etcd's ID in hexadecimal; from then on nothing is ever begun anew. */
   readonly clusterId?: string;
   /** The highest serial ever used. */
@@ -139,6 +170,59 @@ export interface ObservedMember {
   readonly volume: "absent" | "present" | "lost";
   readonly runs: ProcessState;
   readonly answer?: Answer;
+  /** How far the restore into its volume is; undefined: none was begun, or it can be begun again. */
+  readonly restored?:
+    | { readonly kind: "running" | "done" }
+    | { readonly kind: "failed"; readonly message: string };
+  /** Size that its volume was asked to have; `resizing`: it is not there yet, `offline`: it needs a restart. */
+  readonly volumeBytes?: number;
+  readonly resize?: "resizing" | "offline";
+  /** Fingerprints of the certificate and the CAs that it says it has loaded; empty where its ports differ. */
+  readonly loaded?: { readonly leaf: string; readonly bundle: string };
+}
+
+/** What a discovery service holds under the token of this attempt. */
+export interface ObservedRegistry {
+  /** Undefined: the token is not there yet. */
+  readonly size?: number;
+  readonly registered: number;
+}
+
+/** The certificates as they are published for the members to load. */
+export interface ObservedTrust {
+  /** The CAs that are trusted, the newest last. */
+  readonly cas: readonly {
+    readonly id: string;
+    readonly sinceMs: number;
+    readonly notAfterMs: number;
+    readonly request?: string;
+  }[];
+  /** Fingerprint of the bundle of them, as members report it. */
+  readonly bundle: string;
+  /** By member. */
+  readonly leaves: Readonly<
+    Record<
+      string,
+      { readonly fingerprint: string; readonly caId: string; readonly notAfterMs: number }
+    >
+  >;
+}
+
+/** What is kept of a member besides the state, so that a state that got lost can be made again. */
+export interface Mirror {
+  readonly name: string;
+  readonly serial: number;
+  readonly peerUrl: string;
+  readonly clientUrl: string;
+  readonly clusterUid: string;
+  readonly token: string;
+  readonly phase: Phase;
+  /** As in its record; kept before its process is started. */
+  readonly started: boolean;
+  /** The highest serial ever used, so that no name is used again. */
+  readonly highestSerial: number;
+  readonly clusterId?: string;
+  readonly memberId?: string;
 }
 
 export interface ListedMember {
@@ -164,14 +248,33 @@ export interface Observed {
   readonly membership?: Membership;
   /** Names of volumes or members of this cluster that no record speaks of. */
   readonly remnants: readonly string[];
+  /** Only looked for while there is no state. */
+  readonly mirrors?: readonly Mirror[];
+  /** Only looked at while a cluster forms by a discovery service; undefined: it does not answer. */
+  readonly registry?: ObservedRegistry;
+  /** Undefined: none are wanted, or they cannot be read. */
+  readonly trust?: ObservedTrust;
 }
 
 /** How a process finds the others at its first start. */
 export interface JoinInfo {
   readonly state: "new" | "existing";
+  /** Empty where `find` says how. */
   readonly initialCluster: string;
   readonly token: string;
+  readonly find?: Find;
 }
+
+/** How first members find each other, where they are not told. */
+export type Find =
+  /** The whole URL, with the token. */
+  | { readonly kind: "discovery"; readonly url: string }
+  | {
+      readonly kind: "discovery-v3";
+      readonly endpoints: readonly string[];
+      readonly token: string;
+    }
+  | { readonly kind: "dns"; readonly domain: string };
 
 /** One act. Each can be done twice, and be cut off at any point. */
 export type Step =
@@ -201,6 +304,22 @@ export type Step =
       readonly memberId: string;
       readonly alarm: "corrupt" | "nospace";
     }
+  /** Makes the token of a discovery service, for so many members. */
+  | { readonly kind: "open-registry"; readonly find: Find; readonly size: number }
+  /** Fills a new volume from a snapshot: into a folder beside, checked, renamed; may go on after the act. */
+  | {
+      readonly kind: "restore";
+      readonly member: string;
+      readonly join: JoinInfo;
+      readonly source: Readonly<Record<string, unknown>>;
+    }
+  | { readonly kind: "grow-volume"; readonly member: string; readonly bytes: number }
+  /** Makes a CA and publishes it among the trusted ones. */
+  | { readonly kind: "add-ca"; readonly request?: string }
+  /** Makes a certificate and key of this member, none that outlives the CA. */
+  | { readonly kind: "issue"; readonly member: string; readonly ca: string }
+  /** Only the newest CA is trusted from now on. */
+  | { readonly kind: "drop-cas" }
   /** The cluster is deleted as far as its policy goes: let the object go. */
   | { readonly kind: "release" };
 
@@ -221,6 +340,12 @@ export const stepKinds = [
   "compact",
   "defragment",
   "disarm",
+  "open-registry",
+  "restore",
+  "grow-volume",
+  "add-ca",
+  "issue",
+  "drop-cas",
   "release",
 ] as const satisfies readonly StepKind[];
 

@@ -21,6 +21,8 @@ export interface MemberView {
   readonly volume: ObservedMember["volume"];
   readonly runs: ProcessState;
   readonly answer: Answer | undefined;
+  /** All that is seen of it. */
+  readonly seen: ObservedMember | undefined;
   readonly listed: ListedMember | undefined;
   /** Takes part: has a vote and a leader of this cluster, though it may be behind. */
   readonly isAlive: boolean;
@@ -73,6 +75,7 @@ export function viewOf(input: PlanInput, state: PlanState): View {
       volume,
       runs,
       answer,
+      seen: one,
       listed: place,
       isAlive,
       isCorrupt,

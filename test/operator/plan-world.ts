@@ -27,6 +27,13 @@ interface Machine {
   data: Data | undefined;
   process: { kind: "absent" | "ended" } | { kind: "running"; template: string; forced: boolean };
   nodeIsUp: boolean;
+  /** The token under which it looks for the others. */
+  seeks: string | undefined;
+  restored: "running" | "done" | undefined;
+  bytes: number;
+  resize: "resizing" | "offline" | undefined;
+  /** Its certificate and the CAs that it trusts, as it loaded them last. */
+  loaded: { leaf: string; caId: string; cas: readonly string[] } | undefined;
 }
 
 interface Listed {
@@ -47,11 +54,16 @@ export class World {
   alarms: { memberId: string; kind: "corrupt" | "nospace" }[] = [];
   isReleased = false;
   readonly acts: string[] = [];
+  readonly registries = new Map<string, { size: number; urls: Set<string> }>();
+  cas: { id: string; sinceMs: number; notAfterMs: number; request?: string }[] = [];
+  readonly leaves = new Map<string, { fingerprint: string; caId: string; notAfterMs: number }>();
   readonly addresses: Addresses;
   #leader = "";
   #index = 10;
   #nextId = 1;
   #isCalm = false;
+  #struckForming = false;
+  #nextCertificate = 1;
   /** Who served, and what was wanted, when the plan looked last. */
   #seen: { serving: Set<string>; voters: number } = { serving: new Set(), voters: 0 };
   readonly #urls = new Map<string, string>();
@@ -76,6 +88,11 @@ export class World {
         data: undefined,
         process: { kind: "absent" },
         nodeIsUp: true,
+        seeks: undefined,
+        restored: undefined,
+        bytes: 0,
+        resize: undefined,
+        loaded: undefined,
       };
       this.machines.set(name, machine);
     }
@@ -111,6 +128,11 @@ export class World {
   /** Lets time pass: members form, elect, join and catch up, faults aside. */
   pass(ms: number): void {
     this.nowMs += ms;
+    for (const machine of this.machines.values()) {
+      this.#seek(machine);
+      this.#settle(machine);
+    }
+    this.#judgeTrust();
     if (this.hasQuorum()) {
       const serving = this.serving();
       if (!serving.has(this.#leader)) {
@@ -120,6 +142,74 @@ export class World {
       this.#index += this.random.below(30_000);
       for (const machine of this.machines.values()) this.#advance(machine);
     } else this.#leader = "";
+  }
+
+  /** Members that seek the others register; the last one of them completes the cluster. */
+  #seek(machine: Machine): void {
+    const token = machine.seeks;
+    if (token === undefined || !this.#runs(machine) || machine.data !== undefined) return;
+    const registry = this.registries.get(token);
+    const peerUrl = this.#urls.get(machine.name) ?? "";
+    if (registry === undefined) return;
+    if (registry.urls.size < registry.size && this.random.chance(0.5)) registry.urls.add(peerUrl);
+    if (registry.urls.size < registry.size || !registry.urls.has(peerUrl)) return;
+    if (this.clusterId === "") {
+      this.clusterId = "c1";
+      this.list = [...registry.urls].map((url) => ({
+        memberId: `m${this.#nextId++}`,
+        peerUrl: url,
+        isLearner: false,
+      }));
+    }
+    const place = this.list.find((one) => one.peerUrl === peerUrl);
+    assert(place !== undefined, `${machine.name} forms a second cluster`);
+    assert(!this.#everHeld.has(place.memberId), `${machine.name} bootstraps twice`);
+    this.#everHeld.add(place.memberId);
+    machine.data = { memberId: place.memberId, applied: 0 };
+  }
+
+  /** What goes on in a volume and in a process besides etcd. */
+  #settle(machine: Machine): void {
+    if (machine.restored === "running" && this.random.chance(0.5)) machine.restored = "done";
+    const { resize, process } = machine;
+    if (resize === "resizing" && (this.#isCalm || this.random.chance(0.3))) {
+      machine.resize = this.random.chance(0.3) ? "offline" : undefined;
+    }
+    if (resize === "offline" && process.kind !== "running") machine.resize = undefined;
+    if (process.kind === "running" && machine.nodeIsUp && this.random.chance(0.6)) {
+      this.#load(machine);
+    }
+  }
+
+  #load(machine: Machine): void {
+    const leaf = this.leaves.get(machine.name);
+    if (leaf === undefined) return;
+    const cas = this.cas.map((one) => one.id);
+    machine.loaded = { leaf: leaf.fingerprint, caId: leaf.caId, cas };
+  }
+
+  /** No two members that run refuse each other. */
+  #judgeTrust(): void {
+    const running = [...this.machines.values()].filter((one) => one.process.kind === "running");
+    for (const { name, loaded } of running) {
+      for (const other of running) {
+        if (loaded === undefined || other.loaded === undefined) continue;
+        assert(other.loaded.cas.includes(loaded.caId), `${other.name} refuses ${name}`);
+      }
+    }
+  }
+
+  /** One volume is lost while the members seek each other. */
+  strikeForming(): string {
+    const seeking = [...this.machines.values()].filter(
+      (one) => one.process.kind === "running" && one.data === undefined,
+    );
+    const one = seeking[this.random.below(Math.max(1, seeking.length))];
+    if (one === undefined || this.voters > 0 || this.#struckForming) return "nothing";
+    this.#struckForming = true;
+    one.volume = "lost";
+    one.process = { kind: "absent" };
+    return `the volume of ${one.name} is lost before there is a cluster`;
   }
 
   #advance(machine: Machine): void {
@@ -139,7 +229,18 @@ export class World {
     const hasQuorum = this.hasQuorum();
     const members = (state?.members ?? []).map(({ name }): ObservedMember => {
       const { volume, process, data, ...machine } = this.#machine(name);
-      const seen = { name, volume, runs: { ...process } };
+      const { restored, resize, bytes, loaded } = machine;
+      const seen = {
+        name,
+        volume,
+        runs: { ...process },
+        volumeBytes: bytes,
+        ...(restored === undefined ? {} : { restored: { kind: restored } }),
+        ...(resize === undefined ? {} : { resize }),
+        ...(loaded === undefined
+          ? {}
+          : { loaded: { leaf: loaded.leaf, bundle: loaded.cas.join() } }),
+      };
       if (data === undefined || !this.#runs({ volume, process, data, ...machine })) return seen;
       const isLearner = this.list.some((one) => one.memberId === data.memberId && one.isLearner);
       const leader = this.machines.get(this.#leader)?.data?.memberId ?? "";
@@ -171,7 +272,28 @@ export class World {
     const remnants = [...this.machines.values()]
       .filter((one) => one.volume === "present" && !known.has(one.name))
       .map((one) => one.name);
-    return { members, remnants, ...(membership === undefined ? {} : { membership }) };
+    const { attempt, uid, clusterId } = state ?? {};
+    const token = this.registries.get(`${uid}-${attempt}`);
+    const isSeeking = attempt !== undefined && clusterId === undefined;
+    const registry =
+      isSeeking && (this.#isCalm || this.random.chance(0.9))
+        ? {
+            registered: token?.urls.size ?? 0,
+            ...(token === undefined ? {} : { size: token.size }),
+          }
+        : undefined;
+    const trust = {
+      cas: this.cas.map((one) => ({ ...one })),
+      bundle: this.cas.map((one) => one.id).join(),
+      leaves: Object.fromEntries(this.leaves),
+    };
+    return {
+      members,
+      remnants,
+      trust,
+      ...(membership === undefined ? {} : { membership }),
+      ...(registry === undefined ? {} : { registry }),
+    };
   }
 
   act(step: Step, state: PlanState | undefined): void {
@@ -184,6 +306,45 @@ export class World {
         return;
       case "create-volume":
         if (machine.volume === "absent") machine.volume = "present";
+        machine.bytes = this.wanted.volumeBytes ?? 0;
+        return;
+      case "open-registry": {
+        assert(step.find.kind === "discovery", "the way of this world");
+        const token = step.find.url.split("/").at(-1) ?? "";
+        if (!this.registries.has(token)) {
+          this.registries.set(token, { size: step.size, urls: new Set() });
+        }
+        return;
+      }
+      case "restore":
+        assert.equal(this.clusterId, "", "a living cluster is restored into");
+        assert.equal(machine.volume, "present", "restored into nothing");
+        machine.restored ??= "running";
+        return;
+      case "grow-volume":
+        assert(machine.bytes < step.bytes, "a volume is to shrink");
+        machine.bytes = step.bytes;
+        machine.resize = "resizing";
+        return;
+      case "add-ca": {
+        const { validityMs = 0 } = this.wanted.certificates ?? {};
+        const { request } = step;
+        const id = `ca${this.#nextCertificate++}`;
+        const notAfterMs = this.nowMs + 4 * validityMs;
+        const ca = { id, sinceMs: this.nowMs, notAfterMs };
+        this.cas.push(request === undefined ? ca : { ...ca, request });
+        return;
+      }
+      case "issue": {
+        const { validityMs = 0 } = this.wanted.certificates ?? {};
+        const ca = this.cas.find((one) => one.id === step.ca) ?? assert.fail("issued without a CA");
+        const notAfterMs = Math.min(this.nowMs + validityMs, ca.notAfterMs);
+        const fingerprint = `leaf${this.#nextCertificate++}`;
+        this.leaves.set(member, { fingerprint, caId: ca.id, notAfterMs });
+        return;
+      }
+      case "drop-cas":
+        this.cas = this.cas.slice(-1);
         return;
       case "start":
         this.#start(machine, step, state);
@@ -198,6 +359,7 @@ export class World {
         assert(machine.process.kind === "absent", `${member} runs without a volume`);
         machine.volume = "absent";
         machine.data = undefined;
+        this.leaves.delete(member);
         return;
       }
       case "add-learner": {
@@ -264,6 +426,14 @@ export class World {
     machine.process = { kind: "running", template: step.template.id, forced: step.force };
     const peerUrl = state?.members.find((one) => one.name === name)?.peerUrl ?? "";
     this.#urls.set(name, peerUrl);
+    if (this.wanted.certificates !== undefined) {
+      this.#load(machine);
+      assert(machine.loaded !== undefined, `${name} is started without a certificate`);
+    }
+    if (step.join.find?.kind === "discovery") {
+      machine.seeks = step.join.find.url.split("/").at(-1);
+      return;
+    }
     if (step.force) {
       assert(
         machine.data !== undefined && state?.recovery !== undefined,
@@ -291,8 +461,12 @@ export class World {
     }
     // The first members: all of them know the same list from their start on.
     if (this.clusterId === "") {
+      const isRestored = this.wanted.bootstrap?.kind === "restore";
+      assert(!isRestored || machine.restored === "done", `${name} begins without the snapshot`);
       this.clusterId = "c1";
-      this.list = step.join.initialCluster.split(",").map((part) => ({
+      // By DNS the records name the same members.
+      const first = step.join.initialCluster || (state?.initialCluster ?? "");
+      this.list = first.split(",").map((part) => ({
         memberId: `m${this.#nextId++}`,
         peerUrl: part.split("=")[1] ?? "",
         isLearner: false,
@@ -328,6 +502,7 @@ export class World {
         one.volume = random.chance(0.5) ? "lost" : "absent";
         one.data = undefined;
         one.process = { kind: "absent" };
+        // Its certificate is kept elsewhere, and so is not lost with it.
         return `the volume of ${one.name} is lost`;
       }
       case 3: {
@@ -351,6 +526,14 @@ export class World {
         this.wanted = { ...this.wanted, replicas };
         if (random.chance(0.3)) this.wanted = { ...this.wanted, template: template(random) };
         if (random.chance(0.1)) this.wanted = { ...this.wanted, paused: !this.wanted.paused };
+        if (random.chance(0.1)) {
+          this.wanted = { ...this.wanted, volumeBytes: (this.wanted.volumeBytes ?? 0) + 1 };
+        }
+        const { certificates } = this.wanted;
+        if (certificates !== undefined && random.chance(0.05)) {
+          const asked = { ...certificates, request: String(this.nowMs) };
+          this.wanted = { ...this.wanted, certificates: asked };
+        }
         return `wanted: ${replicas} of ${this.wanted.template.id}, paused ${this.wanted.paused}`;
       }
     }
@@ -360,7 +543,17 @@ export class World {
   calm(replicas: number): void {
     this.#isCalm = true;
     for (const machine of this.machines.values()) machine.nodeIsUp = true;
-    this.wanted = { ...this.wanted, replicas, paused: false, template: goodTemplate("final") };
+    const { certificates } = this.wanted;
+    this.wanted = {
+      ...this.wanted,
+      replicas,
+      paused: false,
+      template: goodTemplate("final"),
+      // From here on nothing ends in the time that is left.
+      ...(certificates === undefined
+        ? {}
+        : { certificates: { ...certificates, validityMs: 10 ** 12 } }),
+    };
   }
 }
 

@@ -17,14 +17,7 @@ const refused: Readonly<Record<string, string>> = {
 };
 
 /** Fields that are for Kubernetes alone. */
-const withoutEffect = [
-  "image",
-  "storage",
-  "service",
-  "pod",
-  "disruptionBudget",
-  "deletionPolicy",
-] as const;
+const withoutEffect = ["image", "storage", "service", "pod", "disruptionBudget"] as const;
 
 const bootstraps = ["discovery", "dns", "restore"] as const;
 

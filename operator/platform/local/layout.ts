@@ -48,6 +48,10 @@ export function dataFolderOf(folder: string, name: string): string {
   return join(folder, name);
 }
 
+export function logFileOf(folder: string, name: string): string {
+  return join(folder, `${name}.log`);
+}
+
 /** A file in a member's folder that says that this is its volume: whoever empties the folder loses it. */
 export function volumeMark(folder: string, name: string): string {
   return join(dataFolderOf(folder, name), "volume");
@@ -66,7 +70,7 @@ export function localMember(
     clientUrl,
     peerUrl,
     dataFolder,
-    logFile: join(folder, `${name}.log`),
+    logFile: logFileOf(folder, name),
     args: [
       `--name=${name}`,
       `--data-dir=${dataFolder}`,

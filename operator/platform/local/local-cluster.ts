@@ -9,7 +9,7 @@ import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { quorumOf } from "#operator/plan/view.ts";
 import { LocalPlatform, localTemplate } from "#operator/platform/local/local-platform.ts";
 import { requireFreePorts } from "#operator/platform/local/ports.ts";
-import { commandLine, isAlive } from "#operator/platform/local/processes.ts";
+import { requireNoOperator } from "#operator/platform/local/processes.ts";
 import { type Output, Screen } from "#operator/platform/local/screen.ts";
 import { openState } from "#operator/platform/local/state.ts";
 import type { SupervisorEvent } from "#operator/platform/local/supervisor.ts";
@@ -72,13 +72,7 @@ class LocalCluster {
     this.#screen = new Screen(options.output);
     this.#manifest = readFileSync(options.manifestFile, "utf8");
     const state = openState(folder, cluster, localTemplate(cluster));
-    const { operator } = state;
-    if (operator !== undefined && operator !== process.pid && isOperator(operator)) {
-      throw new OperatingError(
-        "ALREADY_RUNNING",
-        `${cluster.metadata.name} is run by process ${operator} already: stop that one with Ctrl-C or kill ${operator}, or edit its manifest, which it follows`,
-      );
-    }
+    requireNoOperator(state, cluster.metadata.name);
     this.#platform = new LocalPlatform({
       ...options,
       state,
@@ -303,9 +297,4 @@ class LocalCluster {
       this.#wake = done;
     });
   }
-}
-
-/** Whether this process is an operator: process IDs are used again. */
-function isOperator(pid: number): boolean {
-  return isAlive(pid) && /operator\/main\.ts/.test(commandLine(pid));
 }

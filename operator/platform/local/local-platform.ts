@@ -22,10 +22,16 @@ import {
   dataFolderOf,
   localAddresses,
   localMember,
+  logFileOf,
   volumeMark,
 } from "#operator/platform/local/layout.ts";
 import { runsWith } from "#operator/platform/local/processes.ts";
-import { type LocalState, localUid, writeState } from "#operator/platform/local/state.ts";
+import {
+  type LocalState,
+  localUid,
+  stateFile,
+  writeState,
+} from "#operator/platform/local/state.ts";
 import { Supervisor, type SupervisorEvent } from "#operator/platform/local/supervisor.ts";
 import type { Platform } from "#operator/reconcile.ts";
 
@@ -39,6 +45,8 @@ export interface LocalPlatformOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: Random;
+  /** The cluster is to go. */
+  readonly deleting?: boolean;
   onEvent(name: string, event: SupervisorEvent): void;
 }
 
@@ -98,7 +106,7 @@ export class LocalPlatform implements Platform {
       replicas: spec.replicas,
       template: localTemplate(this.#cluster),
       paused: spec.paused,
-      deleting: false,
+      deleting: this.#options.deleting === true,
       deletionPolicy: spec.deletionPolicy,
       confirm: spec.recovery?.confirm,
       quotaBytes: typeof quota === "number" && quota > 0 ? quota : undefined,
@@ -201,7 +209,9 @@ export class LocalPlatform implements Platform {
     switch (step.kind) {
       case "note":
       case "wait":
+        return;
       case "release":
+        this.#release();
         return;
       case "create-volume":
         mkdirSync(dataFolderOf(folder, step.member), { recursive: true, mode: 0o700 });
@@ -237,7 +247,24 @@ export class LocalPlatform implements Platform {
         return this.#etcd.defragment(this.#record(step.member).clientUrl);
       case "disarm":
         return this.#etcd.disarm(urls, step.memberId, step.alarm);
+      case "open-registry":
+      case "restore":
+      case "grow-volume":
+      case "add-ca":
+      case "issue":
+      case "drop-cas":
+        // What leads to these is refused by name (fit.ts).
+        throw new Error(`${step.kind} cannot be done on this machine`);
     }
+  }
+
+  /** Forgets the cluster; volumes that are still there stay. */
+  #release(): void {
+    const { folder, cluster } = this.#options;
+    this.#etcd.close();
+    rmSync(stateFile(folder), { force: true });
+    if (cluster.spec.deletionPolicy === "Retain") return;
+    for (const record of this.records) rmSync(logFileOf(folder, record.name), { force: true });
   }
 
   #record(name: string): MemberRecord {

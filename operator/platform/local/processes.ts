@@ -1,6 +1,8 @@
 // Processes of an earlier operator: whether one still runs, and is the member that it was.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { OperatingError } from "#base/errors.ts";
+import type { LocalState } from "#operator/platform/local/state.ts";
 
 export function isAlive(pid: number): boolean {
   try {
@@ -25,4 +27,15 @@ export function commandLine(pid: number): string {
 /** Whether `pid` runs with `argument` among its own: process IDs are used again. */
 export function runsWith(pid: number, argument: string): boolean {
   return isAlive(pid) && commandLine(pid).split(/\s+/).includes(argument);
+}
+
+/** Throws if another operator has this cluster. */
+export function requireNoOperator({ operator }: LocalState, name: string): void {
+  if (operator === undefined || operator === process.pid) return;
+  // Process IDs are used again.
+  if (!isAlive(operator) || !/operator\/main\.ts/.test(commandLine(operator))) return;
+  throw new OperatingError(
+    "ALREADY_RUNNING",
+    `${name} is run by process ${operator} already: stop that one with Ctrl-C or kill ${operator}, or edit its manifest, which it follows`,
+  );
 }

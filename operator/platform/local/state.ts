@@ -41,13 +41,13 @@ interface FirstFormat {
 
 export const localUid = "local";
 
-const fileOf = (folder: string) => join(folder, "cluster.json");
+export const stateFile = (folder: string): string => join(folder, "cluster.json");
 
 /** Reads the state; empty at the first start. Throws if it is that of another cluster. */
 export function openState(folder: string, cluster: EtcdCluster, template: Template): LocalState {
   // Everything of the cluster lies below it, its keys too.
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = fileOf(folder);
+  const file = stateFile(folder);
   if (!existsSync(file)) return { version: formatVersion, processes: {} };
   let state: LocalState;
   try {
@@ -115,7 +115,7 @@ function fromFirst(
 
 /** Replaces the state, whole or not at all. */
 export function writeState(folder: string, state: LocalState): void {
-  const file = fileOf(folder);
+  const file = stateFile(folder);
   const next = `${file}.next`;
   writeFileSync(next, `${JSON.stringify(state, undefined, 2)}\n`, { flush: true, mode: 0o600 });
   renameSync(next, file);
