@@ -308,6 +308,7 @@ async function start(
     transfer,
     slowReads: () => slow.slowReads,
     rangeCount: () => api.rangeCount,
+    rangeTimes: api.rangeTimes,
   });
   if (tls.samples().length > 0) metrics.addTls(() => tls.samples());
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.

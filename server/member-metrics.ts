@@ -48,6 +48,7 @@ export interface MeteredParts {
   slowReads(): number;
   /** Ranges read. */
   rangeCount(): number;
+  readonly rangeTimes: OutcomeDurations;
 }
 
 /** Shows the member's numbers, and points its meters at the histograms. */
@@ -107,6 +108,14 @@ export function addMemberMetrics(metrics: Metrics, parts: MeteredParts): void {
     compacted.observe(durationMs);
     lastCompactionSeconds = Math.floor(member.parts.clock.wallMs() / 1000);
   };
+  const pause = metrics.duration("etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds");
+  meters.compactionPaused = (durationMs) => pause.observe(durationMs);
+  const defragmented = metrics.duration("etcd_disk_backend_defrag_duration_seconds");
+  meters.defragmented = (durationMs) => defragmented.observe(durationMs / 1000);
+  metrics.addDurations("etcd_server_range_duration_seconds", "Reads of the store.", () => [
+    { labels: { success: "true" }, durations: parts.rangeTimes.ok },
+    { labels: { success: "false" }, durations: parts.rangeTimes.failed },
+  ]);
   addApplyTimes(metrics, meters);
   const copied = metrics.duration("etcd_disk_backend_snapshot_duration_seconds");
   meters.stateCopied = (durationMs) => copied.observe(durationMs / 1000);

@@ -58,24 +58,29 @@ for (let i = 0; i < count; i++) writer.grant(kept, idOf(i), i < ending ? 60 : 36
 const loaded = new Lessor(options);
 timed(`load ${count} leases`, count, () => loaded.load(records));
 
-let longestMs = 0;
-let slices = 0;
-const started = cpuMs();
-const steps = loaded.promoting(0, 1000);
-for (let done: boolean | undefined = false; !done; slices++) {
-  const start = cpuMs();
-  done = steps.next().done;
-  longestMs = Math.max(longestMs, cpuMs() - start);
-  await turn();
+async function inTurns(name: string, steps: Generator<undefined, unknown>): Promise<void> {
+  let longestMs = 0;
+  let slices = 0;
+  const started = cpuMs();
+  for (let done: boolean | undefined = false; !done; slices++) {
+    const start = cpuMs();
+    done = steps.next().done;
+    longestMs = Math.max(longestMs, cpuMs() - start);
+    await turn();
+  }
+  say(`${name}: in all`, `${(cpuMs() - started).toFixed(0)} ms`);
+  say(`  longest of ${slices} turns`, `${longestMs.toFixed(1)} ms`);
 }
-say("promote (an election): in all", `${(cpuMs() - started).toFixed(0)} ms`);
-say(`  longest of ${slices} turns`, `${longestMs.toFixed(1)} ms`);
+await inTurns("promote (an election)", loaded.promoting(0, 1000));
+await inTurns("list them", loaded.listing());
 
 timed("renew 1,000,000 times", 1_000_000, () => {
   for (let i = 0; i < 1_000_000; i++)
     loaded.renew(idOf(ending + (i % (count - ending || 1))), 5000);
 });
 timed("demote", 1, () => loaded.demote());
+await inTurns("list them by ID", loaded.listing());
+await inTurns("promote again", loaded.promoting(0, 1000));
 
 // What ends at once is revoked at etcd's rate, 500 each half second, 16 under way; time is skipped.
 const crowd = new Lessor(options);

@@ -58,10 +58,14 @@ export function leaseMethods(context: ServiceContext): Method[] {
       decode: (bytes) => LeaseLeasesRequest.decode(bytes),
       async run(_, responder) {
         const who = await access.anyUser(responder);
-        const response = member.leaseList();
-        const leases = response.leases.map(({ ID }) => ID);
-        refuseIf(access.isOn ? member.auth.leasesRefusal(who, leases) : undefined);
-        return encodeAnswer(headers, LeaseLeasesResponse, response, member.currentRevision());
+        const none = { header: undefined, leases: [] };
+        const parts = [encodeAnswer(headers, LeaseLeasesResponse, none, member.currentRevision())];
+        for await (const ids of member.leaseList()) {
+          refuseIf(access.isOn ? member.auth.leasesRefusal(who, ids) : undefined);
+          const leases = ids.map((ID) => ({ ID }));
+          parts.push(LeaseLeasesResponse.encode({ header: undefined, leases }).finish());
+        }
+        return Buffer.concat(parts);
       },
     }),
     requestStream(

@@ -54,7 +54,6 @@ import type {
 import type {
   LeaseGrantRequest,
   LeaseGrantResponse,
-  LeaseLeasesResponse,
   LeaseRevokeRequest,
   LeaseRevokeResponse,
   LeaseTimeToLiveRequest,
@@ -240,7 +239,7 @@ export interface ApiMember {
   /** Renews on the leader, forwarding if need be; the new TTL in seconds, 0 if there is no such lease. */
   leaseRenew(lease: LeaseId): Promise<number>;
   leaseTimeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse>;
-  leaseList(): LeaseLeasesResponse;
+  leaseList(): AsyncIterable<readonly LeaseId[]>;
 
   members(): MemberInfo[];
   isLearner(): boolean;

@@ -5,11 +5,14 @@
 // leader does not give it its whole TTL again.
 // Invariants: a lease is in #due exactly while this member is primary; a lease that expired stays,
 // and is not renewed, until a revoke is applied. Keys are copied; callers keep their buffers.
+// What is counted of a lease holds for one reign of this member (`reign`): whoever looks at it asks
+// #counted first, so that to lose a million leases touches none.
 import { Buffer } from "node:buffer";
 import { assert } from "#base/assert.ts";
 import { uint64Bytes } from "#base/bytes.ts";
 import { type Due, DueHeap } from "#base/due-heap.ts";
 import type { LeaseId } from "#base/ids.ts";
+import { sortInSlices } from "#base/sliced-sort.ts";
 import type { StateBatch } from "#base/state-batch.ts";
 import { etcdError } from "#proto/errors.ts";
 import { Lease as StoredLease } from "#proto/gen/leasestate.ts";
@@ -71,6 +74,8 @@ interface Lease extends Due {
   readonly ttlSeconds: number;
   /** The last checkpoint; 0: none. */
   remainingSeconds: number;
+  /** For which reign `expiryMs`, the place in the heap and `checkpoint` hold. */
+  reign: number;
   /** Infinity while this member is not primary. */
   expiryMs: number;
   /** Later for an end that was set later: the order of those that fall on one millisecond. */
@@ -86,10 +91,14 @@ interface Lease extends Due {
 export class Lessor {
   readonly #options: LessorOptions;
   readonly #leases = new Map<LeaseId, Lease>();
-  readonly #due = new DueHeap<Lease>();
-  readonly #checkpointsDue = new DueHeap<CheckpointDue>();
+  #due = new DueHeap<Lease>();
+  #checkpointsDue = new DueHeap<CheckpointDue>();
+  /** Those that somebody waits for. */
+  readonly #awaited = new Set<Lease>();
   #primary = false;
   #endsSet = 0;
+  /** Grows whenever all that was counted is void. */
+  #reign = 0;
   /** While `promoting` is at work: from when all leases are counted. */
   #promotion: { readonly nowMs: number; readonly extendMs: number } | undefined;
   /** Counted since the start, for metrics. */
@@ -139,7 +148,7 @@ export class Lessor {
    * batch. Throws lease-not-found.
    */
   revoke(batch: StateBatch, id: LeaseId): readonly Uint8Array[] {
-    const lease = this.#leases.get(id);
+    const lease = this.#counted(id);
     if (lease === undefined) throw etcdError("leaseNotFound");
     this.#leases.delete(id);
     lease.revoked = true;
@@ -148,7 +157,7 @@ export class Lessor {
     if (lease.checkpoint !== undefined) this.#checkpointsDue.remove(lease.checkpoint);
     batch.delete("lease", uint64Bytes(id));
     const keys = keysOf(lease);
-    settle(lease);
+    this.#settle(lease);
     return keys;
   }
 
@@ -183,7 +192,7 @@ export class Lessor {
     persist: boolean,
     nowMs: number,
   ): void {
-    const lease = this.#leases.get(id);
+    const lease = this.#counted(id);
     if (lease === undefined) return;
     lease.remainingSeconds = remainingSeconds;
     if (persist) this.#persist(batch, lease);
@@ -250,6 +259,7 @@ export class Lessor {
     const spread = this.#leases.size >= spreadFromLeases ? new Spread() : undefined;
     for (const seconds of [...bySeconds.keys()].sort((a, b) => a - b)) {
       for (const lease of bySeconds.get(seconds) ?? []) {
+        this.#freshen(lease);
         // One that was renewed, granted or revoked meanwhile has its end, or none.
         if (lease.expiryMs === Number.POSITIVE_INFINITY && !lease.revoked) {
           const remainingMs = extendMs + seconds * 1000;
@@ -269,19 +279,16 @@ export class Lessor {
   demote(): void {
     this.#primary = false;
     this.#promotion = undefined;
-    this.#due.clear();
-    this.#checkpointsDue.clear();
-    for (const lease of this.#leases.values()) {
-      lease.expiryMs = Number.POSITIVE_INFINITY;
-      lease.checkpoint = undefined;
-      settle(lease);
-    }
+    this.#reign++;
+    this.#due = new DueHeap();
+    this.#checkpointsDue = new DueHeap();
+    for (const lease of [...this.#awaited]) this.#settle(lease);
   }
 
   /** A keep-alive. Only a primary that has just proved its leadership may ask. */
   renew(id: LeaseId, nowMs: number): Renewal {
     if (!this.#primary) return { kind: "not-primary" };
-    const lease = this.#leases.get(id);
+    const lease = this.#counted(id);
     if (lease === undefined) return { kind: "not-found" };
     if (lease.expiryMs <= nowMs) return { kind: "expired" };
     // One that is on its way would be applied after this renewal.
@@ -303,6 +310,7 @@ export class Lessor {
     }
     lease.settled ??= [];
     lease.settled.push(run);
+    this.#awaited.add(lease);
   }
 
   /**
@@ -322,25 +330,38 @@ export class Lessor {
 
   /** True for a lease that has ended and waits for its revocation. */
   hasExpired(id: LeaseId, nowMs: number): boolean {
-    const lease = this.#leases.get(id);
+    const lease = this.#counted(id);
     return lease !== undefined && lease.expiryMs <= nowMs;
   }
 
   /** What TimeToLive tells; undefined if there is no such lease. */
   view(id: LeaseId, nowMs: number): LeaseView | undefined {
-    const lease = this.#leases.get(id);
+    const lease = this.#counted(id);
     return lease === undefined ? undefined : this.#viewOf(lease, nowMs);
   }
 
-  /** All leases, on the primary by their ends, equal ones as they were set; else by ID. */
-  list(nowMs: number): readonly LeaseView[] {
-    return [...this.#leases.values()]
-      .sort((a, b) => {
-        if (a.expiryMs !== b.expiryMs) return a.expiryMs < b.expiryMs ? -1 : 1;
-        if (a.expiryMs !== Number.POSITIVE_INFINITY) return a.expiryOrder - b.expiryOrder;
-        return a.id < b.id ? -1 : 1;
-      })
-      .map((lease) => this.#viewOf(lease, nowMs));
+  /**
+   * The IDs of all leases, on the primary by their ends, equal ones as they were set; else by ID. In
+   * slices of a few milliseconds, as `promoting`; those granted or revoked meanwhile may be there or not.
+   */
+  *listing(): Generator<undefined, readonly LeaseId[]> {
+    const ends: End[] = [];
+    for (const lease of this.#leases.values()) {
+      this.#freshen(lease);
+      ends.push({ id: lease.id, expiryMs: lease.expiryMs, order: lease.expiryOrder });
+      if (ends.length % leasesPerSlice === 0) yield;
+    }
+    const sorted = yield* sortInSlices(ends, sooner, leasesPerSlice);
+    return sorted.map(({ id }) => id);
+  }
+
+  /** The same at once. */
+  list(): readonly LeaseId[] {
+    const listing = this.listing();
+    for (;;) {
+      const step = listing.next();
+      if (step.done === true) return step.value;
+    }
   }
 
   /**
@@ -361,6 +382,7 @@ export class Lessor {
       id,
       ttlSeconds: Math.max(ttlSeconds, this.#options.minTtlSeconds),
       remainingSeconds,
+      reign: this.#reign,
       expiryMs: Number.POSITIVE_INFINITY,
       expiryOrder: 0,
       dueMs: 0,
@@ -381,6 +403,29 @@ export class Lessor {
       RemainingTTL: lease.remainingSeconds,
     });
     batch.put("lease", uint64Bytes(lease.id), record.finish());
+  }
+
+  /** A lease, with nothing counted of it that is void by now. */
+  #counted(id: LeaseId): Lease | undefined {
+    const lease = this.#leases.get(id);
+    if (lease !== undefined) this.#freshen(lease);
+    return lease;
+  }
+
+  #freshen(lease: Lease): void {
+    if (lease.reign === this.#reign) return;
+    lease.reign = this.#reign;
+    lease.expiryMs = Number.POSITIVE_INFINITY;
+    lease.heapIndex = -1;
+    lease.checkpoint = undefined;
+  }
+
+  #settle(lease: Lease): void {
+    const waiting = lease.settled;
+    if (waiting === undefined) return;
+    lease.settled = undefined;
+    this.#awaited.delete(lease);
+    for (const run of waiting) run();
   }
 
   #endAt(lease: Lease, expiryMs: number): void {
@@ -449,10 +494,16 @@ function keysOf({ keys }: Lease): Uint8Array[] {
   return keys === undefined ? [] : [...keys].sort().map((key) => Buffer.from(key, "latin1"));
 }
 
-function settle(lease: Lease): void {
-  const waiting = lease.settled;
-  lease.settled = undefined;
-  if (waiting !== undefined) for (const run of waiting) run();
+interface End {
+  readonly id: LeaseId;
+  readonly expiryMs: number;
+  readonly order: number;
+}
+
+function sooner(a: End, b: End): number {
+  if (a.expiryMs !== b.expiryMs) return a.expiryMs < b.expiryMs ? -1 : 1;
+  if (a.expiryMs !== Number.POSITIVE_INFINITY) return a.order - b.order;
+  return a.id < b.id ? -1 : 1;
 }
 
 function latin1(key: Uint8Array): string {

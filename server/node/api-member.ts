@@ -1,6 +1,7 @@
 // What the API sees of a member (server/api/member.ts): proposals, reads, watches, leases, members
 // and status, each in the terms of its answer on the wire.
 import { text } from "#base/bytes.ts";
+import { growingBounds, OutcomeDurations } from "#base/duration-counts.ts";
 import { errorText } from "#base/errors.ts";
 import { formatGoDuration } from "#base/go-duration.ts";
 import type { ClusterId, LeaseId, MemberId } from "#base/ids.ts";
@@ -10,7 +11,6 @@ import type { ResponseHeader } from "#proto/gen/header.ts";
 import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from "#proto/gen/kv.ts";
 import type {
   LeaseGrantRequest,
-  LeaseLeasesResponse,
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from "#proto/gen/lease.ts";
@@ -43,9 +43,14 @@ export interface LeaseForwarder {
 /** Copies of the state as files; server/backend/transfer-files makes them. */
 export type StateCopies = Pick<StateFiles, "export">;
 
+/** Leases that one turn lists. */
+const leasesPerTurn = 10_000;
+
 export class NodeApi implements ApiMember {
   /** Ranges that clients read, outside of what is applied. */
   rangeCount = 0;
+  /** How long they took, without the proof that they are linearizable. */
+  readonly rangeTimes = new OutcomeDurations(growingBounds(0.0001, 2, 20));
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   private readonly member: Member;
@@ -113,7 +118,30 @@ export class NodeApi implements ApiMember {
 
   range(request: RangeRequest): RangeResponse | Promise<RangeResponse> {
     this.rangeCount++;
-    return this.member.parts.store.range(request);
+    const { clock, store } = this.member.parts;
+    const startMs = clock.monotonicMs();
+    let answer: RangeResponse | Promise<RangeResponse>;
+    try {
+      answer = store.range(request);
+    } catch (error) {
+      this.rangeTimes.observe((clock.monotonicMs() - startMs) / 1000, false);
+      throw error;
+    }
+    if (answer instanceof Promise) return this.timed(answer, startMs);
+    this.rangeTimes.observe((clock.monotonicMs() - startMs) / 1000, true);
+    return answer;
+  }
+
+  private async timed(answer: Promise<RangeResponse>, startMs: number): Promise<RangeResponse> {
+    const { clock } = this.member.parts;
+    let ok = false;
+    try {
+      const response = await answer;
+      ok = true;
+      return response;
+    } finally {
+      this.rangeTimes.observe((clock.monotonicMs() - startMs) / 1000, ok);
+    }
   }
 
   readOnlyTxn(request: TxnRequest): TxnResponse | Promise<TxnResponse> {
@@ -199,10 +227,17 @@ export class NodeApi implements ApiMember {
     };
   }
 
-  leaseList(): LeaseLeasesResponse {
-    const { clock, lessor } = this.member.parts;
-    const leases = lessor.list(clock.monotonicMs()).map((one) => ({ ID: one.id as bigint }));
-    return { header: this.header(this.currentRevision()), leases };
+  async *leaseList(): AsyncGenerator<readonly LeaseId[], void> {
+    const { lessor, schedule } = this.member.parts;
+    const nextTurn = (): Promise<void> => new Promise((resolve) => schedule(resolve));
+    const listing = lessor.listing();
+    let step = listing.next();
+    for (; step.done !== true; step = listing.next()) await nextTurn();
+    const ids = step.value;
+    for (let at = 0; at < ids.length; at += leasesPerTurn) {
+      if (at > 0) await nextTurn();
+      yield ids.slice(at, at + leasesPerTurn);
+    }
   }
 
   members(): MemberInfo[] {
@@ -264,6 +299,7 @@ export class NodeApi implements ApiMember {
   async defragment(): Promise<void> {
     const { backend, clock, log } = this.member.parts;
     const start = clock.monotonicMs();
+    const { meters } = this.member.parts;
     log.info({}, "starting defragment");
     try {
       await backend().defragment();
@@ -271,7 +307,9 @@ export class NodeApi implements ApiMember {
       log.warn({ error: errorText(error) }, "failed to defragment");
       throw error;
     }
-    log.info({ took: formatGoDuration(clock.monotonicMs() - start) }, "finished defragment");
+    const tookMs = clock.monotonicMs() - start;
+    meters.defragmented?.(tookMs);
+    log.info({ took: formatGoDuration(tookMs) }, "finished defragment");
   }
 
   async hashKv(revision: number): Promise<HashKVResponse> {

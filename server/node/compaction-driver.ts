@@ -18,6 +18,8 @@ export interface CompactionDriverPorts {
   readonly sliceRecords: number;
   /** --compaction-sleep-interval. */
   readonly pauseMs: number;
+  /** A slice was taken out, in which nothing else was done. */
+  paused?(durationMs: number): void;
   /** A compaction has ended. */
   compacted?(durationMs: number): void;
   fatal(error: unknown): void;
@@ -92,7 +94,9 @@ export class CompactionDriver {
       }
       const backend = this.ports.backend();
       const batch = backend.newBatch();
+      const sliceMs = clock.monotonicMs();
       const progress = store.compactStep(batch, sliceRecords);
+      if (progress !== "blocked") this.ports.paused?.(clock.monotonicMs() - sliceMs);
       if (batch.opCount > 0) await backend.write(batch, { sync: false });
       store.compactionWritten();
       if (progress === "finished") {

@@ -48,6 +48,9 @@ export interface MemberMeters {
   commandApplied?(command: Command, result: object, tookMs: number): void;
   stateWritten?(durationMs: number): void;
   compacted?(durationMs: number): void;
+  /** A slice of a compaction, in which nothing else was done. */
+  compactionPaused?(durationMs: number): void;
+  defragmented?(durationMs: number): void;
   applied(durationMs: number, entries: number): void;
   /** A copy of the state was made for a client and read to its end. */
   stateCopied(durationMs: number): void;

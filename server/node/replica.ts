@@ -186,6 +186,7 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     sliceRecords: settings.compactionBatchLimit,
     pauseMs: settings.compactionSleepMs,
     compacted: (durationMs) => ports.meters.compacted?.(durationMs),
+    paused: (durationMs) => ports.meters.compactionPaused?.(durationMs),
     fatal,
   });
   const member: Member = new Member({

@@ -1,6 +1,6 @@
 // A member in memory, for tests of the API: one key space without history, leases that never
 // expire, watches from now on. It follows etcd's answers where the tests look.
-import type { MemberId } from "#base/ids.ts";
+import type { LeaseId, MemberId } from "#base/ids.ts";
 import { etcdError } from "#proto/errors.ts";
 import type { ResponseHeader } from "#proto/gen/header.ts";
 import type {
@@ -125,8 +125,8 @@ export class FakeMember implements ApiMember {
     };
   }
 
-  leaseList() {
-    return { header: undefined, leases: [...this.leases.keys()].map((ID) => ({ ID })) };
+  async *leaseList() {
+    yield [...this.leases.keys()] as LeaseId[];
   }
 
   members() {

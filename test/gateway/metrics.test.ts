@@ -16,7 +16,6 @@ const absent: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^etcd_debugging_snap_save_|^etcd_snap_fsync_/, "of etcd's snapshot files"],
   [/^etcd_debugging_mvcc_index_compaction_pause_/, "the index has no compaction of its own"],
   [/^etcd_debugging_server_watch_send_loop_/, "phases of etcd's loop; there is none here"],
-  [/^etcd_server_range_duration_seconds$/, "in etcd_server_request_duration_seconds"],
 ];
 
 interface Shape {
@@ -99,6 +98,10 @@ const alive = [
   "etcd_server_request_duration_seconds_count{success=true,type=Range}",
   "etcd_network_client_grpc_received_bytes_total{}",
   "etcd_network_client_grpc_sent_bytes_total{}",
+  "etcd_server_range_duration_seconds_count{success=true}",
+  "etcd_disk_backend_defrag_duration_seconds_count{}",
+  "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds_count{}",
+  "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds_count{}",
   "etcd_server_proposals_applied_total{}",
   "etcd_server_proposals_committed_total{}",
   "process_resident_memory_bytes{}",
@@ -126,6 +129,7 @@ const requests: readonly (readonly [path: string, body: unknown])[] = [
   ["/v3/kv/range", { key: "YQ==", serializable: true }],
   ["/v3/kv/compaction", { revision: 3, physical: true }],
   ["/v3/kv/compaction", { revision: 300 }],
+  ["/v3/maintenance/defragment", {}],
   ["/v3/lease/grant", { TTL: 77 }],
   ["/v3/lease/keepalive", { ID: 5 }],
 ];

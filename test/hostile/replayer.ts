@@ -167,10 +167,10 @@ export class Replayer {
     const { store, lessor, members, auth, alarms } = this.parts;
     const { hash, compactRevision } = await store.hashNow(store.currentRevision);
     lines.push(`hash ${hash} at ${store.currentRevision}, compacted ${compactRevision}`);
-    for (const { id, grantedTtlSeconds } of lessor
-      .list(0)
-      .toSorted((a, b) => (a.id < b.id ? -1 : 1)))
-      lines.push(`lease ${id} ${grantedTtlSeconds} ${lessor.keysOf(id)?.map(toHex)}`);
+    for (const id of lessor.list().toSorted((a, b) => (a < b ? -1 : 1)))
+      lines.push(
+        `lease ${id} ${lessor.view(id, 0)?.grantedTtlSeconds} ${lessor.keysOf(id)?.map(toHex)}`,
+      );
     lines.push(`members ${JSON.stringify(members.list(), bigintText)} ${members.clusterVersion}`);
     lines.push(`auth ${auth.isEnabled} ${auth.revision} ${auth.userNames()} ${auth.roleNames()}`);
     lines.push(

@@ -257,6 +257,7 @@ export class InProcessMember implements ContractMember {
       transfer,
       slowReads: () => 0,
       rangeCount: () => 0,
+      rangeTimes: api.rangeTimes,
     };
     return { publication, api, metered };
   }

@@ -210,7 +210,7 @@ export class ClusterWorld {
     const { api } = members[0]!.running!;
     this.watches.check(api.currentRevision(), members);
     for (const lease of this.leases.values()) lease.checkEnded(existing);
-    if (members.some((one) => one.running!.api.leaseList().leases.length > 0)) {
+    if (members.some((one) => one.running!.replica.member.parts.lessor.count > 0)) {
       throw new Violation("lease", "leases live on that nobody keeps alive");
     }
   }
