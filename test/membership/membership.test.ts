@@ -66,14 +66,40 @@ after(async () => {
   await cluster?.stop();
 });
 
-test("a learner joins, serves nothing but its own status, and is promoted once it is in sync", async () => {
+/** Every method is refused but Status, a serializable Range and Snapshot. */
+async function refusesAsLearner(wire: Wire): Promise<void> {
+  const refused = [9, "etcdserver: rpc not supported for learner"] as const;
+  const { auth, cluster: members, election, health, kv, lease, lock, maintenance } = wire;
+  const services = { auth, members, election, health, kv, lease, lock, maintenance };
+  let asked = 0;
+  for (const [service, methods] of Object.entries(services)) {
+    for (const [name, call] of Object.entries(methods)) {
+      if (service === "maintenance" && name === "status") continue;
+      await refuses((call as (request: object) => Promise<unknown>)({}), ...refused);
+      asked++;
+    }
+  }
+  assert.equal(asked, 44);
+  const streams = {
+    watch: wire.watch(),
+    keepAlive: wire.keepAlive(),
+    observe: wire.observe("x"),
+    health: wire.healthWatch(""),
+    rangeStream: wire.rangeStream({ key: b("key-0"), serializable: true }),
+  };
+  for (const stream of Object.values(streams)) await refuses(stream.next(), ...refused);
+  await kv.range({ key: b("key-0"), serializable: true });
+  assert.ok((await wire.snapshot().next()).blob.length > 0);
+}
+
+test("a learner joins, serves nothing but its own status, its data and copies, and is promoted once it is in sync", async () => {
   const first = at(0);
   for (let i = 0; i < 50; i++) await putThrough(first, `key-${i}`, `value-${i}`);
   const learner = await joinAsLearner([first]);
   const wire = wireOf(learner);
   const ID = await idOf(learner);
   assert.equal((await wire.maintenance.status({})).isLearner, true);
-  await refuses(putThrough(learner, "x", "1"), 9, "etcdserver: rpc not supported for learner");
+  await refusesAsLearner(wire);
   const { members } = await wireOf(first).cluster.memberList({ linearizable: true });
   const shown = members.find((one) => one.ID === ID);
   assert.deepEqual(
