@@ -121,6 +121,8 @@ class Scan {
   private viewEnd = 0;
   /** Read from the view, not yet in a slice. */
   private read: StateRecord[] = [];
+  /** Bytes of one of those read last; before the first a guess on the large side. */
+  private recordBytes = sliceBytes / 4;
 
   constructor(
     state: StoreState,
@@ -244,15 +246,20 @@ class Scan {
       if (enough && first !== undefined && last !== undefined && mainOf(first) !== mainOf(last)) {
         break;
       }
-      const records = await view.next(readRecords);
+      // As many as there is room for, if they are as large as those before: they may be of megabytes.
+      const room = Math.floor((sliceBytes - bytes) / this.recordBytes);
+      const records = await view.next(Math.max(1, Math.min(readRecords, room)));
       if (records.length === 0) {
         ended = true;
         break;
       }
+      let readBytes = 0;
       for (const one of records) {
         read.push(one);
-        bytes += one[1].length;
+        readBytes += one[1].length;
       }
+      bytes += readBytes;
+      this.recordBytes = readBytes / records.length + 1;
     }
     if (ended) {
       this.view = undefined;

@@ -390,6 +390,30 @@ test("a client that does not read falls behind alone, and then gets all, each on
   assert.deepEqual(read(slow), ["0@302 +k=live@302<299@301"]);
 });
 
+test("little waits for a client that reads slowly, however large the records are", async () => {
+  const queueBytes = 400_000;
+  const rig = await Rig.open({ ...small, sessionQueueBytes: queueBytes });
+  const slow = rig.hub.openWatch(() => {});
+  create(slow, { key: b("k") });
+  const valueBytes = 100_000;
+  const count = 40;
+  for (let i = 0; i < count; i++) await apply(rig, put("k", "v".repeat(valueBytes)));
+  const revisions: number[] = [];
+  let most = 0;
+  while (revisions.length < count) {
+    await turns();
+    most = Math.max(most, rig.hub.pendingEvents);
+    for (const { kv } of slow.next()?.events ?? []) revisions.push(kv!.modRevision);
+  }
+  assert.deepEqual(
+    revisions,
+    Array.from({ length: count }, (_, i) => i + 2),
+  );
+  // The budget, what is queued when it is almost used, and a slice of history.
+  const limit = queueBytes + valueBytes + 512 * 1024 + valueBytes;
+  assert.ok(most * valueBytes <= limit, `${most} records waited`);
+});
+
 test("a watch that fell behind a compaction is cancelled with it", async () => {
   const rig = await Rig.open({ ...small, sessionQueueBytes: 300 });
   const session = rig.hub.openWatch(() => {});

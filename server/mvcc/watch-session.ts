@@ -51,7 +51,7 @@ export class WatchSession {
   readonly watchers = new Map<number, Watcher>();
   private readonly ports: SessionPorts;
   private readonly limits: SessionLimits;
-  private queue: { response: WatchResponse; bytes: number; fragment: boolean }[] = [];
+  private queue: ({ response: WatchResponse; bytes: number; fragment: boolean } | undefined)[] = [];
   private head = 0;
   private queuedBytes = 0;
   private fragments: WatchResponse[] = [];
@@ -69,7 +69,7 @@ export class WatchSession {
   get queuedEvents(): number {
     let count = 0;
     for (let at = this.head; at < this.queue.length; at++)
-      count += this.queue[at]!.response.events.length;
+      count += this.queue[at]?.response.events.length ?? 0;
     return count;
   }
 
@@ -239,7 +239,8 @@ export class WatchSession {
     if (this.fragments.length > 0) return this.fragments.shift();
     const item = this.queue[this.head];
     if (item === undefined) return undefined;
-    this.head++;
+    // What was taken must not be held until the queue is cut: a response may be of megabytes.
+    this.queue[this.head++] = undefined;
     if (this.head === this.queue.length) {
       this.queue = [];
       this.head = 0;

@@ -15,6 +15,7 @@ import {
   type SettingOf,
   s,
 } from "./setting.ts";
+import { Wire } from "./wire.ts";
 
 const NOPUT = 0;
 const NODELETE = 1;
@@ -476,6 +477,39 @@ export function watchSuite(setting: SettingOf): void {
   });
 
   describe("Watch, progress and fragments", () => {
+    test("a client that does not read costs little, holds up nobody, and misses nothing", async () => {
+      const p = freshPrefix();
+      const { cluster, wire } = setting();
+      const { clientUrl, endpoint } = cluster.members[0]!;
+      const apart = new Wire(endpoint);
+      const slow = await openWatch(apart, { key: b(`${p}a`) });
+      const base = revisionOf(slow.created);
+      slow.stream.hold(true);
+      const fast = await openWatch(wire, { key: b(`${p}a`) });
+      const count = 200;
+      const value = Buffer.alloc(60_000, "v");
+      const puts = Array.from({ length: count }, () => wire.kv.put({ key: b(`${p}a`), value }));
+      await Promise.all(puts);
+      const revisions = async ({ stream }: typeof fast): Promise<number[]> => {
+        const seen: number[] = [];
+        while (seen.length < count)
+          for (const { kv } of (await stream.next()).events) seen.push(kv!.modRevision - base);
+        return seen;
+      };
+      const all = Array.from({ length: count }, (_, i) => i + 1);
+      assert.deepEqual(await revisions(fast), all);
+      const page = await (await fetch(`${clientUrl}/metrics`)).text();
+      const metric = (name: string): number =>
+        Number(new RegExp(`^etcd_debugging_mvcc_${name} (\\S+)$`, "m").exec(page)?.[1]);
+      // 12 MB were written: what is not read waits in the history, and not for this client.
+      assert.ok(metric("pending_events_total") < 150, `${metric("pending_events_total")} wait`);
+      assert.ok(metric("slow_watcher_total") >= 1);
+      slow.stream.hold(false);
+      assert.deepEqual(await revisions(slow), all);
+      for (const { stream } of [slow, fast]) stream.cancel();
+      apart.close();
+    });
+
     test("asked for, progress comes after every event it covers", async () => {
       const p = freshPrefix();
       const { stream, created } = await openWatch(setting().wire, { key: b(`${p}a`) });

@@ -124,6 +124,12 @@ export class MessageStream<Request, Response> {
     });
   }
 
+  /** Reads no more, so that the window of the stream closes, or reads on. */
+  hold(hold: boolean): void {
+    if (hold) this.call.pause();
+    else this.call.resume();
+  }
+
   /** Says that no more requests come. */
   finish(): void {
     this.call.end();
