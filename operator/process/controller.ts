@@ -9,6 +9,7 @@ import type { Decision } from "#operator/plan/types.ts";
 import {
   type ApiClient,
   isConflict,
+  isEndingNamespace,
   isNotFound,
 } from "#operator/platform/kubernetes/api-client.ts";
 import { kubernetesProblem } from "#operator/platform/kubernetes/fit.ts";
@@ -38,6 +39,8 @@ const restMs = 10_000;
 const waitMs = 1000;
 /** One that has just done something: what came of it shows soon. */
 const movingMs = 50;
+/** A member that takes longer counts as one that does not answer. */
+const askTimeoutMs = 3000;
 /** The same step again, as long as nothing changes. */
 const sameStepMs = 500;
 
@@ -138,7 +141,12 @@ export class Controller {
     let followed = this.#followed.get(key);
     if (followed === undefined || followed.uid !== uid) {
       this.#forget(key);
-      followed = { uid, etcd: new EtcdView({ clock, random }), said: "", lastStep: "" };
+      followed = {
+        uid,
+        etcd: new EtcdView({ clock, random, askTimeoutMs }),
+        said: "",
+        lastStep: "",
+      };
       this.#followed.set(key, followed);
     }
     const platform = new KubernetesPlatform({ ...this.#options, object, etcd: followed.etcd });
@@ -168,6 +176,8 @@ export class Controller {
     } catch (error) {
       // The object went, or somebody else wrote it: the next turn reads it anew.
       if (isNotFound(error)) return { againMs: movingMs };
+      // Its namespace goes, and all that is in it: nothing can be made there any more, nor need it be.
+      if (isEndingNamespace(error)) return { againMs: restMs };
       throw error;
     } finally {
       endTimer();

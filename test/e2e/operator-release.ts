@@ -103,6 +103,8 @@ export class OperatorRelease {
       });
       return found.items.length === replicas || `${found.items.length} pods`;
     });
+    if (replicas === 0) return;
+    await this.#kube.kubectl([...to, "rollout", "status", "deployment/etcd-operator"]);
   }
 
   /** A counter of the operator's that is working now. */

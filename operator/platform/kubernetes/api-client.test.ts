@@ -7,6 +7,7 @@ import {
   ApiClient,
   ApiError,
   isConflict,
+  isEndingNamespace,
   isNotFound,
 } from "#operator/platform/kubernetes/api-client.ts";
 import { pods } from "#operator/platform/kubernetes/kinds.ts";
@@ -82,6 +83,16 @@ test("a refusal carries its status, reason and message; not found and conflict a
     return error.message.includes("because");
   });
   await assert.rejects(api.replaceStatus(pods, aPod("a")), isConflict);
+});
+
+test("a namespace that is being deleted is told from a right that is missing", async (t) => {
+  const causes: object[] = [{ reason: "NamespaceTerminating", field: "metadata.namespace" }];
+  const { api } = await clientOf(t, (_request, response) =>
+    json(response, 403, { reason: "Forbidden", message: "no", details: { causes } }),
+  );
+  await assert.rejects(api.create(pods, aPod("a")), isEndingNamespace);
+  causes.length = 0;
+  await assert.rejects(api.create(pods, aPod("a")), (error) => !isEndingNamespace(error));
 });
 
 test("what is gone already is deleted; another object of its name is not", async (t) => {

@@ -20,11 +20,14 @@ export class ApiError extends Error {
   readonly status: number;
   /** As NotFound, AlreadyExists, Conflict. */
   readonly reason: string;
+  /** What the server gives besides, as NamespaceTerminating. */
+  readonly causes: readonly string[];
 
-  constructor(status: number, reason: string, message: string) {
+  constructor(status: number, reason: string, message: string, causes: readonly string[] = []) {
     super(message);
     this.status = status;
     this.reason = reason;
+    this.causes = causes;
   }
 }
 
@@ -34,6 +37,12 @@ export const isNotFound = (error: unknown): boolean =>
 /** Somebody else was faster, or the object is there already: look again. */
 export const isConflict = (error: unknown): boolean =>
   error instanceof ApiError && error.status === 409;
+
+/** Nothing can be created there, for the namespace is being deleted. */
+export const isEndingNamespace = (error: unknown): boolean =>
+  error instanceof ApiError &&
+  error.status === 403 &&
+  error.causes.includes("NamespaceTerminating");
 
 /** Asked before each write; throws if this process may not write now. */
 export type WriteGuard = () => void;
@@ -60,6 +69,7 @@ interface Call {
 interface StatusBody {
   readonly reason?: string;
   readonly message?: string;
+  readonly details?: { readonly causes?: readonly { readonly reason?: string }[] };
 }
 
 export class ApiClient {
@@ -286,13 +296,15 @@ async function textOf(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString("utf8");
 }
 
-function refusal(call: Call, status: number, text: string): ApiError {
+function refusal(call: Call, status: number, body: string): ApiError {
   let parsed: StatusBody = {};
   try {
-    parsed = JSON.parse(text) as StatusBody;
+    parsed = JSON.parse(body) as StatusBody;
   } catch {
     // Not from the API server itself.
   }
-  const message = parsed.message ?? text.slice(0, 200);
-  return new ApiError(status, parsed.reason ?? "", `${call.method} ${call.path}: ${message}`);
+  const message = parsed.message ?? body.slice(0, 200);
+  const causes = (parsed.details?.causes ?? []).flatMap((one) => one.reason ?? []);
+  const text = `${call.method} ${call.path}: ${message}`;
+  return new ApiError(status, parsed.reason ?? "", text, causes);
 }

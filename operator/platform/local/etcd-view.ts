@@ -7,7 +7,8 @@ import { EtcdClient } from "#client/client.ts";
 import type { Answer, Membership } from "#operator/plan/types.ts";
 import { AlarmType } from "#proto/gen/maintenance.ts";
 
-const askTimeoutMs = 900;
+/** On one machine; over a network the caller says how long. */
+const localAskTimeoutMs = 900;
 const listTimeoutMs = 2000;
 const actTimeoutMs = 10_000;
 /** Compaction and defragmentation of a large database take long. */
@@ -16,6 +17,8 @@ const longTimeoutMs = 10 * 60_000;
 export interface Ports {
   readonly clock: Clock;
   readonly random: Random;
+  /** How long a member may take to answer for itself. */
+  readonly askTimeoutMs?: number;
 }
 
 /** The clients of members by client URL; `close` when done. */
@@ -31,7 +34,8 @@ export class EtcdView {
     const key = urls.join(",");
     let client = this.#clients.get(key);
     if (client === undefined) {
-      client = new EtcdClient({ endpoints: urls, callTimeoutMs: askTimeoutMs, ...this.#ports });
+      const { askTimeoutMs: callTimeoutMs = localAskTimeoutMs, ...ports } = this.#ports;
+      client = new EtcdClient({ endpoints: urls, callTimeoutMs, ...ports });
       this.#clients.set(key, client);
     }
     return client;
