@@ -3,11 +3,13 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { errorText } from "#base/errors.ts";
+import { type CompletionNode, completionScript, shells } from "#ctl/completion.ts";
 import { hashFileKv } from "#ctl/etcdutl/hash-kv.ts";
 import { consoleLog } from "#ctl/etcdutl/log.ts";
 import { convertedText, formatNamed, formats, hashText, statusText } from "#ctl/etcdutl/output.ts";
 import { snapshotStatus, statFile } from "#ctl/etcdutl/snapshot-status.ts";
 import { badArguments, Exit } from "#ctl/exit.ts";
+import { goQuote } from "#ctl/go-text.ts";
 import { apiVersion } from "#ctl/versions.ts";
 
 function wholeNumber(text: string): number {
@@ -160,6 +162,34 @@ Example:
     });
 }
 
+/** A command with those below it, for completion. */
+function nodeOf(command: Command): CompletionNode {
+  const flags = command.options.flatMap(({ long, short }) => [long, short]);
+  return {
+    name: command.name(),
+    summary: command.description(),
+    flags: flags.filter((flag) => flag !== undefined && flag !== null),
+    children: command.commands.map(nodeOf),
+  };
+}
+
+function addCompletion(etcdutl: Command): void {
+  etcdutl
+    .command("completion [shells...]")
+    .usage(`[${shells.join("|")}]`)
+    .description("Prints a script after which the shell completes etcdutl's commands and flags")
+    .addHelpText("after", "\nExample:\n  source <(etcdutl completion bash)")
+    .action((wanted: string[]) => {
+      if (wanted.length !== 1) throw new Exit(1, `accepts 1 arg(s), received ${wanted.length}`);
+      const shell = shells.find((each) => each === wanted[0]);
+      if (shell === undefined) {
+        throw new Exit(1, `invalid argument ${goQuote(wanted[0] ?? "")} for "etcdutl completion"`);
+      }
+      const { flags, ...tree } = nodeOf(etcdutl);
+      process.stdout.write(completionScript(shell, { ...tree, flags: [] }, [...flags, "--help"]));
+    });
+}
+
 function program(): Command {
   const own = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   const etcdutl = new Command("etcdutl")
@@ -194,6 +224,7 @@ function program(): Command {
       process.stdout.write(hashText(await hashFileKv(file, flags.rev), format));
     });
   addConvert(etcdutl);
+  addCompletion(etcdutl);
   etcdutl
     .command("defrag")
     .description("Gives the free space of a stopped member's data folder back")

@@ -68,3 +68,19 @@ test("what cannot be done ends with one line and a failure", async () => {
   assert.equal(unknown.code, 1);
   assert.match(unknown.stderr, /^Error: unknown command 'frob'/);
 });
+
+test("bash completes its commands and flags", async () => {
+  const offered = async (...words: readonly string[]): Promise<string[]> => {
+    const script = `source <("$0" completion bash)
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _etcdutl; echo "\${COMPREPLY[@]}"`;
+    const { stdout } = await run("bash", ["-c", script, own, ...words]);
+    return stdout.trim().split(" ");
+  };
+  assert.deepEqual(await offered("etcdutl", "snapshot", ""), ["status", "restore"]);
+  assert.ok((await offered("etcdutl", "snapshot", "restore", "--")).includes("--data-dir"));
+  assert.deepEqual(await run(own, ["completion", "ksh"]), {
+    code: 1,
+    stdout: "",
+    stderr: 'Error: invalid argument "ksh" for "etcdutl completion"\n',
+  });
+});
