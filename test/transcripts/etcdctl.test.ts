@@ -237,14 +237,19 @@ async function transcript(
   ports: readonly number[],
   chosen: readonly Case[],
   flags: readonly string[],
-): Promise<Outcome[]> {
+  isCompared: (each: Case) => boolean = () => true,
+): Promise<(Outcome | undefined)[]> {
   const server = await startReferenceCluster({ etcd }, { ports, flags });
   const [member] = server.members;
   const endpoint = member?.clientUrl.replace("http://", "") ?? "";
-  const outcomes: Outcome[] = [];
+  const outcomes: (Outcome | undefined)[] = [];
   let lease = "0";
   try {
     for (const each of chosen) {
+      if (!isCompared(each)) {
+        outcomes.push(undefined);
+        continue;
+      }
       const fill = (text: string): string =>
         text.replace("$LEASE", lease).replace("$ENDPOINT", endpoint);
       const args = [
@@ -278,7 +283,9 @@ async function compare(
   const theirs: Side = (each, args, env) => spawned([reference.etcdctl], each, args, env);
   const expected = await transcript(reference.etcd, theirs, ports, chosen, flags);
   const answers = await transcript(reference.etcd, ours, ports, chosen, flags);
-  const served = await transcript(ourServer, theirs, ports, chosen, flags);
+  // What asks no server says nothing of ours; none of it writes, and much of it waits for a limit.
+  const asks = (each: Case): boolean => each.bare !== true;
+  const served = await transcript(ourServer, theirs, ports, chosen, flags, asks);
   for (const [i, each] of chosen.entries()) {
     const stdin = each.stdin === undefined ? "" : ` < ${JSON.stringify(each.stdin)}`;
     const words = each.args.map((word) => word.slice(0, 100)).join(" ");
@@ -288,7 +295,7 @@ async function compare(
       else assert.notDeepEqual(outcome, expected[i], "they agree now: remove the exception");
     };
     await t.test(line, () => check(answers[i], each.differs));
-    if (each.bare !== true) {
+    if (asks(each)) {
       await t.test(`our server: ${line}`, () => check(served[i], each.serverDiffers));
     }
   }
