@@ -22,7 +22,6 @@ import {
   dataFolderOf,
   localAddresses,
   localMember,
-  logFileOf,
   volumeMark,
 } from "#operator/platform/local/layout.ts";
 import { runsWith } from "#operator/platform/local/processes.ts";
@@ -264,7 +263,11 @@ export class LocalPlatform implements Platform {
     this.#etcd.close();
     rmSync(stateFile(folder), { force: true });
     if (cluster.spec.deletionPolicy === "Retain") return;
-    for (const record of this.records) rmSync(logFileOf(folder, record.name), { force: true });
+    // Logs outlive the members that wrote them.
+    const log = new RegExp(`^${cluster.metadata.name}-[0-9]+\\.log(\\.1)?$`);
+    for (const name of readdirSync(folder)) {
+      if (log.test(name)) rmSync(join(folder, name), { force: true });
+    }
   }
 
   #record(name: string): MemberRecord {
