@@ -338,9 +338,6 @@ export class KubernetesPlatform implements Platform {
         return this.#etcd.defragment(this.#requireUrl(step.member));
       case "disarm":
         return this.#etcd.disarm(urls, step.memberId, step.alarm);
-      default:
-        // Never passed over in silence: the plan would take it for done.
-        throw new Error(`${step.kind} cannot be done on Kubernetes yet`);
       case "open-registry":
       case "restore":
       case "grow-volume":
