@@ -13,25 +13,46 @@ import { failMalformed, type MethodGate, requestStream } from "./method-gate.ts"
 
 /** The one method of the Watch service. */
 export function watchMethods(context: ServiceContext): RequestStreamMethod[] {
+  const events = new EventEncoder();
   return [
     requestStream(
       context.gate,
       "/etcdserverpb.Watch/Watch",
-      (responder) => new WatchStream(context, responder),
+      (responder) => new WatchStream(context, events, responder),
     ),
   ];
 }
+
+/** Watchers of one key are given the same event one after the other: it is encoded once. */
+export class EventEncoder {
+  private last: Event | undefined;
+  private bytes: Uint8Array = new Uint8Array(0);
+
+  /** The event's encoding, which is not to be written to. */
+  encode(event: Event): Uint8Array {
+    if (event !== this.last) {
+      this.bytes = Event.encode(event).finish();
+      this.last = event;
+    }
+    return this.bytes;
+  }
+}
+
+/** Header, watch ID and flags of a response with one event take less. */
+const headBytes = 96;
 
 class WatchStream implements RequestSink {
   private readonly responder: Responder;
   private readonly gate: MethodGate;
   private readonly headers: HeaderEncoder;
+  private readonly events: EventEncoder;
   private readonly session: WatchSession;
   private readonly access: Access;
   private full = false;
   private waiting: WatchRequest[] | undefined;
 
-  constructor(context: ServiceContext, responder: Responder) {
+  constructor(context: ServiceContext, events: EventEncoder, responder: Responder) {
+    this.events = events;
     this.responder = responder;
     this.gate = context.gate;
     this.headers = context.headers;
@@ -98,14 +119,19 @@ class WatchStream implements RequestSink {
 
   /** By hand, since a response may be shared with other streams and must not be touched. */
   private encode(response: WatchResponse): Uint8Array {
-    const writer = this.headers.write(new BinaryWriter(), response.header?.revision ?? 0);
+    const { events } = response;
+    // Of one event, as most are, the size is known: no buffer that grows by doubling.
+    const only = events.length === 1 ? this.events.encode(events[0]!) : undefined;
+    const capacity = only === undefined ? undefined : only.length + headBytes;
+    const writer = this.headers.write(new BinaryWriter(capacity), response.header?.revision ?? 0);
     if (response.watchId !== 0) writer.uint32(16).int64(response.watchId);
     if (response.created) writer.uint32(24).bool(true);
     if (response.canceled) writer.uint32(32).bool(true);
     if (response.compactRevision !== 0) writer.uint32(40).int64(response.compactRevision);
     if (response.cancelReason !== "") writer.uint32(50).string(response.cancelReason);
     if (response.fragment) writer.uint32(56).bool(true);
-    for (const event of response.events) Event.encode(event, writer.uint32(90).fork()).join();
+    if (only !== undefined) writer.uint32(90).bytes(only);
+    else for (const event of events) Event.encode(event, writer.uint32(90).fork()).join();
     return writer.finish();
   }
 }
