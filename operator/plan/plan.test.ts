@@ -314,6 +314,14 @@ const table: readonly (readonly [string, Case, string])[] = [
   ],
   ["an alarm of nobody", { alarms: [{ memberId: "m9", kind: "corrupt" }] }, "disarm ClearingAlarm"],
   ["full", { alarms: [{ memberId: "m2", kind: "nospace" }] }, "note MakingRoom"],
+  ...(["compact", "compact-again"] as const).map((phase): readonly [string, Case, string] => [
+    `full: history goes first (${phase})`,
+    {
+      alarms: [{ memberId: "m2", kind: "nospace" }],
+      state: { space: { phase, done: [] } },
+    },
+    "compact MakingRoom",
+  ]),
   [
     "full: the leader is defragmented last",
     {

@@ -34,9 +34,12 @@ export function makeRoom(view: View, membership: Membership): Decision | undefin
     return note(withSpace(state, { phase: "compact", done: [] }), word, "the databases are full");
   }
   switch (space.phase) {
-    case "compact": {
-      // Compacting twice does no harm, so it is latched as done before it is.
-      const next = withSpace(state, { phase: "defragment", done: [] });
+    case "compact":
+    case "compact-again": {
+      // Latched as done before it is, and done twice, which does no harm: whoever is killed between the
+      // write and the act has compacted at one of the two.
+      const phase = space.phase === "compact" ? "compact-again" : "defragment";
+      const next = withSpace(state, { phase, done: [] });
       return act(next, { kind: "compact" }, word, "compacting history");
     }
     case "defragment": {

@@ -104,7 +104,7 @@ export interface Recovery {
 
 /** Making room in full databases. */
 export interface Space {
-  readonly phase: "compact" | "defragment" | "disarm" | "rest";
+  readonly phase: "compact" | "compact-again" | "defragment" | "disarm" | "rest";
   readonly done: readonly string[];
   /** In `rest`: no second attempt before this. */
   readonly untilMs?: number;

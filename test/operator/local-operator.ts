@@ -134,7 +134,8 @@ export class LocalRun {
   /**
    * Runs one operator after the other until there is nothing left to do: behind the act of each step one is
    * killed, and the first time that a kind of step comes another one before, between the write and the act.
-   * Of waits only the first ones count, for a wait is nothing but looking again. Returns what the last said.
+   * Of waits only the first ones of all operations count, for a wait is nothing but looking again. Returns
+   * what the last said.
    */
   async throughEveryStep(
     args: readonly string[] = ["local", this.manifest],
@@ -146,7 +147,11 @@ export class LocalRun {
         const [moment, kind] = name.split(":");
         if (kind === undefined) return true;
         const isFirst = !seen.has(`latched:${kind}`);
-        if (kind === "wait") return moment === "latched" ? isFirst : !isFirst && !seen.has(name);
+        if (kind === "wait") {
+          return moment === "latched" || this.killedAt.has("latched:wait")
+            ? !this.killedAt.has(name)
+            : false;
+        }
         // Nothing lies between the two moments of a note.
         return moment === "latched" ? isFirst || kind === "note" : !isFirst;
       });
