@@ -23,23 +23,34 @@ export function watchMethods(context: ServiceContext): RequestStreamMethod[] {
   ];
 }
 
-/** Watchers of one key are given the same event one after the other: it is encoded once. */
+/** Watchers of one key are given the same events: each is encoded once as long as it is kept here. */
 export class EventEncoder {
-  private last: Event | undefined;
-  private bytes: Uint8Array = new Uint8Array(0);
+  private readonly kept = new Map<Event, Uint8Array>();
+  private keptBytes = 0;
 
   /** The event's encoding, which is not to be written to. */
   encode(event: Event): Uint8Array {
-    if (event !== this.last) {
-      this.bytes = Event.encode(event).finish();
-      this.last = event;
+    let bytes = this.kept.get(event);
+    if (bytes === undefined) {
+      bytes = Event.encode(event).finish();
+      if (this.keptBytes + bytes.length > maxKeptBytes) {
+        this.kept.clear();
+        this.keptBytes = 0;
+      }
+      this.kept.set(event, bytes);
+      this.keptBytes += bytes.length + keptOverheadBytes;
     }
-    return this.bytes;
+    return bytes;
   }
 }
 
-/** Header, watch ID and flags of a response with one event take less. */
+/** Of events and their encodings: the events of one turn, as a rule. */
+const maxKeptBytes = 1024 * 1024;
+const keptOverheadBytes = 512;
+
+/** Header, watch ID and flags take less, unless there is a reason; an event's tag and length, too. */
 const headBytes = 96;
+const eventHeadBytes = 8;
 
 class WatchStream implements RequestSink {
   private readonly responder: Responder;
@@ -120,9 +131,9 @@ class WatchStream implements RequestSink {
   /** By hand, since a response may be shared with other streams and must not be touched. */
   private encode(response: WatchResponse): Uint8Array {
     const { events } = response;
-    // Of one event, as most are, the size is known: no buffer that grows by doubling.
-    const only = events.length === 1 ? this.events.encode(events[0]!) : undefined;
-    const capacity = only === undefined ? undefined : only.length + headBytes;
+    // The size is known before, so that no buffer has to grow by doubling.
+    let capacity = headBytes;
+    for (const event of events) capacity += this.events.encode(event).length + eventHeadBytes;
     const writer = this.headers.write(new BinaryWriter(capacity), response.header?.revision ?? 0);
     if (response.watchId !== 0) writer.uint32(16).int64(response.watchId);
     if (response.created) writer.uint32(24).bool(true);
@@ -130,8 +141,7 @@ class WatchStream implements RequestSink {
     if (response.compactRevision !== 0) writer.uint32(40).int64(response.compactRevision);
     if (response.cancelReason !== "") writer.uint32(50).string(response.cancelReason);
     if (response.fragment) writer.uint32(56).bool(true);
-    if (only !== undefined) writer.uint32(90).bytes(only);
-    else for (const event of events) Event.encode(event, writer.uint32(90).fork()).join();
+    for (const event of events) writer.uint32(90).bytes(this.events.encode(event));
     return writer.finish();
   }
 }

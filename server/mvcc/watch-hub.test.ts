@@ -554,3 +554,32 @@ test("watches of one stream whose queue fills within a slice all get everything"
     [0, 1, 2, 3].map((id) => [id, all]),
   );
 });
+
+test("in a long queue revisions share a watch's response; what was taken is not touched", async () => {
+  const rig = await Rig.open(small);
+  const session = rig.hub.openWatch(() => {});
+  const count = 70;
+  for (let id = 0; id < count; id++) create(session, { key: b("a") });
+  assert.equal(read(session).length, count);
+  await apply(rig, put("a", "1"), put("b"), put("a", "2"));
+  // Its queue was long once all had the first of them.
+  assert.equal(show(session.next()!), "0@4 +a=1@2 +a=2@4");
+  await apply(rig, put("a", "3"));
+  cancel(session, 1);
+  progress(session);
+  await apply(rig, put("a", "4"));
+  const lines = read(session);
+  for (let id = 1; id < count; id++) {
+    const own = lines.filter((line) => line.startsWith(`${id}@`));
+    const events = own.flatMap((line) => line.match(/\+a=\d/g) ?? []).join(" ");
+    assert.equal(events, `+a=1 +a=2 +a=3${id === 1 ? "" : " +a=4"}`, own.join("\n"));
+  }
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith("0@")),
+    ["0@6 +a=3@5 +a=4@6"],
+  );
+  // Progress at 5 stands behind every event up to there.
+  const told = lines.findIndex((line) => line.startsWith("-1@5"));
+  assert.ok(lines.slice(0, told).filter((line) => line.includes("+a=3@5")).length === count);
+  assert.ok(lines.includes("1@5 canceled"));
+});

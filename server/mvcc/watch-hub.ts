@@ -1,5 +1,5 @@
 // All watches of this member. Each apply hands its changes in; live watchers get one response a
-// revision, those whose session is full fall behind and catch up from the state.
+// revision (in a long queue several revisions share one), those whose session is full fall behind and catch up from the state.
 //
 // Invariant: a live watcher has been given every event up to the current revision.
 import type { Event } from "#proto/gen/mvcc.ts";
@@ -143,7 +143,7 @@ export class WatchHub implements ChangeObserver, SessionPorts {
     }
     for (const watcher of touched) {
       if (watcher.lacksPrevious || watcher.session.full) this.fallBehind(watcher, main);
-      else watcher.session.pushEvents(watcher, main);
+      else watcher.session.pushLiveEvents(watcher, main);
     }
   }
 

@@ -13,6 +13,7 @@ import {
 import {
   keyString,
   noWatchId,
+  type QueuedResponse,
   responseBytes,
   type Watcher,
   watchResponse,
@@ -40,6 +41,11 @@ export interface SessionLimits {
   readonly fragmentBytes: number;
 }
 
+/** Responses from which on events of several revisions share one. */
+const longQueue = 64;
+/** Beyond it events of a later revision begin a response of their own. */
+const mergedBytes = 256 * 1024;
+
 /** Cluster and member ID and the term, which the API adds to each header. */
 const identityBytes = 24;
 
@@ -51,7 +57,7 @@ export class WatchSession {
   readonly watchers = new Map<number, Watcher>();
   private readonly ports: SessionPorts;
   private readonly limits: SessionLimits;
-  private queue: ({ response: WatchResponse; bytes: number; fragment: boolean } | undefined)[] = [];
+  private queue: (QueuedResponse | undefined)[] = [];
   private head = 0;
   private queuedBytes = 0;
   private fragments: WatchResponse[] = [];
@@ -150,6 +156,7 @@ export class WatchSession {
       quiet: true,
       pending: [],
       pendingBytes: 0,
+      queued: undefined,
       lacksPrevious: false,
     };
     this.watchers.set(watcher.id, watcher);
@@ -221,17 +228,45 @@ export class WatchSession {
   pushEvents(watcher: Watcher, revision: number): void {
     const response = watchResponse(watcher.id, revision);
     response.events = watcher.pending;
-    this.push(response, watcher.pendingBytes, watcher.fragment);
+    watcher.queued = this.push(response, watcher.pendingBytes, watcher.fragment, watcher);
     watcher.pending = [];
     watcher.pendingBytes = 0;
     watcher.quiet = false;
   }
 
-  private push(response: WatchResponse, eventBytes: number, fragment: boolean): void {
-    const bytes = responseBytes(eventBytes);
-    this.queue.push({ response, bytes, fragment });
-    this.queuedBytes += bytes;
+  /**
+   * For the hub: queues the events of the newest revision. In a long queue they join those that the watcher
+   * has there already, as etcd sends a slow watcher several revisions in one response: a client of many
+   * watches reads few responses.
+   */
+  pushLiveEvents(watcher: Watcher, revision: number): void {
+    const { pending, pendingBytes, queued } = watcher;
+    const isLong = this.queue.length - this.head >= longQueue;
+    if (!isLong || queued === undefined || queued.bytes + pendingBytes > mergedBytes) {
+      this.pushEvents(watcher, revision);
+      return;
+    }
+    const { response } = queued;
+    for (const event of pending) response.events.push(event);
+    if (response.header !== undefined) response.header.revision = revision;
+    queued.bytes += pendingBytes;
+    this.queuedBytes += pendingBytes;
+    pending.length = 0;
+    watcher.pendingBytes = 0;
+    watcher.quiet = false;
+  }
+
+  private push(
+    response: WatchResponse,
+    eventBytes: number,
+    fragment: boolean,
+    watcher?: Watcher,
+  ): QueuedResponse {
+    const item = { response, bytes: responseBytes(eventBytes), fragment, watcher };
+    this.queue.push(item);
+    this.queuedBytes += item.bytes;
     this.ports.ready(this);
+    return item;
   }
 
   /** The next response to send, or undefined until onReady is called again. */
@@ -249,6 +284,7 @@ export class WatchSession {
       this.head = 0;
     }
     this.queuedBytes -= item.bytes;
+    if (item.watcher?.queued === item) item.watcher.queued = undefined;
     if (this.wasFull && this.queuedBytes * 2 <= this.limits.queueBytes) {
       this.wasFull = false;
       this.ports.drained();

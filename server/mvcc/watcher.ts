@@ -25,8 +25,19 @@ export interface Watcher extends Watched {
   /** Events of the revision or slice being gathered. */
   pending: Event[];
   pendingBytes: number;
+  /** Its newest response with events, while that has not been taken: newer events join it. */
+  queued: QueuedResponse | undefined;
   /** An event being gathered lacks its previous pair: it was not in memory. */
   lacksPrevious: boolean;
+}
+
+/** A response that waits in its session's queue. */
+export interface QueuedResponse {
+  readonly response: WatchResponse;
+  bytes: number;
+  readonly fragment: boolean;
+  /** Whose events these are, so that it is told when they are taken. */
+  readonly watcher: Watcher | undefined;
 }
 
 /** The watch ID of answers that belong to no watcher. */
