@@ -3,21 +3,25 @@
 import { type FileHandle, open, rename, rm, statfs } from "node:fs/promises";
 import path from "node:path";
 import { text } from "#base/bytes.ts";
-import { OperatingError } from "#base/errors.ts";
+import { errorText, OperatingError } from "#base/errors.ts";
+import type { Bucket } from "#base/state-batch.ts";
 import { copyRecords } from "#server/backend/bbolt/copy.ts";
 import { openSnapshotFile, writeAt } from "#server/backend/bbolt/snapshot-file.ts";
+import { commonBuckets } from "#server/backend/buckets.ts";
 import { diskError, makeFolder, syncFolder } from "#server/backend/folder.ts";
 import {
   type ExportedState,
   type ExportOptions,
   StateExports,
 } from "#server/backend/state-exports.ts";
-import type { Backend } from "#server/mvcc/backend.ts";
+import type { Backend, CheckRecord } from "#server/mvcc/backend.ts";
 
 /** Bytes received between two looks at the room on the disk. */
 const lookBytes = 16 << 20;
 /** What a received state leaves free on the disk, for the log to go on. */
 const reserveBytes = 64 << 20;
+/** Of a damaged record's key, in an error. */
+const shownKeyBytes = 32;
 
 export interface TransferOptions {
   /** Told how long it took to save a received state, and its sync alone. */
@@ -58,9 +62,10 @@ export class TransferFiles {
   /**
    * Keeps a received state, durable when this resolves; of two of one index the later. Rejects with
    * SNAPSHOT_DAMAGED what is no state of that index: once raft has it, what cannot be installed stops
-   * the member; with DISK_FULL what is larger than the room for it and for the state made of it.
+   * the member. `check` throws on a record that no member could load: such a state is refused alike.
+   * Rejects with DISK_FULL what is larger than the room for it and for the state made of it.
    */
-  async receive(index: number, body: AsyncIterable<Uint8Array>): Promise<void> {
+  async receive(index: number, body: AsyncIterable<Uint8Array>, check: CheckRecord): Promise<void> {
     const part = path.join(this.folder, `receive-${++this.serial}.part`);
     try {
       const handle = await open(part, "wx", 0o600);
@@ -74,7 +79,7 @@ export class TransferFiles {
       } finally {
         await handle.close();
       }
-      await readThrough(part, index);
+      await readThrough(part, index, check);
       await rename(part, this.receivedFile(index));
       await syncFolder(this.folder);
     } catch (error) {
@@ -127,18 +132,34 @@ export class TransferFiles {
 }
 
 /** Every page and record once, and the record that names its end. */
-async function readThrough(file: string, index: number): Promise<void> {
+async function readThrough(file: string, index: number, check: CheckRecord): Promise<void> {
   const snapshot = await openSnapshotFile(file);
   let ends: number | undefined;
   try {
-    for await (const [bucket, key, value] of snapshot.bolt.allRecords()) {
-      if (text(bucket) !== "meta" || text(key) !== "consistent_index") continue;
+    for await (const [bucketName, key, value] of snapshot.bolt.allRecords()) {
+      const name = text(bucketName);
+      const bucket = commonBuckets.find((one) => one === name);
+      if (bucket === undefined) continue;
+      try {
+        check(bucket, key, value);
+      } catch (error) {
+        throw damage(index, `holds a record that cannot be used: ${named(bucket, key, error)}`);
+      }
+      if (bucket !== "meta" || text(key) !== "consistent_index") continue;
       if (value.length === 8) ends = Number(Buffer.from(value).readBigUInt64BE());
     }
   } finally {
     await snapshot.close();
   }
   if (ends === index) return;
-  const what = ends === undefined ? "holds no `consistent_index`" : `ends at entry ${ends}`;
-  throw new OperatingError("SNAPSHOT_DAMAGED", `a received state of entry ${index} ${what}`);
+  throw damage(index, ends === undefined ? "holds no `consistent_index`" : `ends at entry ${ends}`);
+}
+
+function named(bucket: Bucket, key: Uint8Array, error: unknown): string {
+  const shown = Buffer.from(key.subarray(0, shownKeyBytes)).toString("hex");
+  return `${shown} of bucket ${bucket} (${errorText(error)})`;
+}
+
+function damage(index: number, what: string): OperatingError {
+  return new OperatingError("SNAPSHOT_DAMAGED", `a received state of entry ${index} ${what}`);
 }

@@ -4,6 +4,9 @@ import type { Bucket, StateBatch } from "#base/state-batch.ts";
 
 export type StateRecord = readonly [key: Uint8Array, value: Uint8Array];
 
+/** Throws if no member could load a record of that bucket. */
+export type CheckRecord = (bucket: Bucket, key: Uint8Array, value: Uint8Array) => void;
+
 /** A batch that can be handed to Backend.write; it counts the bytes it holds. */
 export interface WritableBatch extends StateBatch {
   readonly byteSize: number;

@@ -24,6 +24,8 @@ const proposal = (type: EntryType, data: Uint8Array): Fields => ({
   term: 0,
   entries: [{ type, data }],
 });
+const version = (ver: string): Fields =>
+  proposal(EntryType.EntryNormal, encodeCommand("clusterVersionSet", { ver }, header));
 const change = (context: string) =>
   ConfChange.encode(ConfChange.fromPartial({ nodeId: 9n, context: utf8(context) })).finish();
 const snapshot = (metadata: object | undefined): Fields => ({
@@ -50,6 +52,8 @@ const faults: readonly (readonly [string, Fields])[] = [
   ["a proposed member without JSON", proposal(EntryType.EntryConfChange, change("hello"))],
   ["a proposed member of another ID", proposal(EntryType.EntryConfChange, change('{"id":8}'))],
   ["a proposed joint change", proposal(EntryType.EntryConfChangeV2, utf8(""))],
+  ["a proposed cluster version above ours", version("3.8.0")],
+  ["a proposed cluster version that is none", version("3.x")],
   ["a snapshot without metadata", snapshot(undefined)],
   ["a snapshot without voters", snapshot({ index: 5, term: 2, confState: {} })],
   ["a snapshot of nothing", snapshot({ index: 0, term: 2, confState: voters })],
@@ -67,6 +71,8 @@ const honest: readonly (readonly [string, Fields])[] = [
   ["an empty append", { type: MsgApp, index: 4, logTerm: 3, commit: 4 }],
   ["a forwarded command", proposal(EntryType.EntryNormal, command)],
   ["a forwarded new member", proposal(EntryType.EntryConfChange, change('{"id":9}'))],
+  ["a forwarded cluster version", version("3.7.0")],
+  ["a forwarded downgrade", version("3.6.0")],
   ["a transfer to the leader itself", { type: MsgTransferLeader, from: own }],
   ["a snapshot", snapshot({ index: 5, term: 2, confState: voters })],
 ];

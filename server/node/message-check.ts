@@ -11,6 +11,11 @@ import {
   type Snapshot,
 } from "#proto/gen/raft.ts";
 import { decodeCommand } from "#server/apply/command.ts";
+import {
+  checkClusterVersion,
+  majorMinor,
+  serverVersion,
+} from "#server/membership/cluster-version.ts";
 import { Members } from "#server/membership/members.ts";
 import { restoreConfiguration } from "#server/raft/conf-change.ts";
 
@@ -72,9 +77,11 @@ function appendFault(message: Message): string | undefined {
 function proposalFault(entry: Entry): string | undefined {
   try {
     switch (entry.type) {
-      case EntryType.EntryNormal:
-        if (decodeCommand(entry.data) !== undefined) return undefined;
-        return "a command that this version does not know was proposed";
+      case EntryType.EntryNormal: {
+        const command = decodeCommand(entry.data);
+        if (command === undefined) return "a command that this version does not know was proposed";
+        return command.kind === "clusterVersionSet" ? versionFault(command.payload.ver) : undefined;
+      }
       case EntryType.EntryConfChange:
         new Members(0).fault(ConfChange.decode(entry.data));
         return undefined;
@@ -83,6 +90,20 @@ function proposalFault(entry: Entry): string | undefined {
     }
   } catch {
     return "a command that is malformed was proposed";
+  }
+}
+
+/**
+ * A leader proposes the lowest version of all members, and this one is among them. What is above it, or
+ * is no version, would stop every member that applies it, this program's and etcd's alike.
+ */
+function versionFault(proposed: string): string | undefined {
+  if (majorMinor(proposed) === undefined) return "a cluster version that is none was proposed";
+  try {
+    checkClusterVersion(proposed);
+    return undefined;
+  } catch {
+    return `the cluster version ${proposed} was proposed, above this member's ${serverVersion}`;
   }
 }
 

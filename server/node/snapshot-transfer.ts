@@ -9,7 +9,8 @@ import type { Log } from "#base/log.ts";
 import type { ConfState, Message, Snapshot } from "#proto/gen/raft.ts";
 import { decodeConfState } from "#server/membership/conf-state-json.ts";
 import { storeJson } from "#server/membership/store-json.ts";
-import type { Backend, StateRecord } from "#server/mvcc/backend.ts";
+import type { Backend, CheckRecord, StateRecord } from "#server/mvcc/backend.ts";
+import { StateCheck } from "#server/node/state-check.ts";
 import type { SnapshotMark } from "#server/wal/wal.ts";
 
 /** Sends under way at once, each with a copy on the disk; more wait for raft to ask again. */
@@ -34,7 +35,8 @@ export interface StateFiles {
     body(): AsyncIterable<Uint8Array>;
     remove(): Promise<void>;
   }>;
-  receive(index: number, body: AsyncIterable<Uint8Array>): Promise<void>;
+  /** `check` is given every record that a state may hold, in order, and throws what cannot be loaded. */
+  receive(index: number, body: AsyncIterable<Uint8Array>, check: CheckRecord): Promise<void>;
   fill(index: number, backend: Backend): Promise<void>;
   drop(index: number): Promise<void>;
 }
@@ -145,7 +147,10 @@ export class SnapshotTransfer {
       .then(async () => {
         await this.dropOutdated();
         if (this.kept.size >= maxKept) throw tooMany();
-        await this.ports.files.receive(index, body);
+        const check = new StateCheck();
+        await this.ports.files.receive(index, body, (bucket, key, value) =>
+          check.take(bucket, key, value),
+        );
         this.kept.add(index);
       })
       .finally(() => {

@@ -27,9 +27,9 @@ const earliestExpiryMs = Date.UTC(2000, 0, 1);
 
 /** All records of the key space begin with this. */
 export const v2RecordPrefix = "v2/";
-const indexKey = utf8("v2/i");
-const nodePrefix = "v2/n";
-const historyPrefix = "v2/h";
+export const indexKey = utf8("v2/i");
+export const nodePrefix = "v2/n";
+export const historyPrefix = "v2/h";
 
 /** The answer to a write. */
 export interface V2Written {
