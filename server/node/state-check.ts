@@ -7,7 +7,7 @@ import type { Bucket } from "#base/state-batch.ts";
 import { Role, User } from "#proto/gen/authdata.ts";
 import { Lease } from "#proto/gen/leasestate.ts";
 import { Alarms } from "#server/apply/alarms.ts";
-import { checkClusterVersion, majorMinor } from "#server/membership/cluster-version.ts";
+import { checkClusterVersion } from "#server/membership/cluster-version.ts";
 import { Members } from "#server/membership/members.ts";
 import { finishedCompactKey, scheduledCompactKey } from "#server/mvcc/compaction.ts";
 import {
@@ -79,9 +79,7 @@ export class StateCheck {
 
   private cluster(key: Uint8Array, value: Uint8Array): void {
     new Members().load({ members: [], membersRemoved: [], cluster: [[key, value]] });
-    if (text(key) !== "clusterVersion") return;
-    assert(majorMinor(text(value)) !== undefined, "the cluster version is none");
-    checkClusterVersion(text(value));
+    if (text(key) === "clusterVersion") checkClusterVersion(text(value));
   }
 
   private meta(name: string, value: Uint8Array): void {

@@ -7,11 +7,13 @@ import { grpcTarget } from "./targets/grpc.ts";
 import { httpTargets, jsonTextTarget } from "./targets/http.ts";
 import { peerTarget } from "./targets/peer.ts";
 import { raftTarget } from "./targets/raft.ts";
+import { statesTarget } from "./targets/states.ts";
 
 export const targets: readonly Target[] = [
   grpcTarget,
   ...httpTargets,
   peerTarget,
+  statesTarget,
   jsonTextTarget,
   raftTarget,
   commandsTarget,
