@@ -13,7 +13,8 @@ import type { Clock } from "#base/clock.ts";
 import { OperatingError } from "#base/errors.ts";
 import { GatheredBytes } from "#base/gathered-bytes.ts";
 
-const answerLimitBytes = 4 * 1024 * 1024;
+/** The largest answer that either kind of registry may give. */
+export const answerLimitBytes = 4 * 1024 * 1024;
 const maxRedirects = 10;
 
 export interface Exchange {
@@ -47,8 +48,11 @@ export async function exchangeHttp(exchange: Exchange, ports: ExchangePorts): Pr
     const answer = await once({ ...exchange, url }, ports);
     const { location } = answer.headers;
     if (answer.status < 300 || answer.status > 308 || location === undefined) return answer;
-    if (!URL.canParse(location, url.href)) throw fail(`${url.href} redirects to ${location}`);
-    url = new URL(location, url.href);
+    const next = URL.canParse(location, url.href) ? new URL(location, url.href) : undefined;
+    if (next?.protocol !== "http:" && next?.protocol !== "https:") {
+      throw fail(`${url.href} redirects to ${JSON.stringify(location.slice(0, 200))}`);
+    }
+    url = next;
   }
   throw fail(`${exchange.url.href} redirects more than ${maxRedirects} times`);
 }

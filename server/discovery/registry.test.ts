@@ -214,3 +214,14 @@ test("a registry that does not answer is asked again, less and less often", asyn
   // After an answer the count begins again.
   assert.deepEqual(run.warnings, [...first, "2s"]);
 });
+
+test("a registry that says that something has changed all the time is asked once a second", async () => {
+  const run = new Run();
+  run.registry.sizeText = "2";
+  let calls = 0;
+  run.registry.changed = async () => {
+    if (++calls === 100) run.registry.members.push(other("b", 9));
+  };
+  await run.join();
+  assert.equal(run.waitedMs, 99_000);
+});

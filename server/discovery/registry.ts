@@ -43,6 +43,11 @@ export interface Registry {
   close(): void;
 }
 
+/** What a service wrote, for an error: its beginning. */
+export function shown(text: string): string {
+  return text.length <= shownCharacters ? text : `${text.slice(0, shownCharacters)}…`;
+}
+
 /** A failure that is final, in etcd's words. */
 export class DiscoveryRefusal extends OperatingError {
   constructor(reason: string, hint: string) {
@@ -64,6 +69,9 @@ export interface RegistryPorts {
 }
 
 const maxBackoffDoublings = 8;
+const shownCharacters = 500;
+/** Before the registry is asked again though nobody came: it may say "changed" all the time. */
+const unchangedMs = 1000;
 const maxSize = 1024;
 
 /** Registers `self` and waits for the others. Tries for ever while the registry does not answer. */
@@ -105,6 +113,7 @@ class Joining {
       this.#ports.log.info(fields, "waiting for peers from discovery service");
       await this.#attempt("waiting for other nodes", () => this.#registry.changed(position));
       cluster = await this.#check();
+      if (cluster.members.length === members.length) await pause(this.#ports.clock, unchangedMs);
     }
     return firstMembers(cluster);
   }
@@ -192,12 +201,15 @@ function firstMembers(cluster: ClusterSoFar): InitialMembers {
     .join(",");
   const parsed = parseInitialCluster(text);
   if (!parsed.ok) {
-    throw new DiscoveryRefusal("discovery: invalid peer URL", `a member registered as ${text}`);
+    throw new DiscoveryRefusal(
+      "discovery: invalid peer URL",
+      `a member registered as ${shown(text)}`,
+    );
   }
   if (parsed.members.size !== size) {
     throw new DiscoveryRefusal(
       "discovery: found duplicate name",
-      `two members of ${text} have one --name; make a new token and start them with different names`,
+      `two members of ${shown(text)} have one --name; make a new token and start them with different names`,
     );
   }
   return parsed.members;

@@ -33,16 +33,18 @@ export async function places(
 /**
  * Asks until everything that `missing` names can be resolved. Each round calls `attempt`, which
  * returns its result or what is missing; the last reason is returned once `limitMs` have passed.
+ * An attempt that looks up many names stops when `isLate` says so: each may take seconds.
  */
 export async function untilResolved<T extends object>(
   ports: LookupPorts,
   limitMs: number,
-  attempt: () => Promise<T | string>,
+  attempt: (isLate: () => boolean) => Promise<T | string>,
 ): Promise<T | string> {
   const { clock, log } = ports;
   const deadlineMs = clock.monotonicMs() + limitMs;
+  const isLate = (): boolean => clock.monotonicMs() > deadlineMs;
   for (;;) {
-    const result = await attempt();
+    const result = await attempt(isLate);
     if (typeof result !== "string" || clock.monotonicMs() + retryMs > deadlineMs) return result;
     log.warn({ missing: result, "retry-interval": "1s" }, "waiting for DNS to name every member");
     await pause(clock, retryMs);
@@ -59,9 +61,10 @@ export async function placesOfUrls(
   ports: LookupPorts,
 ): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, readonly string[]>();
-  await untilResolved(ports, limitMs, async () => {
+  await untilResolved(ports, limitMs, async (isLate) => {
     const missing: string[] = [];
     for (const url of urls) {
+      if (isLate()) return "no time is left";
       const endpoint = parseEndpoint(url);
       if (found.has(url) || typeof endpoint === "string") continue;
       if (endpoint.scheme === "unix" || endpoint.scheme === "unixs") continue;

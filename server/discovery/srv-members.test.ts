@@ -177,3 +177,23 @@ test("URLs are compared by where they lead", async () => {
   assert.equal(place.get("http://gone:1"), "http://gone:1");
   assert.ok(clock.nowMs <= 30_000);
 });
+
+test("a thousand hosts that each take seconds end with the minute", async () => {
+  const clock = new SkippingClock();
+  const resolver: Resolver = {
+    srv: async () => Array.from({ length: 1000 }, (_, i) => ({ host: `h${i}.d`, port: 1 })),
+    addresses: async () => {
+      clock.nowMs += 5000;
+      throw new Error("timeout");
+    },
+  };
+  const query = { kind: "srv", domain: "d", serviceName: "" } as const;
+  const ports = { resolver, clock, log: silentLog };
+  await assert.rejects(srvMembers(query, self("x", "http://10.0.0.1:1"), ports), /timeout/);
+  const own = self("x");
+  await assert.rejects(srvMembers(query, own, ports), (error: Error) => {
+    assert.match(error.message, /h0\.d of .*no time is left for others/);
+    return error.message.length < 2000;
+  });
+  assert.ok(clock.nowMs <= 150_000, `${clock.nowMs} ms`);
+});

@@ -14,6 +14,8 @@ import { type LookupPorts, places, untilResolved } from "#server/discovery/same-
 const srvLimitMs = 60_000;
 /** More records than any cluster has members: a mistake. */
 const maxTargets = 1024;
+/** Of these in an error. */
+const maxShown = 20;
 
 /** This member, as it tells others. */
 export interface SrvSelf {
@@ -44,10 +46,10 @@ export async function srvMembers(
       ["etcd-server", "http"],
     ] as const
   ).map(([service, scheme]) => ({ scheme, name: `_${service}${suffix}._tcp.${query.domain}` }));
-  const result = await untilResolved(ports, srvLimitMs, async () => {
+  const result = await untilResolved(ports, srvLimitMs, async (isLate) => {
     const own = await ownPlaces(self, ports);
     if (typeof own === "string") return own;
-    const found = await allTargets(names, ports);
+    const found = await allTargets(names, ports, isLate);
     return typeof found === "string" ? found : { own, found };
   });
   if (typeof result === "string") {
@@ -92,6 +94,7 @@ async function ownPlaces(
 async function allTargets(
   names: readonly { readonly scheme: string; readonly name: string }[],
   ports: LookupPorts,
+  isLate: () => boolean,
 ): Promise<Found[] | string> {
   const found: Found[] = [];
   const seen = new Set<string>();
@@ -104,6 +107,7 @@ async function allTargets(
         if (seen.has(url)) continue;
         seen.add(url);
         if (seen.size > maxTargets) throw fail(`${name} has more than ${maxTargets} records`);
+        if (isLate()) return [...shownOf(missing), "no time is left for others"].join(", ");
         try {
           found.push({
             service: name,
@@ -120,7 +124,13 @@ async function allTargets(
       missing.push(`${name} (${errorText(error)})`);
     }
   }
-  return missing.length === 0 ? found : missing.join(", ");
+  return missing.length === 0 ? found : shownOf(missing).join(", ");
+}
+
+/** The first of what is missing: a domain may name a thousand hosts. */
+function shownOf(missing: readonly string[]): readonly string[] {
+  if (missing.length <= maxShown) return missing;
+  return [...missing.slice(0, maxShown), `and ${missing.length - maxShown} more`];
 }
 
 function nameMembers(
@@ -162,7 +172,7 @@ function nameMembers(
   }
   if (!members.has(self.name)) {
     throw fail(
-      `cannot find local etcd member ${JSON.stringify(self.name)} in SRV records: none of ${found.map((one) => one.url).join(", ")} leads to --initial-advertise-peer-urls=${self.peerUrls.join(",")}`,
+      `cannot find local etcd member ${JSON.stringify(self.name)} in SRV records: none of ${shownOf(found.map((one) => one.url)).join(", ")} leads to --initial-advertise-peer-urls=${self.peerUrls.join(",")}`,
     );
   }
   return members;

@@ -99,6 +99,14 @@ test("the requests of the v2 protocol, and what answers mean", async () => {
   await isRefusal({ body: "404 page not found\n", status: 404 }, /bad discovery endpoint/);
   await isRefusal({ body: "{}" }, /bad discovery endpoint/);
   await isRefusal({ body: "3" }, /bad discovery endpoint/);
+  const wrongTypes = [
+    ...[{ node: null }, { node: 5 }, { node: { value: 3 } }, { node: { nodes: 5 } }],
+    ...[{ node: { nodes: [{ key: 5 }] } }, { node: { nodes: [{ createdIndex: "1" }] } }],
+    ...[{ node: { nodes: [null] } }, { errorCode: "100" }, { errorCode: 110, cause: {} }],
+  ];
+  for (const wrong of wrongTypes) await isRefusal(json(wrong), /bad discovery endpoint/);
+  const long = json({ errorCode: 110, message: "x".repeat(100_000) }, { status: 401 });
+  await isRefusal(long, /^.{100,2000}$/);
   await isRefusal(
     json({ errorCode: 110, message: "no auth", cause: "c" }, { status: 401 }),
     /110: no auth/,
@@ -124,6 +132,10 @@ test("redirects are followed, but not for ever", async () => {
   assert.deepEqual(script.asked, ["GET /t/_config/size", "GET /other/_config/size"]);
   script.answers.push(...Array<Answer>(20).fill(elsewhere));
   await assert.rejects(registry.size(), { message: /redirects more than 10 times/ });
+  for (const location of ["ftp://h/", "file:///etc/passwd", "http://["]) {
+    script.answers.splice(0, Number.POSITIVE_INFINITY, { status: 302, headers: { location } });
+    await assert.rejects(registry.size(), { code: "HTTP_FAILED", message: /redirects to "/ });
+  }
   registry.close();
 });
 

@@ -10,6 +10,7 @@ import {
   type Registration,
   type Registry,
   type RegistryList,
+  shown,
 } from "#server/discovery/registry.ts";
 
 const requestTimeoutMs = 5000;
@@ -45,17 +46,53 @@ export function openV2Registry(config: V2Discovery, clock: Clock): Registry {
 }
 
 interface V2Node {
-  readonly key?: string;
-  readonly value?: string;
-  readonly createdIndex?: number;
-  readonly nodes?: readonly V2Node[];
+  readonly key: string;
+  readonly value: string;
+  readonly createdIndex: number;
+  readonly nodes: readonly V2Node[];
 }
 
 interface V2Answer {
-  readonly node?: V2Node;
-  readonly errorCode?: number;
-  readonly message?: string;
-  readonly cause?: string;
+  readonly node: V2Node | undefined;
+  readonly errorCode: number | undefined;
+  readonly message: string;
+  readonly cause: string;
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null;
+
+/** What is not there has Go's zero value; undefined if something is of another type. */
+function readNode(value: unknown, depth = 0): V2Node | undefined {
+  if (!isObject(value)) return undefined;
+  const { key = "", value: text = "", createdIndex = 0, nodes = [] } = value;
+  if (typeof key !== "string" || typeof text !== "string") return undefined;
+  if (typeof createdIndex !== "number" || !Number.isSafeInteger(createdIndex)) return undefined;
+  if (!Array.isArray(nodes)) return undefined;
+  // Members lie in the directory itself: what lies deeper is not looked at.
+  const read = depth === 0 ? nodes.map((one) => readNode(one, 1)) : [];
+  const inner = read.filter((one) => one !== undefined);
+  if (inner.length !== read.length) return undefined;
+  return { key, value: text, createdIndex, nodes: inner };
+}
+
+function readAnswer(body: string): V2Answer | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(parsed)) return undefined;
+  const { cause = "", errorCode, message = "" } = parsed;
+  if (errorCode === undefined) {
+    const node = readNode(parsed["node"]);
+    return node && { node, errorCode, message: "", cause: "" };
+  }
+  if (typeof errorCode !== "number" || typeof message !== "string" || typeof cause !== "string") {
+    return undefined;
+  }
+  return { node: undefined, errorCode, message: shown(message), cause: shown(cause) };
 }
 
 class V2Registry implements Registry {
@@ -85,11 +122,11 @@ class V2Registry implements Registry {
     const { errorCode, node } = this.#parse(answer);
     if (errorCode === keyNotFound) throw new OperatingError("NO_TOKEN", `${this.#folder} is gone`);
     const members: Registration[] = [];
-    for (const { createdIndex = 0, key = "", value = "" } of node?.nodes ?? []) {
+    for (const { createdIndex, key, value } of node?.nodes ?? []) {
       const id = posix.basename(key);
       if (id !== "_config") members.push({ id, value, order: createdIndex });
     }
-    return { members, position: Number(answer.headers["x-etcd-index"] ?? 0) };
+    return { members, position: this.#index(answer) };
   }
 
   async register(id: string, value: string): Promise<"registered" | "exists"> {
@@ -126,23 +163,23 @@ class V2Registry implements Registry {
     return exchangeHttp({ method: "GET", url: this.#at(key, query), timeoutMs }, this.#ports());
   }
 
+  /** The store's index of an answer; what is no number is taken for the first. */
+  #index(answer: Answer): number {
+    const index = Number(answer.headers["x-etcd-index"] ?? 0);
+    return Number.isSafeInteger(index) && index >= 0 ? index : 0;
+  }
+
   /** An answer of the v2 API: a node, or an error whose code the caller knows. */
   #parse(answer: Answer): V2Answer {
     const { body, status } = answer;
     if (status >= 500) {
       throw new OperatingError("V2_ANSWER", `${this.#url.origin} answered ${status}`);
     }
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(body);
-    } catch {
-      throw badEndpoint(this.#url);
-    }
-    if (typeof parsed !== "object" || parsed === null) throw badEndpoint(this.#url);
-    const found = parsed as V2Answer;
-    const { cause = "", errorCode, message = "" } = found;
+    const found = readAnswer(body);
+    if (found === undefined) throw badEndpoint(this.#url);
+    const { cause, errorCode, message } = found;
     if (errorCode === undefined) {
-      if (typeof found.node !== "object" || status >= 300) throw badEndpoint(this.#url);
+      if (status >= 300) throw badEndpoint(this.#url);
       return found;
     }
     if (errorCode === keyNotFound || errorCode === nodeExists || errorCode === indexCleared) {

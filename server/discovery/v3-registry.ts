@@ -10,6 +10,7 @@ import { prefixEnd } from "#client/kv.ts";
 import type { TlsOptions } from "#client/options.ts";
 import { EtcdError, type GrpcCode, grpcCode } from "#proto/errors.ts";
 import type { V3Discovery } from "#server/config/discovery.ts";
+import { answerLimitBytes } from "#server/discovery/http-exchange.ts";
 import {
   DiscoveryRefusal,
   type Registration,
@@ -72,6 +73,7 @@ export async function openV3Registry(
     clock: ports.clock,
     random: ports.random,
     callTimeoutMs: config.requestTimeoutMs,
+    maxReceiveBytes: answerLimitBytes,
     keepAliveTimeMs: config.keepaliveTimeMs,
     keepAliveTimeoutMs: config.keepaliveTimeoutMs,
     ...(tls === undefined ? {} : { tls }),

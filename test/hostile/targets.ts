@@ -2,6 +2,7 @@
 import type { Target } from "./target.ts";
 import { commandsTarget } from "./targets/commands.ts";
 import { dataTarget } from "./targets/data.ts";
+import { discoveryTarget } from "./targets/discovery.ts";
 import { fileTargets } from "./targets/files.ts";
 import { grpcTarget } from "./targets/grpc.ts";
 import { httpTargets, jsonTextTarget } from "./targets/http.ts";
@@ -18,5 +19,6 @@ export const targets: readonly Target[] = [
   raftTarget,
   commandsTarget,
   dataTarget,
+  discoveryTarget,
   ...fileTargets,
 ];
