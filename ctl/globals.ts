@@ -327,7 +327,8 @@ export async function openClientWith(
       });
     } catch (thrown) {
       client.close();
-      throw new Exit(exitCode.badConnection, errorText(thrown));
+      const { errorLine } = await import("#client/errors.ts");
+      throw new Exit(exitCode.badConnection, errorLine(thrown));
     }
   }
   return client;

@@ -78,7 +78,7 @@ export abstract class HostileService implements AsyncDisposable {
 /** gRPC: garbage, frames of wrong lengths, statuses that are none, streams without end. */
 export class HostileGrpc extends HostileService {
   private readonly http2 = createHttp2();
-  /** A right answer; undefined for none. */
+  /** A right answer; undefined if the request is refused. */
   right: (path: string, request: Buffer) => Uint8Array | undefined = () => undefined;
 
   constructor() {
@@ -109,7 +109,8 @@ export class HostileGrpc extends HostileService {
       if (answered || request.length < 5 + request.readUInt32BE(1)) return;
       answered = true;
       const message = this.right(path, request.subarray(5));
-      this.send(stream, message === undefined ? [] : [framed(message)], "0", "");
+      if (message !== undefined) this.send(stream, [framed(message)], "0", "");
+      else this.send(stream, [], "7", "etcdserver: permission denied");
     });
   }
 

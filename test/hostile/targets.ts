@@ -1,6 +1,7 @@
 // All that is fuzzed.
 import type { Target } from "./target.ts";
 import { commandsTarget } from "./targets/commands.ts";
+import { ctlTarget } from "./targets/ctl.ts";
 import { dataTarget } from "./targets/data.ts";
 import { discoveryTarget } from "./targets/discovery.ts";
 import { fileTargets } from "./targets/files.ts";
@@ -20,5 +21,6 @@ export const targets: readonly Target[] = [
   commandsTarget,
   dataTarget,
   discoveryTarget,
+  ctlTarget,
   ...fileTargets,
 ];
