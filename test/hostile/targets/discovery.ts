@@ -140,7 +140,7 @@ class DiscoveryRounds implements Rounds {
   private async byRegistry(kind: "v2" | "v3", random: Random): Promise<InitialMembers> {
     const service = kind === "v2" ? this.http : this.grpc;
     service.random = random;
-    service.wrongLeft = 1 + random.below(5);
+    service.wrongLeft = random.below(5);
     this.isRegistered = false;
     const registry = await this.open(kind, random);
     let isMarked = false;
@@ -164,7 +164,7 @@ class DiscoveryRounds implements Rounds {
     const config = {
       kind: "v3" as const,
       ...{ token: "t", endpoints: [this.grpcUrl], ...user },
-      ...{ dialTimeoutMs: 300, requestTimeoutMs: 150, keepaliveTimeMs: 2000 },
+      ...{ dialTimeoutMs: 300, requestTimeoutMs: 250, keepaliveTimeMs: 2000 },
       ...{ keepaliveTimeoutMs: 6000, insecureTransport: true, insecureSkipTlsVerify: false },
       ...{ certFile: "", keyFile: "", caFile: "" },
     };
@@ -249,7 +249,7 @@ function hostileResolver(random: Random): Resolver {
 export const discoveryTarget: Target = {
   name: "discovery",
   about: "a first start against hostile discovery services of both kinds, and SRV records",
-  rounds: 6,
+  rounds: 5,
   open: async () => {
     const rounds = new DiscoveryRounds();
     await rounds.listen();

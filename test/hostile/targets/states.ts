@@ -199,7 +199,7 @@ class StateRounds implements Rounds {
 export const statesTarget: Target = {
   name: "states",
   about: "whole states that a peer posts, received and installed",
-  rounds: 25,
+  rounds: 10,
   open: async () => {
     const rounds = new StateRounds();
     await rounds.make();
