@@ -249,7 +249,7 @@ function hostileResolver(random: Random): Resolver {
 export const discoveryTarget: Target = {
   name: "discovery",
   about: "a first start against hostile discovery services of both kinds, and SRV records",
-  rounds: 5,
+  rounds: 4,
   open: async () => {
     const rounds = new DiscoveryRounds();
     await rounds.listen();

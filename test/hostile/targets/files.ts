@@ -176,7 +176,7 @@ export const fileTargets: readonly Target[] = [
   {
     name: "snapshot",
     about: "snapshot files given to etcdutl status and restore",
-    rounds: 10,
+    rounds: 6,
     open: async () => {
       const rounds = new SnapshotRounds();
       await rounds.make();
