@@ -25,7 +25,7 @@ const transfer = "server/node/snapshot-transfer.ts";
 export const crashPoints = {
   "part of it written": receiver(transferFiles, "bytes += chunk.length;"),
   "written, not synced": receiver(transferFiles, "await handle.sync();"),
-  "synced, not read through": receiver(transferFiles, "await readThrough(part, index);"),
+  "synced, not read through": receiver(transferFiles, "await readThrough(part, index, check);"),
   "read through, not named": receiver(
     transferFiles,
     "await rename(part, this.receivedFile(index));",
