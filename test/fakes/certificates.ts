@@ -69,7 +69,8 @@ export class TestAuthority {
   }
 
   /**
-   * A certificate for servers and clients alike; `expired` makes one of yesterday. For 127.0.0.1 and
+   * A certificate for servers and clients alike; `expired` makes one of yesterday, and a common name of
+   * "" makes none. For 127.0.0.1 and
    * localhost unless `hosts` says otherwise.
    */
   async issue(
@@ -80,7 +81,7 @@ export class TestAuthority {
     this.serial++;
     const cert = await X509CertificateGenerator.create({
       serialNumber: this.serial.toString(16).padStart(4, "0"),
-      subject: `CN=${commonName}`,
+      subject: commonName === "" ? "O=nameless" : `CN=${commonName}`,
       issuer: this.root.subject,
       notBefore: new Date(Date.now() - dayMs),
       notAfter: new Date(Date.now() + (options.expired === true ? -dayMs / 2 : dayMs)),

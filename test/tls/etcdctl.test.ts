@@ -33,6 +33,7 @@ test("etcdctl with TLS, as the reference's; the common name is the user", async 
   const server = folder.putPair("server", await authority.issue("server"));
   const alice = folder.putPair("alice", await authority.issue("alice"));
   const bob = folder.putPair("bob", await authority.issue("bob"));
+  const nameless = folder.putPair("nameless", await authority.issue(""));
   await using members = await startMembers(
     folder,
     ["ours"],
@@ -41,6 +42,8 @@ test("etcdctl with TLS, as the reference's; the common name is the user", async 
       `--key-file=${server.key}`,
       "--client-cert-auth",
       `--trusted-ca-file=${ca}`,
+      // Over TLS nobody is asked for a name.
+      "--host-whitelist=elsewhere.test",
     ],
     { client: "https", peer: "http" },
   );
@@ -92,4 +95,31 @@ test("etcdctl with TLS, as the reference's; the common name is the user", async 
   assert.equal((await run(etcdctl, [...by(alice), "put", "a", "c"])).stdout, "OK\n");
   assert.match((await run(etcdctl, [...by(alice), "put", "z", "c"])).stderr, denied);
   assert.match((await run(etcdctl, [...by(bob), "put", "a", "c"])).stderr, denied);
+
+  // The gateway takes no names of certificates, whichever HTTP it is asked in; a token it does.
+  const gateway = async (version: string, path: string, pair: typeof alice, body: object) => {
+    const asked = await outcomeOf("curl", [
+      ...["-sS", version, "--cacert", ca, "--cert", pair.cert, "--key", pair.key],
+      ...["-w", " %{http_code} %{http_version}", `${clientUrl}${path}`],
+      ...["-d", JSON.stringify(body)],
+    ]);
+    return asked.stdout + asked.stderr;
+  };
+  const unused =
+    "CommonName of client sending a request against gateway will be ignored and not used as expected\n";
+  for (const [option, version] of [
+    ["--http1.1", "1.1"],
+    ["--http2", "2"],
+  ] as const) {
+    for (const path of ["/v3/kv/range", "/v3beta/kv/range"]) {
+      assert.equal(await gateway(option, path, alice, { key: "YQ==" }), `${unused} 400 ${version}`);
+    }
+    assert.match(await gateway(option, "/version", alice, {}), new RegExp(` 405 ${version}$`));
+    assert.equal(
+      await gateway(option, "/v3/kv/range", nameless, { key: "YQ==" }),
+      `{"code":3,"message":"etcdserver: user name is empty"} 400 ${version}`,
+    );
+    const logIn = { name: "root", password: "secret" };
+    assert.match(await gateway(option, "/v3/auth/authenticate", nameless, logIn), /"token":"/);
+  }
 });
