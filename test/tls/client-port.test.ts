@@ -1,6 +1,8 @@
 // TLS on the client port, asked by clients that are not ours: the reference's etcdctl and curl.
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
+import { releasePorts, reservePorts } from "#test/cluster/ports.ts";
 import { TestAuthority } from "#test/fakes/certificates.ts";
 import { referenceOrSkip } from "#test/reference/reference.ts";
 import { cleanEnvironment, Folder, outcomeOf, startMembers } from "./secured-member.ts";
@@ -12,14 +14,29 @@ test("certificates of clients, both protocols, and one port for both schemes", a
   const reference = await referenceOrSkip(t);
   if (reference === undefined) return;
   using folder = new Folder();
-  const ca = folder.put("ca.crt", authority.cert);
+  // Between the root and some clients stand others, whose certificates those send along.
+  const between = await authority.subordinate("between");
+  const taken = await authority.subordinate("taken back");
+  const unknown = await authority.subordinate("unknown");
+  const ca = folder.put("ca.crt", [authority, between, taken].map(({ cert }) => cert).join("\n"));
   const server = folder.putPair("server", await authority.issue("server"));
   const alice = folder.putPair("alice", await authority.issue("alice", { hosts: ["alice.test"] }));
   const bob = folder.putPair("bob", await authority.issue("bob", { hosts: ["bob.test"] }));
   const gone = await authority.issue("gone", { hosts: ["alice.test"] });
   const revoked = folder.putPair("gone", gone);
   const foreign = folder.putPair("foreign", await stranger.issue("alice"));
-  const crl = folder.put("crl.der", await authority.revoke(gone));
+  const chainOf = async (issuer: TestAuthority) => {
+    const leaf = await issuer.issue("carol", { hosts: ["alice.test"] });
+    return { key: leaf.key, cert: `${leaf.cert}\n${issuer.cert}` };
+  };
+  const chained = folder.putPair("chained", await chainOf(between));
+  const cut = folder.putPair("cut", await chainOf(taken));
+  const unlisted = folder.putPair("unlisted", await chainOf(unknown));
+  // The root's serial number may be another certificate's: it is not looked up.
+  const crl = folder.put("crl.der", await authority.revoke(gone, taken, authority));
+  const [metricsPort] = await reservePorts(1);
+  t.after(() => releasePorts([metricsPort!]));
+  const metricsUrl = `https://127.0.0.1:${metricsPort}`;
   const socket = `${folder.path}/member.sock`;
   await using members = await startMembers(
     folder,
@@ -32,6 +49,7 @@ test("certificates of clients, both protocols, and one port for both schemes", a
       `--trusted-ca-file=${ca}`,
       `--client-crl-file=${crl}`,
       "--client-cert-allowed-hostname=alice.test",
+      `--listen-metrics-urls=${metricsUrl}`,
     ],
     { client: "https", peer: "http" },
   );
@@ -85,6 +103,24 @@ test("certificates of clients, both protocols, and one port for both schemes", a
   assert.match(plain.stdout, /"etcdserver"/, plain.stderr);
   const local = await curl(["--unix-socket", socket, "https://localhost/version"]);
   assert.match(local.stdout, /"etcdserver"/, local.stderr);
+  const by = ({ cert, key }: { cert: string; key: string }, url: string) =>
+    outcomeOf("curl", ["-sS", "--cacert", ca, "--cert", cert, "--key", key, url]);
+  assert.match((await by(chained, `${clientUrl}/version`)).stdout, /"etcdserver"/);
+  assert.notEqual((await by(cut, `${clientUrl}/version`)).code, 0);
+  const serial = new X509Certificate(taken.cert).serialNumber.toLowerCase();
+  await member.waitForLine(new RegExp(`certificate serial ${serial} revoked`));
+  assert.notEqual((await by(unlisted, `${clientUrl}/version`)).code, 0);
+  await member.waitForLine(/an issuer of the certificate is not in the trusted CA file/);
+  // Metrics have the locks of the client port.
+  assert.match((await by(alice, `${metricsUrl}/health`)).stdout, /"health":"true"/);
+  assert.match((await by(alice, `${metricsUrl}/metrics`)).stdout, /^etcd_server_has_leader 1$/m);
+  for (const pair of [bob, revoked, cut, foreign]) {
+    assert.notEqual((await by(pair, `${metricsUrl}/health`)).code, 0);
+  }
+  const unseen = ["-sS", "--cacert", ca, `${metricsUrl}/health`];
+  assert.notEqual((await outcomeOf("curl", unseen)).code, 0);
+  const inPlain = ["-sS", `http://127.0.0.1:${metricsPort}/health`];
+  assert.notEqual((await outcomeOf("curl", inPlain)).stdout, '{"health":"true","reason":""}');
   const metrics = await curl([`${clientUrl}/metrics`]);
   assert.match(metrics.stdout, /^etcd_server_tls_handshake_failures_total\{port="client"\} [1-9]/m);
   assert.match(
