@@ -1,12 +1,23 @@
 // TLS on the client port, asked by clients that are not ours: the reference's etcdctl and curl.
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { seededRandom } from "#base/random.ts";
+import { systemClock } from "#base/system-clock.ts";
+import { EtcdClient } from "#client/client.ts";
+import type { TlsOptions } from "#client/options.ts";
+import { openV3Registry } from "#server/discovery/v3-registry.ts";
 import { releasePorts, reservePorts } from "#test/cluster/ports.ts";
 import { TestAuthority } from "#test/fakes/certificates.ts";
 import { referenceOrSkip } from "#test/reference/reference.ts";
 import { cleanEnvironment, Folder, outcomeOf, startMembers } from "./secured-member.ts";
 
+const clientPorts = (seed: number) => ({
+  clock: systemClock,
+  random: seededRandom(seed),
+  callTimeoutMs: 20_000,
+});
 const authority = await TestAuthority.create("clients and servers");
 const stranger = await TestAuthority.create("nobody's root");
 
@@ -78,11 +89,13 @@ test("certificates of clients, both protocols, and one port for both schemes", a
     [bob, "client certificate authentication failed"],
     [revoked, "transport: certificate serial"],
   ] as const;
-  for (const [pair, why] of rows) {
-    const refused = await put(pair);
-    assert.notEqual(refused.code, 0, why);
-    assert.match(refused.stderr, /context deadline exceeded/);
-  }
+  await Promise.all(
+    rows.map(async ([pair, why]) => {
+      const refused = await put(pair);
+      assert.notEqual(refused.code, 0, why);
+      assert.match(refused.stderr, /context deadline exceeded/);
+    }),
+  );
   // A client tries again and again; each reason is told once.
   const logged = member.log().filter((line) => line.includes("rejected connection on client"));
   for (const [, why] of rows) {
@@ -121,6 +134,64 @@ test("certificates of clients, both protocols, and one port for both schemes", a
   assert.notEqual((await outcomeOf("curl", unseen)).code, 0);
   const inPlain = ["-sS", `http://127.0.0.1:${metricsPort}/health`];
   assert.notEqual((await outcomeOf("curl", inPlain)).stdout, '{"health":"true","reason":""}');
+  // Our client, with each of its options; and as a registry for members, as discovery asks it.
+  const bytesOf = ({ cert, key }: { cert: string; key: string }) => ({
+    cert: readFileSync(cert),
+    key: readFileSync(key),
+  });
+  const trust = { ca: readFileSync(ca) };
+  const mine = { ...trust, ...bytesOf(alice) };
+  const tried: readonly (readonly [TlsOptions, boolean])[] = [
+    [mine, true],
+    [{ ...trust, ...bytesOf(chained) }, true],
+    [{ ...bytesOf(alice), insecureSkipVerify: true }, true],
+    [{ ...mine, serverName: "localhost" }, true],
+    [{ ...mine, serverName: "other.test" }, false],
+    [bytesOf(alice), false],
+    [{ ...mine, ca: Buffer.from(stranger.cert) }, false],
+    [trust, false],
+    [{ ...trust, ...bytesOf(cut) }, false],
+  ];
+  await Promise.all(
+    tried.map(async ([tls, isGood], at) => {
+      const client = new EtcdClient({ endpoints: [clientUrl], ...clientPorts(at), tls });
+      const got = client.kv.range("k", {}, isGood ? {} : { timeoutMs: 500 }).then(
+        () => true,
+        () => false,
+      );
+      assert.equal(await got.finally(() => client.close()), isGood, `row ${at}`);
+    }),
+  );
+  const registry = await openV3Registry(
+    {
+      kind: "v3",
+      token: "t",
+      endpoints: [clientUrl],
+      dialTimeoutMs: 20_000,
+      requestTimeoutMs: 20_000,
+      keepaliveTimeMs: 2000,
+      keepaliveTimeoutMs: 6000,
+      insecureTransport: true,
+      insecureSkipTlsVerify: false,
+      certFile: alice.cert,
+      keyFile: alice.key,
+      caFile: ca,
+      user: "",
+      password: "",
+    },
+    clientPorts(0),
+  );
+  try {
+    assert.equal(await registry.size(), undefined);
+    await registry.register("1", "m=http://127.0.0.1:1");
+    const { members: listed } = await registry.list();
+    assert.deepEqual(
+      listed.map(({ id, value }) => [id, value]),
+      [["1", "m=http://127.0.0.1:1"]],
+    );
+  } finally {
+    registry.close();
+  }
   const metrics = await curl([`${clientUrl}/metrics`]);
   assert.match(metrics.stdout, /^etcd_server_tls_handshake_failures_total\{port="client"\} [1-9]/m);
   assert.match(
