@@ -320,7 +320,8 @@ export async function openClientWith(
   } catch (thrown) {
     throw new Exit(exitCode.badConnection, errorText(thrown));
   }
-  if (who !== undefined) {
+  // As etcd's client: who shows no password asks as nobody.
+  if (who !== undefined && who.user !== "" && who.password !== "") {
     try {
       await client.authenticate(who.user, who.password, {
         timeoutMs: flags.number("dial-timeout"),

@@ -1,9 +1,9 @@
 // The terminal of the real process. Only entry points import it.
 
 import { randomInt } from "node:crypto";
-import { createInterface } from "node:readline";
 import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
+import { SecretLine } from "#ctl/secret-line.ts";
 import type { Terminal } from "#ctl/terminal.ts";
 
 /** A terminal, and `drain`, which resolves when all that was written is out. */
@@ -18,6 +18,54 @@ export function processTerminal(): Terminal & { drain(): Promise<void> } {
     if (done !== true) return value;
     ended = true;
     return undefined;
+  };
+  /** The next line with its end, as latin1, so that a character cut in two by a chunk stays whole. */
+  const heldLine = async (): Promise<string | undefined> => {
+    for (;;) {
+      const end = held.indexOf("\n");
+      if (end >= 0) {
+        const line = held.slice(0, end + 1);
+        held = held.slice(end + 1);
+        return line;
+      }
+      const chunk = await more();
+      if (chunk === undefined) return undefined;
+      held += chunk.toString("latin1");
+    }
+  };
+  /** A secret that is piped: the next line, or what is left. */
+  const given = async (prompt: string): Promise<string> => {
+    stdout.write(prompt);
+    const line = await heldLine();
+    if (line !== undefined) return line;
+    const rest = held;
+    held = "";
+    return rest;
+  };
+  /** A secret that a person types, unseen; what was typed beyond it stays for the next one. */
+  const typed = (prompt: string): Promise<string> => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const line = new SecretLine(() => process.exit(130));
+    const end = (): void => {
+      stdin.off("data", take).off("end", end);
+      stdin.setRawMode(false);
+      // Whoever is started next has the terminal to himself.
+      stdin.pause();
+      resolve(line.text);
+    };
+    const take = (chunk: Buffer | string): void => {
+      const bytes = held + chunk.toString("latin1");
+      const used = line.take(bytes);
+      held = used === undefined ? "" : bytes.slice(used);
+      if (used !== undefined) end();
+    };
+    // Before the prompt: what is typed in answer to it must not be seen.
+    stdin.setRawMode(true);
+    stdout.write(prompt);
+    stdin.on("data", take).once("end", end).resume();
+    if (held !== "") take("");
+    if (stdin.readableEnded) end();
+    return promise;
   };
   const drained = (stream: NodeJS.WriteStream): Promise<void> =>
     new Promise((resolve) => stream.write("", () => resolve()));
@@ -40,48 +88,13 @@ export function processTerminal(): Terminal & { drain(): Promise<void> } {
       return Buffer.concat(parts);
     },
     async readLine() {
-      // Bytes are held as latin1, so that a character cut in two by a chunk stays whole.
-      for (;;) {
-        const end = held.indexOf("\n");
-        if (end >= 0) {
-          const line = Buffer.from(held.slice(0, end + 1), "latin1").toString("utf8");
-          held = held.slice(end + 1);
-          return line;
-        }
-        const chunk = await more();
-        if (chunk === undefined) return undefined;
-        held += chunk.toString("latin1");
-      }
+      const line = await heldLine();
+      return line === undefined ? undefined : Buffer.from(line, "latin1").toString("utf8");
     },
-    readSecret(prompt) {
-      stdout.write(prompt);
-      const lines = createInterface({ input: stdin, terminal: false });
-      const isTty = stdin.isTTY === true;
-      if (isTty) stdin.setRawMode(true);
-      return new Promise((resolve) => {
-        let secret = "";
-        const end = (): void => {
-          if (isTty) stdin.setRawMode(false);
-          lines.close();
-          stdout.write("\n");
-          resolve(secret);
-        };
-        if (!isTty) {
-          lines.once("line", (line) => {
-            secret = line;
-            end();
-          });
-          return;
-        }
-        stdin.on("data", (data: Buffer) => {
-          for (const character of data.toString()) {
-            if (character === "\r" || character === "\n") return end();
-            if (character === "\u0003") process.exit(130);
-            if (character === "\u007f") secret = secret.slice(0, -1);
-            else secret += character;
-          }
-        });
-      });
+    async readSecret(prompt) {
+      const line = stdin.isTTY === true ? await typed(prompt) : await given(prompt);
+      stdout.write("\n");
+      return Buffer.from(line, "latin1").toString("utf8").trim();
     },
     interrupted() {
       if (interrupt === undefined) {

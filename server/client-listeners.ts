@@ -53,7 +53,8 @@ export async function listenForClients(served: ServedClients): Promise<Listening
   const access = {
     allowedOrigins: config.allowedOrigins,
     allowedHosts: config.allowedHosts,
-    certificatesName: () => config.tls.client.namesUsers && auth.isEnabled,
+    certificatesName: () =>
+      config.enableGrpcGateway && config.tls.client.namesUsers && auth.isEnabled,
   };
   const { maxReceiveBytes } = limits;
   const gateway = config.enableGrpcGateway

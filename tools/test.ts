@@ -183,7 +183,7 @@ async function main(): Promise<void> {
   if (sets.includes("unit")) await runFiles(testFiles(unitGlobs, args), cores, tally, write);
   if (sets.includes("suites")) {
     const suites = testFiles(suiteGlobs, args);
-    const alone = suites.filter((file) => !inMemory.test(file));
+    const ofProcesses = suites.filter((file) => !inMemory.test(file));
     await runFiles(
       suites.filter((file) => inMemory.test(file)),
       cores,
@@ -191,8 +191,8 @@ async function main(): Promise<void> {
       write,
     );
     const isGoodSoFar = tally.failures.length === 0;
-    // One at a time: clusters of processes need the machine for themselves.
-    await runFiles(alone, 1, tally, write);
+    // Two at once: clusters of processes wait more than they compute.
+    await runFiles(ofProcesses, 2, tally, write);
     if (isCi && isGoodSoFar) tally = await secondTry(tally, write);
   }
   console.log("");

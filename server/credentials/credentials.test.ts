@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createHmac, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { signMethods } from "#server/config/auth-token.ts";
+import { type SignMethod, signMethods } from "#server/config/auth-token.ts";
 import { hashPassword, passwordMatches } from "./bcrypt.ts";
 import { JwtTokens } from "./jwt.ts";
 import { PasswordWorker } from "./password-worker.ts";
@@ -45,7 +46,13 @@ test("the worker hashes and compares, and refuses what is too long or too much",
 const pem = (key: KeyObject, type: "pkcs8" | "spki"): Buffer =>
   Buffer.from(key.export({ format: "pem", type } as never) as string);
 
-function keysFor(signMethod: string): { privateKey: Buffer; publicKey: Buffer | undefined } {
+/** Two pairs for all the algorithms of RSA: they take long to make. */
+const rsaPairs = [0, 1].map(() => generateKeyPairSync("rsa", { modulusLength: 2048 }));
+
+function keysFor(
+  signMethod: string,
+  at = 0,
+): { privateKey: Buffer; publicKey: Buffer | undefined } {
   if (signMethod.startsWith("HS")) {
     return { privateKey: Buffer.from("a shared secret"), publicKey: undefined };
   }
@@ -55,7 +62,7 @@ function keysFor(signMethod: string): { privateKey: Buffer; publicKey: Buffer | 
       ? generateKeyPairSync("ed25519")
       : curve !== undefined
         ? generateKeyPairSync("ec", { namedCurve: curve })
-        : generateKeyPairSync("rsa", { modulusLength: 2048 });
+        : rsaPairs[at]!;
   return { privateKey: pem(privateKey, "pkcs8"), publicKey: pem(publicKey, "spki") };
 }
 
@@ -77,7 +84,7 @@ test("every algorithm signs and verifies, and no other key or algorithm does", (
     if (verifier !== signer) assert.throws(() => verifier.assign(ann), /verify-only key/);
     const other = new JwtTokens({
       ...options,
-      ...keysFor(signMethod),
+      ...keysFor(signMethod, 1),
       ...(signMethod.startsWith("HS") ? { privateKey: Buffer.from("another") } : {}),
     });
     assert.equal(other.identify(token), undefined, `${signMethod} by another key`);
@@ -103,6 +110,66 @@ test("every algorithm signs and verifies, and no other key or algorithm does", (
   }
 });
 
+test("tokens of Go's library are good, each by its own algorithm alone", () => {
+  // Made by github.com/golang-jwt/jwt v5.3.1: ann, revision 7, until second 2000.
+  const file = new URL("testdata/golang-jwt.json", import.meta.url);
+  const made = JSON.parse(readFileSync(file, "utf8")) as {
+    readonly signMethod: SignMethod;
+    readonly key: string;
+    readonly token: string;
+  }[];
+  assert.deepEqual(new Set(made.map(({ signMethod }) => signMethod)), new Set(signMethods));
+  const time = { nowMs: 0 };
+  const providers = made.map(({ signMethod, key }) => {
+    const bytes = Buffer.from(key);
+    const keys = signMethod.startsWith("HS")
+      ? { privateKey: bytes, publicKey: undefined }
+      : { privateKey: undefined, publicKey: bytes };
+    return new JwtTokens({ signMethod, ttlMs: 1, ...keys, wallMs: () => time.nowMs });
+  });
+  for (const [at, provider] of providers.entries()) {
+    time.nowMs = 1_999_999;
+    const known = made.map(({ token }) => provider.identify(token));
+    const own = { username: "ann", revision: 7 };
+    assert.deepEqual(
+      known,
+      made.map((_, other) => (other === at ? own : undefined)),
+      made[at]!.signMethod,
+    );
+    time.nowMs = 2_000_000;
+    assert.equal(provider.identify(made[at]!.token), undefined);
+  }
+});
+
+test("what a signed token must say, as Go's library judges it", () => {
+  const privateKey = Buffer.from("a shared secret");
+  const options = { signMethod: "HS256", ttlMs: 1, privateKey, publicKey: undefined };
+  const tokens = new JwtTokens({ ...options, wallMs: () => 1_000_500 });
+  const said: readonly (readonly [object, number | undefined])[] = [
+    [{ username: "ann", revision: 7 }, 7],
+    [{ username: "ann", revision: 7.9, exp: 1001, nbf: 1000, iat: 2000, aud: ["x"] }, 7],
+    [{ username: "ann", revision: 7, exp: 0, nbf: 0 }, 7],
+    [{ username: "ann", revision: 7, exp: 1000.9 }, undefined],
+    [{ username: "ann", revision: 7, exp: 1000 }, undefined],
+    [{ username: "ann", revision: 7, exp: "2000" }, undefined],
+    [{ username: "ann", revision: 7, exp: null }, undefined],
+    [{ username: "ann", revision: 7, nbf: 1001 }, undefined],
+    [{ username: "ann", revision: 7, nbf: 1000.9 }, 7],
+    [{ username: "ann", revision: "7" }, undefined],
+    [{ username: "ann" }, undefined],
+    [{ revision: 7 }, undefined],
+    [{ username: 1, revision: 7 }, undefined],
+    [["ann", 7], undefined],
+  ];
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  for (const [claims, revision] of said) {
+    const input = `${part({ alg: "HS256" })}.${part(claims)}`;
+    const mac = createHmac("sha256", privateKey).update(input).digest("base64url");
+    const known = tokens.identify(`${input}.${mac}`);
+    assert.equal(known?.revision, revision, JSON.stringify(claims));
+  }
+});
+
 test("keys that do not fit are refused by name", () => {
   const rsa = keysFor("RS256");
   const ec = keysFor("ES256");
@@ -112,7 +179,7 @@ test("keys that do not fit are refused by name", () => {
     ["RS256", ec.privateKey, undefined, /needs a key of type rsa, not ec/],
     ["ES384", ec.privateKey, undefined, /needs a key on secp384r1, not prime256v1/],
     ["EdDSA", rsa.privateKey, undefined, /needs a key of type ed25519, not rsa/],
-    ["RS256", rsa.privateKey, keysFor("RS256").publicKey, /public and private keys don't match/],
+    ["RS256", rsa.privateKey, keysFor("RS256", 1).publicKey, /public and private keys don't match/],
     ["RS256", undefined, rsa.privateKey, /pub-key: the file holds a private key/],
     ["RS256", Buffer.from("nonsense"), undefined, /priv-key: /],
   ];

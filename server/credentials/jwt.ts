@@ -104,11 +104,13 @@ export class JwtTokens implements TokenProvider {
     if (signed === undefined || !this.#signer.verify(input, signed)) return undefined;
     const claims = readSegment(body);
     if (claims === undefined) return undefined;
-    const { username, revision, exp = Number.POSITIVE_INFINITY, nbf = 0 } = claims;
+    const { username, revision, exp = 0, nbf = 0 } = claims;
     if (typeof username !== "string" || typeof revision !== "number") return undefined;
     if (typeof exp !== "number" || typeof nbf !== "number") return undefined;
     const identity = { username, revision: Math.max(0, Math.floor(revision)) };
-    return { identity, notBeforeSeconds: nbf, expirySeconds: exp };
+    // As the library that etcd uses: whole seconds count, and 0 says nothing.
+    const expirySeconds = exp === 0 ? Number.POSITIVE_INFINITY : Math.floor(exp);
+    return { identity, notBeforeSeconds: Math.floor(nbf), expirySeconds };
   }
 }
 

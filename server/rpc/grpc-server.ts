@@ -127,7 +127,7 @@ export class GrpcServer implements ConnectionHost {
     const { method, path } = headers;
     const registered = registry.find(path);
     if (!isGrpc(contentType)) {
-      if (registered === undefined) return this.serveHttp(stream, headers);
+      if (registered === undefined) return this.serveHttp(connection, stream, headers);
       const text = `invalid gRPC request content-type ${JSON.stringify(contentType)}`;
       refuse(stream, grpcCode.invalidArgument, text, 415);
       return refused;
@@ -170,8 +170,12 @@ export class GrpcServer implements ConnectionHost {
         if (receiver instanceof GrpcCall) yield receiver;
   }
 
-  private serveHttp(stream: Http2Stream, headers: RequestHeaders): StreamReceiver {
-    const exchange = httpExchange(stream, headers);
+  private serveHttp(
+    { socket }: ServerConnection,
+    stream: Http2Stream,
+    headers: RequestHeaders,
+  ): StreamReceiver {
+    const exchange = httpExchange(stream, headers, socket);
     this.options.http(exchange.request, exchange.response);
     return exchange;
   }

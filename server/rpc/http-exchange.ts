@@ -2,7 +2,7 @@
 // so that one handler serves both.
 import type { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
-import { Readable, Writable } from "node:stream";
+import { type Duplex, Readable, Writable } from "node:stream";
 import { emptyBytes } from "#base/bytes.ts";
 import { errorCode } from "./http2/frame.ts";
 import type { HeaderField } from "./http2/header-table.ts";
@@ -18,22 +18,35 @@ export class Http2Request extends Readable implements HttpRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  /** Of the connection, as node's requests have it: who asks, and whether over TLS. */
+  readonly socket: NonNullable<HttpRequest["socket"]>;
   private readonly stream: Http2Stream;
   private hasEnded = false;
   private discardedBytes = 0;
   private whenDiscarded: (() => void) | undefined;
 
-  constructor(stream: Http2Stream, headers: RequestHeaders) {
+  constructor(stream: Http2Stream, headers: RequestHeaders, socket: Duplex) {
     super();
     this.stream = stream;
+    this.socket = socket as HttpRequest["socket"] & object;
     this.method = headers.method;
     this.url = headers.path;
     this.headers = headers.entries();
     this.headers.host ??= headers.authority;
   }
 
+  get complete(): boolean {
+    return this.hasEnded;
+  }
+
   override _read(): void {
     this.stream.hold(false);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    // Given up before its end; an answer that is on its way ends the stream by itself.
+    if (!this.hasEnded && !this.stream.ends) this.stream.reset(errorCode.cancel);
+    done(error);
   }
 
   /** @internal */
@@ -144,11 +157,13 @@ export class Http2Response extends Writable implements HttpResponse {
 export function httpExchange(
   stream: Http2Stream,
   headers: RequestHeaders,
+  socket: Duplex,
 ): StreamReceiver & { readonly request: Http2Request; readonly response: Http2Response } {
-  const request = new Http2Request(stream, headers);
+  const request = new Http2Request(stream, headers, socket);
   const response = new Http2Response(stream, request);
   request.on("error", ignoreError);
   response.on("error", ignoreError);
+  response.once("close", () => request.destroy());
   return {
     request,
     response,

@@ -8,9 +8,8 @@ export interface HttpRequest extends Readable {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
-  /** Over HTTP/1.1: the whole body has come. */
+  /** The whole body has come. */
   readonly complete?: boolean;
-  /** Left out over HTTP/2. */
   readonly socket?: {
     readonly remoteAddress?: string | undefined;
     /** True of a TLS connection. */

@@ -8,7 +8,8 @@ import { OperatingError } from "#base/errors.ts";
 import { silentLog } from "#base/log.ts";
 import { systemClock } from "#base/system-clock.ts";
 import { framed, RawClient } from "#test/fakes/raw-grpc.ts";
-import { type ConnectionLimits, defaultLimits } from "./limits.ts";
+import { SteppedClock } from "#test/fakes/stepped-clock.ts";
+import { boundBody, type ConnectionLimits, defaultLimits } from "./limits.ts";
 import { parseListenUrl } from "./listen-url.ts";
 import { type ClientListeners, type ListenerOptions, startClientListeners } from "./listeners.ts";
 import { type Responder, ServiceRegistry } from "./service-registry.ts";
@@ -281,5 +282,54 @@ test("an answer over HTTP/2 ends behind its request, unless that is too long", a
   const long = await ask(100_000);
   await once(long, "close");
   assert.deepEqual([short.rstCode, long.rstCode], [0, 0]);
+  session.destroy();
+});
+
+test("a body that is not there after a minute is cut off, over both HTTP versions", async () => {
+  const clock = new SteppedClock();
+  let asked = Promise.withResolvers<void>();
+  const given = { bodies: 0 };
+  const over: Promise<unknown>[] = [];
+  await using server = await start(
+    {},
+    {
+      http: (request, response) => {
+        boundBody(request, clock);
+        over.push(once(request, "close"));
+        request.resume().once("end", () => {
+          given.bodies++;
+          response.end("whole");
+        });
+        asked.resolve();
+      },
+    },
+  );
+  const session = connectHttp2(server.url);
+  const slow = connect(Number(server.url.split(":").at(-1)), "127.0.0.1");
+  slow.on("error", () => {}).resume();
+  slow.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf");
+  await asked.promise;
+  asked = Promise.withResolvers();
+  const stream = session.request({ ":method": "POST", ":path": "/" }, { endStream: false });
+  stream.on("error", () => {});
+  stream.write("half");
+  await asked.promise;
+
+  // Whoever sent all is answered, and nobody waits for him any more.
+  const whole = await fetch(server.url, { method: "POST", body: "all" });
+  assert.equal(await whole.text(), "whole");
+  const quick = session.request({ ":method": "POST", ":path": "/" }, { endStream: false });
+  quick.end("all").resume();
+  await once(quick, "close");
+  await Promise.all(over.slice(2));
+  assert.deepEqual([quick.rstCode, given.bodies, clock.waiting], [0, 2, 2]);
+
+  await clock.pass(59_999);
+  assert.deepEqual([slow.destroyed, stream.closed], [false, false]);
+  const cut = [once(slow, "close"), once(stream, "close")];
+  await clock.pass(1);
+  await Promise.all(cut);
+  assert.deepEqual([stream.rstCode, given.bodies, clock.waiting], [8, 2, 0]);
+  assert.equal(session.destroyed, false, "what else the connection carries goes on");
   session.destroy();
 });

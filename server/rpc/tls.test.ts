@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { type EventEmitter, once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
@@ -291,5 +292,44 @@ test("sockets of the file system, plain and secure", async () => {
     assert.equal(readFileSync(secret, "utf8"), "a file");
   } finally {
     rmSync(folder, { recursive: true });
+  }
+});
+
+test("a check sees whose certificates stand above, as far as they are known", async () => {
+  const between = await authority.subordinate("between");
+  const leaf = await between.issue("leaf");
+  const pairs = [
+    await authority.issue("direct"),
+    { cert: `${leaf.cert}\n${between.cert}`, key: leaf.key },
+  ];
+  const above = (cert: string) => new X509Certificate(cert).serialNumber;
+  for (const [clientCa, whole] of [
+    [
+      authority.cert,
+      [
+        [1, true],
+        [1, false],
+      ],
+    ],
+    [
+      `${authority.cert}\n${between.cert}`,
+      [
+        [1, true],
+        [2, true],
+      ],
+    ],
+  ] as const) {
+    const seen: unknown[] = [];
+    await using server = await start({
+      material: { ...serverKey, clientCa },
+      clientCertificates: "required",
+      check: (_certificate, _address, { serials, isWhole }) => {
+        seen.push([serials.length, isWhole]);
+        if (serials.length === 2) assert.equal(serials[1], above(between.cert));
+        return undefined;
+      },
+    });
+    for (const pair of pairs) assert.match(await page(server.port, pair), /served/);
+    assert.deepEqual(seen, whole);
   }
 });

@@ -50,9 +50,19 @@ export interface TlsOptions {
 export type CertificateCheck = (
   certificate: X509Certificate,
   remoteAddress: string,
-  /** Of the certificate and of those between it and its root, in hexadecimal. */
-  serials: readonly string[],
+  chain: PeerChain,
 ) => string | undefined | Promise<string | undefined>;
+
+/** What is known of a certificate and of those between it and its root. */
+export interface PeerChain {
+  /** In hexadecimal, the certificate's own first. */
+  readonly serials: readonly string[];
+  /**
+   * False if there are more: Node 24.21 does not show those that a client sends along (nodejs/node#65579),
+   * only those of the CA file.
+   */
+  readonly isWhole: boolean;
+}
 
 const maxChain = 16;
 /** The protocols of a client port, the preferred one first. */
@@ -61,6 +71,7 @@ const clientProtocols = ["h2", "http/1.1"];
 export class TlsSecurity implements ConnectionSecurity {
   private readonly options: TlsOptions;
   private context: SecureContextOptions;
+  private anchors: ReadonlySet<string>;
   private readonly servers: Server[] = [];
   /** Under way now. */
   handshakes = 0;
@@ -71,6 +82,7 @@ export class TlsSecurity implements ConnectionSecurity {
   constructor(options: TlsOptions) {
     this.options = options;
     this.context = contextOf(options, options.material);
+    this.anchors = anchorsOf(options.material.clientCa);
   }
 
   /**
@@ -78,7 +90,9 @@ export class TlsSecurity implements ConnectionSecurity {
    * does, and then nothing has changed. Sessions made before are not resumed.
    */
   replace(material: TlsMaterial): void {
-    this.context = contextOf(this.options, material);
+    const context = contextOf(this.options, material);
+    this.anchors = anchorsOf(material.clientCa);
+    this.context = context;
     for (const server of this.servers) server.setSecureContext(this.context);
   }
 
@@ -139,7 +153,7 @@ export class TlsSecurity implements ConnectionSecurity {
     if (!stream.authorized) {
       return `tls: failed to verify certificate: ${String(stream.authorizationError)}`;
     }
-    return check?.(certificate, stream.remoteAddress ?? "", serialsOf(stream));
+    return check?.(certificate, stream.remoteAddress ?? "", chainOf(stream, this.anchors));
   }
 
   private judged(
@@ -182,15 +196,27 @@ export class TlsSecurity implements ConnectionSecurity {
   }
 }
 
-function serialsOf(stream: TLSSocket): readonly string[] {
+/**
+ * The root is left out, which is its own issuer and which nobody sends: its serial number may be that of a
+ * certificate that it signed.
+ */
+function chainOf(stream: TLSSocket, anchors: ReadonlySet<string>): PeerChain {
   const serials: string[] = [];
-  let one: DetailedPeerCertificate | undefined = stream.getPeerCertificate(true);
-  // A root is its own issuer.
-  while (one?.serialNumber !== undefined && serials.length < maxChain) {
+  let one: DetailedPeerCertificate = stream.getPeerCertificate(true);
+  while (serials.length < maxChain) {
     serials.push(one.serialNumber);
-    one = one.issuerCertificate === one ? undefined : one.issuerCertificate;
+    const issuer: DetailedPeerCertificate | undefined = one.issuerCertificate;
+    if (issuer === undefined) return { serials, isWhole: anchors.has(one.fingerprint256) };
+    if (issuer === one || issuer.issuerCertificate === issuer) return { serials, isWhole: true };
+    one = issuer;
   }
-  return serials;
+  return { serials, isWhole: false };
+}
+
+/** Fingerprints of all certificates of a CA file. */
+function anchorsOf(pem: string | undefined): ReadonlySet<string> {
+  const blocks = pem?.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  return new Set(blocks.map((block) => new X509Certificate(block).fingerprint256));
 }
 
 /** The last common name of a certificate's subject; "" if it has none. */

@@ -3,7 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { PeerCertificate } from "node:tls";
-import { commonNameOf } from "#server/rpc/tls.ts";
+import { commonNameOf, type PeerChain } from "#server/rpc/tls.ts";
 import { plainSerial } from "#server/tls/revocation.ts";
 
 /** Looks names up. Rejects if there is no answer. */
@@ -14,6 +14,8 @@ export interface HostLookup {
   addresses(name: string): Promise<readonly string[]>;
 }
 
+const unknownIssuer =
+  "transport: an issuer of the certificate is not in the trusted CA file, so that it cannot be looked up in the revocation list; add it there";
 /** In etcd's words. */
 const notAllowed = "client certificate authentication failed";
 
@@ -28,13 +30,10 @@ export function isAllowed(
   return true;
 }
 
-/**
- * Why a verified certificate is refused all the same, or undefined. `serials` are its own and those of
- * the certificates between it and its root.
- */
+/** Why a verified certificate is refused all the same, or undefined. */
 export function ruleBroken(
   certificate: X509Certificate,
-  serials: readonly string[],
+  { serials, isWhole }: PeerChain,
   rules: {
     readonly allowedNames: readonly string[];
     readonly allowedHosts: readonly string[];
@@ -44,9 +43,13 @@ export function ruleBroken(
   if (!isAllowed(certificate, rules.allowedNames, rules.allowedHosts)) return notAllowed;
   for (const serial of serials.map(plainSerial)) {
     if (rules.revoked?.has(serial) === true) {
-      return `transport: certificate serial ${serial.toLowerCase()} revoked`;
+      // Whole bytes, as etcd writes it.
+      const digits = serial.toLowerCase().padStart(2 * Math.ceil(serial.length / 2), "0");
+      return `transport: certificate serial ${digits} revoked`;
     }
   }
+  // A list that cannot be asked about all of them must not pass for one that was.
+  if (rules.revoked !== undefined && !isWhole) return unknownIssuer;
   return undefined;
 }
 

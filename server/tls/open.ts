@@ -158,9 +158,9 @@ function securityOf(
     maxHandshakes,
     log: ports.log,
     rejections: new RejectionLog(`rejected connection on ${side} endpoint`, ports),
-    check: (certificate, remoteAddress, serials) => {
+    check: (certificate, remoteAddress, chain) => {
       const { revoked } = credentials.loaded;
-      const broken = ruleBroken(certificate, serials, { allowedNames, allowedHosts, revoked });
+      const broken = ruleBroken(certificate, chain, { allowedNames, allowedHosts, revoked });
       if (broken !== undefined || !port.checksAddress) return broken;
       return inTime(addressFault(certificate, remoteAddress, ports.lookup), ports.clock);
     },
@@ -192,6 +192,8 @@ function dialOf(credentials: Credentials, tls: TlsConfig): () => ConnectionOptio
     secureContext: createSecureContext({
       ...(clientPair === undefined ? {} : { cert: clientPair.cert, key: clientPair.key }),
       ...(ca === undefined ? {} : { ca }),
+      // As in Go: what is trusted need not be a root. (Node's servers have no such option.)
+      allowPartialTrustChain: true,
       minVersion: tls.minVersion,
       maxVersion: tls.maxVersion,
       ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),

@@ -15,6 +15,7 @@ import { rangeSuite } from "./range-cases.ts";
 import { rangeStreamSuite } from "./range-stream-cases.ts";
 import { reconfigurationSuite } from "./reconfiguration-cases.ts";
 import type { Setting } from "./setting.ts";
+import { signedTokenSuite } from "./signed-token-cases.ts";
 import { limitSuite, majoritySuite, quotaSuite, restartSuite } from "./small-cases.ts";
 import { txnSuite } from "./txn-cases.ts";
 import { txnCompareSuite } from "./txn-compare-cases.ts";
@@ -75,5 +76,6 @@ export function contractSuite(runner: ContractRunner): void {
     reconfigurationSuite(runner);
     downgradeSuite(runner);
     authSuite(runner);
+    signedTokenSuite(runner);
   });
 }

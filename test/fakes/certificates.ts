@@ -68,8 +68,34 @@ export class TestAuthority {
     return new TestAuthority(root, keys);
   }
 
+  /** An authority between this one and those that it signs; they send its certificate along with theirs. */
+  async subordinate(name: string): Promise<TestAuthority> {
+    const keys = await newKeys();
+    const cert = await X509CertificateGenerator.create({
+      serialNumber: this.nextSerial(),
+      subject: `CN=${name}`,
+      issuer: this.root.subject,
+      notBefore: new Date(Date.now() - dayMs),
+      notAfter: new Date(Date.now() + dayMs),
+      signingAlgorithm: algorithm,
+      publicKey: keys.publicKey,
+      signingKey: this.keys.privateKey,
+      extensions: [
+        new BasicConstraintsExtension(true, 0, true),
+        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      ],
+    });
+    return new TestAuthority(cert, keys);
+  }
+
+  private nextSerial(): string {
+    this.serial++;
+    return this.serial.toString(16).padStart(4, "0");
+  }
+
   /**
-   * A certificate for servers and clients alike; `expired` makes one of yesterday. For 127.0.0.1 and
+   * A certificate for servers and clients alike; `expired` makes one of yesterday, and a common name of
+   * "" makes none. For 127.0.0.1 and
    * localhost unless `hosts` says otherwise.
    */
   async issue(
@@ -77,10 +103,9 @@ export class TestAuthority {
     options: { readonly expired?: boolean; readonly hosts?: readonly string[] } = {},
   ): Promise<CertifiedKey> {
     const keys = await newKeys();
-    this.serial++;
     const cert = await X509CertificateGenerator.create({
-      serialNumber: this.serial.toString(16).padStart(4, "0"),
-      subject: `CN=${commonName}`,
+      serialNumber: this.nextSerial(),
+      subject: commonName === "" ? "O=nameless" : `CN=${commonName}`,
       issuer: this.root.subject,
       notBefore: new Date(Date.now() - dayMs),
       notAfter: new Date(Date.now() + (options.expired === true ? -dayMs / 2 : dayMs)),
@@ -102,7 +127,7 @@ export class TestAuthority {
   }
 
   /** A list of revoked certificates, DER, as etcd reads it. */
-  async revoke(...certificates: readonly CertifiedKey[]): Promise<Buffer> {
+  async revoke(...certificates: readonly Pick<CertifiedKey, "cert">[]): Promise<Buffer> {
     const list = await X509CrlGenerator.create({
       issuer: this.root.subject,
       thisUpdate: new Date(Date.now() - dayMs),

@@ -1,9 +1,11 @@
 // TLS between members: ours beside etcd's, with certificates of a CA and with those that members make.
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { once } from "node:events";
+import { cpSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { connect } from "node:tls";
 import { TestAuthority } from "#test/fakes/certificates.ts";
 import { referenceOrSkip } from "#test/reference/reference.ts";
 import { cleanEnvironment, Folder, outcomeOf, startMembers } from "./secured-member.ts";
@@ -107,6 +109,22 @@ test("members and clients with certificates that members made for themselves", a
     }
     made = readFileSync(join(folder.path, "data-0", "fixtures", "peer", "cert.pem"), "utf8");
   }
-  assert.ok(existsSync(join(folder.path, "data-0")));
   assert.match(made, /BEGIN CERTIFICATE/);
+
+  // A start on a kept pair shows it again, be it its own or that of etcd's member.
+  const kept = join(folder.path, "kept");
+  cpSync(join(folder.path, "data-1", "fixtures"), join(kept, "fixtures"), { recursive: true });
+  const files = ["client", "peer"].map((kind) => join(kept, "fixtures", kind, "cert.pem"));
+  const before = files.map((file) => readFileSync(file, "utf8"));
+  await using again = await startMembers(folder, ["ours"], () => [...flags, `--data-dir=${kept}`]);
+  const { clientUrl, peerUrl } = again[0]!;
+  for (const [at, url] of [clientUrl, peerUrl].entries()) {
+    const { hostname: host, port } = new URL(url);
+    const socket = connect({ host, port: Number(port), rejectUnauthorized: false });
+    await once(socket, "secureConnect");
+    const shown = socket.getPeerX509Certificate()!;
+    socket.destroy();
+    assert.equal(shown.fingerprint256, new X509Certificate(before[at]!).fingerprint256);
+    assert.equal(readFileSync(files[at]!, "utf8"), before[at]);
+  }
 });

@@ -16,6 +16,7 @@ import { httpEndpoints } from "#server/api/http-endpoints.ts";
 import { Metrics } from "#server/api/metrics.ts";
 import { registerV3Services } from "#server/api/v3-services.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
+import { tokenProvider } from "#server/credentials/token-provider.ts";
 import { addMemberMetrics, type MeteredParts, silentMeters } from "#server/member-metrics.ts";
 import { serverVersion } from "#server/membership/cluster-version.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
@@ -201,7 +202,12 @@ export class InProcessMember implements ContractMember {
       wal: disk,
       expected: first,
       files: disk,
-      auth: fakeAuthPorts(timers, this.lives, config.simpleTokenTtlMs),
+      auth: {
+        ...fakeAuthPorts(timers, this.lives, config.simpleTokenTtlMs),
+        ...(config.authToken.kind === "simple"
+          ? {}
+          : { tokens: tokenProvider(config.authToken, config.simpleTokenTtlMs, timers) }),
+      },
       peers,
       meters,
       markState: () => Promise.resolve(),
