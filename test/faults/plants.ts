@@ -46,13 +46,13 @@ export const plants = {
   "watch-doubles": {
     about: "a watch gets an event twice now and then",
     file: "server/mvcc/watch-hub.ts",
-    find: "else watcher.session.pushEvents(watcher, main);",
+    find: "else watcher.session.pushLiveEvents(watcher, main);",
     replace: `else {
-        const { pending } = watcher;
-        watcher.session.pushEvents(watcher, main);
+        const pending = [...watcher.pending];
+        watcher.session.pushLiveEvents(watcher, main);
         if (main % 31 === 0) {
           watcher.pending = pending;
-          watcher.session.pushEvents(watcher, main);
+          watcher.session.pushLiveEvents(watcher, main);
         }
       }`,
   },
