@@ -23,7 +23,8 @@ test("etcd reads past a latch, and stops at a v2 command", { timeout: 60_000 }, 
   /** Proposes again now and then: what is forwarded to a leader may be lost on the way. */
   const commit = async (data: Uint8Array, text: string): Promise<void> => {
     own.raft.propose(data);
-    const again = setInterval(() => own.raft.propose(data), 1000);
+    // A test that has run out of time must not be kept alive by it.
+    const again = setInterval(() => own.raft.propose(data), 1000).unref();
     await own.until(() => holds(text)).finally(() => clearInterval(again));
   };
   pair.start(0);
