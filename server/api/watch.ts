@@ -27,9 +27,17 @@ export function watchMethods(context: ServiceContext): RequestStreamMethod[] {
 export class EventEncoder {
   private readonly kept = new Map<Event, Uint8Array>();
   private keptBytes = 0;
+  private readonly encoded: Uint8Array[] = [];
 
-  /** The event's encoding, which is not to be written to. */
-  encode(event: Event): Uint8Array {
+  /** Their encodings, which are not to be written to; the list is good until the next call. */
+  encodeAll(events: readonly Event[]): readonly Uint8Array[] {
+    const { encoded } = this;
+    encoded.length = 0;
+    for (const event of events) encoded.push(this.encode(event));
+    return encoded;
+  }
+
+  private encode(event: Event): Uint8Array {
     let bytes = this.kept.get(event);
     if (bytes === undefined) {
       bytes = Event.encode(event).finish();
@@ -132,8 +140,9 @@ class WatchStream implements RequestSink {
   private encode(response: WatchResponse): Uint8Array {
     const { events } = response;
     // The size is known before, so that no buffer has to grow by doubling.
+    const encoded = this.events.encodeAll(events);
     let capacity = headBytes;
-    for (const event of events) capacity += this.events.encode(event).length + eventHeadBytes;
+    for (const bytes of encoded) capacity += bytes.length + eventHeadBytes;
     const writer = this.headers.write(new BinaryWriter(capacity), response.header?.revision ?? 0);
     if (response.watchId !== 0) writer.uint32(16).int64(response.watchId);
     if (response.created) writer.uint32(24).bool(true);
@@ -141,7 +150,7 @@ class WatchStream implements RequestSink {
     if (response.compactRevision !== 0) writer.uint32(40).int64(response.compactRevision);
     if (response.cancelReason !== "") writer.uint32(50).string(response.cancelReason);
     if (response.fragment) writer.uint32(56).bool(true);
-    for (const event of events) writer.uint32(90).bytes(this.events.encode(event));
+    for (const bytes of encoded) writer.uint32(90).bytes(bytes);
     return writer.finish();
   }
 }
