@@ -1,6 +1,7 @@
 // Runs the plan on a platform, one turn after the other: look, decide, write what was decided, act, look
 // again. The state is written before the act, so the process can end anywhere and be started again.
 import { isDeepStrictEqual } from "node:util";
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { type Condition, conditionsOf } from "#operator/plan/conditions.ts";
 import { plan } from "#operator/plan/plan.ts";
 import {
@@ -25,6 +26,20 @@ export interface Platform {
   /** Fails with any error; the next turn looks what came of it. */
   act(step: Step, state: PlanState): Promise<void>;
   nowMs(): number;
+}
+
+/** What is wanted of a cluster wherever it runs: the part of its spec that the plan knows as it stands. */
+export function wantedBySpec({
+  spec,
+}: EtcdCluster): Pick<Wanted, "replicas" | "paused" | "deletionPolicy" | "confirm" | "quotaBytes"> {
+  const quota = spec.options["quota-backend-bytes"];
+  return {
+    replicas: spec.replicas,
+    paused: spec.paused,
+    deletionPolicy: spec.deletionPolicy,
+    confirm: spec.recovery?.confirm,
+    quotaBytes: typeof quota === "number" && quota > 0 ? quota : undefined,
+  };
 }
 
 /** Called at each of `failpoints` when it is passed, for tests that end the process there. */

@@ -52,7 +52,7 @@ import {
 import { memberObjectStatus, statusOf } from "#operator/platform/kubernetes/status.ts";
 import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
 import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
-import type { Platform, Turn } from "#operator/reconcile.ts";
+import { type Platform, type Turn, wantedBySpec } from "#operator/reconcile.ts";
 
 export interface KubernetesPlatformOptions {
   readonly api: ApiClient;
@@ -100,19 +100,13 @@ export class KubernetesPlatform implements Platform {
   }
 
   wanted(): Wanted {
-    const { spec } = this.cluster;
-    const quota = spec.options["quota-backend-bytes"];
     return {
+      ...wantedBySpec(this.cluster),
       name: this.identity.name,
       uid: this.identity.uid,
-      replicas: spec.replicas,
       template: kubernetesTemplate(this.cluster, this.#options.defaults),
-      paused: spec.paused,
       // A cluster that is deleted is taken away by Kubernetes itself: its objects have owners.
       deleting: false,
-      deletionPolicy: spec.deletionPolicy,
-      confirm: spec.recovery?.confirm,
-      quotaBytes: typeof quota === "number" && quota > 0 ? quota : undefined,
     };
   }
 

@@ -32,7 +32,7 @@ import {
   writeState,
 } from "#operator/platform/local/state.ts";
 import { Supervisor, type SupervisorEvent } from "#operator/platform/local/supervisor.ts";
-import type { Platform } from "#operator/reconcile.ts";
+import { type Platform, wantedBySpec } from "#operator/reconcile.ts";
 
 export interface LocalPlatformOptions {
   readonly cluster: EtcdCluster;
@@ -97,18 +97,12 @@ export class LocalPlatform implements Platform {
   }
 
   wanted(): Wanted {
-    const { metadata, spec } = this.#cluster;
-    const quota = spec.options["quota-backend-bytes"];
     return {
-      name: metadata.name,
+      ...wantedBySpec(this.#cluster),
+      name: this.#cluster.metadata.name,
       uid: localUid,
-      replicas: spec.replicas,
       template: localTemplate(this.#cluster),
-      paused: spec.paused,
       deleting: this.#options.deleting === true,
-      deletionPolicy: spec.deletionPolicy,
-      confirm: spec.recovery?.confirm,
-      quotaBytes: typeof quota === "number" && quota > 0 ? quota : undefined,
     };
   }
 
