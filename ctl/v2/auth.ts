@@ -89,6 +89,43 @@ function grantRoles(name: "grant" | "revoke", summary: string): V2Command {
   };
 }
 
+/** What is the same of users and roles. */
+function listAndRemove(
+  noun: "User" | "Role",
+  path: string,
+  nameOf: (context: V2Context) => string,
+): readonly V2Command[] {
+  const key = noun.toLowerCase();
+  return [
+    {
+      name: "list",
+      summary: `Lists all ${key}s`,
+      usage: "",
+      async run(context) {
+        noArguments(context);
+        await asking(context, async (request) => {
+          const json = await request({ method: "GET", path, type });
+          for (const each of listIn(json[`${key}s`])) {
+            context.terminal.out(`${String((each as Json)[key])}\n`);
+          }
+        });
+      },
+    },
+    {
+      name: "remove",
+      summary: `Deletes a ${key}`,
+      usage: noun.toUpperCase(),
+      async run(context) {
+        const name = nameOf(context);
+        await asking(context, async (request) => {
+          await request({ method: "DELETE", path: `${path}/${name}` });
+          context.terminal.out(`${noun} ${name} removed\n`);
+        });
+      },
+    },
+  ];
+}
+
 const userCommands: readonly V2Command[] = [
   {
     name: "add",
@@ -123,32 +160,7 @@ const userCommands: readonly V2Command[] = [
       });
     },
   },
-  {
-    name: "list",
-    summary: "Lists all users",
-    usage: "",
-    async run(context) {
-      noArguments(context);
-      await asking(context, async (request) => {
-        const json = await request({ method: "GET", path: usersPath, type });
-        for (const each of listIn(json["users"])) {
-          context.terminal.out(`${String((each as Json)["user"])}\n`);
-        }
-      });
-    },
-  },
-  {
-    name: "remove",
-    summary: "Deletes a user",
-    usage: "USER",
-    async run(context) {
-      const name = userIn(context);
-      await asking(context, async (request) => {
-        await request({ method: "DELETE", path: `${usersPath}/${name}` });
-        context.terminal.out(`User ${name} removed\n`);
-      });
-    },
-  },
+  ...listAndRemove("User", usersPath, userIn),
   grantRoles("grant", "Gives roles to a user"),
   grantRoles("revoke", "Takes roles from a user"),
   {
@@ -249,32 +261,7 @@ const roleCommands: readonly V2Command[] = [
       });
     },
   },
-  {
-    name: "list",
-    summary: "Lists all roles",
-    usage: "",
-    async run(context) {
-      noArguments(context);
-      await asking(context, async (request) => {
-        const json = await request({ method: "GET", path: rolesPath, type });
-        for (const each of listIn(json["roles"])) {
-          context.terminal.out(`${String((each as Json)["role"])}\n`);
-        }
-      });
-    },
-  },
-  {
-    name: "remove",
-    summary: "Deletes a role",
-    usage: "ROLE",
-    async run(context) {
-      const name = roleIn(context);
-      await asking(context, async (request) => {
-        await request({ method: "DELETE", path: `${rolesPath}/${name}` });
-        context.terminal.out(`Role ${name} removed\n`);
-      });
-    },
-  },
+  ...listAndRemove("Role", rolesPath, roleIn),
   grantPermission("grant", "Lets a role read or write keys"),
   grantPermission("revoke", "Takes a permission from a role"),
 ];
