@@ -8,11 +8,11 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
-import { ManifestText, parseManifest } from "#operator/api/manifest.ts";
+import { readManifest as parseManifest } from "#operator/api/manifest.ts";
 import type { Problem } from "#operator/api/validate.ts";
 import { deleteLocalCluster } from "#operator/platform/local/delete-cluster.ts";
-import { localProblem } from "#operator/platform/local/fit.ts";
-import { runLocalCluster } from "#operator/platform/local/local-cluster.ts";
+import { localBackupProblem, localProblem } from "#operator/platform/local/fit.ts";
+import { type LocalWanted, runLocalCluster } from "#operator/platform/local/local-cluster.ts";
 import { operatorLog } from "#operator/process/log.ts";
 import { runOperator } from "#operator/process/run.ts";
 import type { Failpoint } from "#operator/reconcile.ts";
@@ -22,9 +22,10 @@ const root = join(import.meta.dirname, "..");
 const secondSignalMs = 500;
 /** Another server binary with etcd's flags may stand in for ours. */
 const serverProgram = process.env["ETCD_OPERATOR_SERVER"] ?? join(root, "bin", "etcd");
+const etcdutl = join(root, "bin", "etcdutl");
 const exampleManifest = join(root, "examples", "cluster.yaml");
 
-function readManifest(file: string): EtcdCluster {
+function readManifest(file: string): LocalWanted {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -34,14 +35,22 @@ function readManifest(file: string): EtcdCluster {
   return judgeManifest(file, text);
 }
 
-/** A manifest that can be run on this machine, in place of `old` if that is given. */
-function judgeManifest(file: string, text: string, old?: EtcdCluster): EtcdCluster {
-  const cluster = parseManifest(shown(file), text, old);
-  const manifest = new ManifestText(shown(file), text);
+/** A manifest that can be run on this machine, its cluster in place of `old` if that is given. */
+function judgeManifest(file: string, text: string, old?: EtcdCluster): LocalWanted {
+  const manifest = parseManifest(shown(file), text, old);
+  const { object: cluster, text: written } = manifest.cluster;
   const slots = Math.max(1, cluster.spec.replicas);
-  const problem = localProblem(manifest.value(), cluster, slots) ?? moved(cluster, old);
-  if (problem !== undefined) throw manifest.error(problem);
-  return cluster;
+  const problem = localProblem(written.value(), cluster, slots) ?? moved(cluster, old);
+  if (problem !== undefined) throw written.error(problem);
+  for (const one of [...manifest.backups, ...manifest.schedules]) {
+    const wrong = localBackupProblem(one.object, cluster);
+    if (wrong !== undefined) throw one.text.error(wrong);
+  }
+  return {
+    cluster,
+    backups: manifest.backups.map((one) => one.object),
+    schedules: manifest.schedules.map((one) => one.object),
+  };
 }
 
 /** Members of a running cluster stay where they are. */
@@ -82,11 +91,12 @@ function memberEnvironment(): NodeJS.ProcessEnv {
 /** Stops all members, and takes away what spec.deletionPolicy says. */
 async function deleteCluster(file: string): Promise<void> {
   const path = resolve(file);
-  const cluster = readManifest(path);
+  const { cluster } = readManifest(path);
   await deleteLocalCluster({
     cluster,
     folder: dataFolder(cluster, path),
     program: serverProgram,
+    etcdutl,
     env: memberEnvironment(),
     clock: systemClock,
     random: seededRandom(process.pid),
@@ -97,7 +107,8 @@ async function deleteCluster(file: string): Promise<void> {
 
 async function local(file: string): Promise<void> {
   const path = resolve(file);
-  const cluster = readManifest(path);
+  const wanted = readManifest(path);
+  const { cluster } = wanted;
   const stop = new AbortController();
   const kill = new AbortController();
   let stoppedMs = 0;
@@ -118,11 +129,12 @@ async function local(file: string): Promise<void> {
   process.stdout.on("error", stopOnce);
   process.on("exit", () => kill.abort());
   await runLocalCluster({
-    cluster,
+    ...wanted,
     readManifest: (text, old) => judgeManifest(path, text, old),
     manifestFile: path,
     folder: dataFolder(cluster, path),
     program: serverProgram,
+    etcdutl,
     etcdctl: shown(join(root, "bin", "etcdctl")),
     env: memberEnvironment(),
     clock: systemClock,

@@ -31,14 +31,19 @@ export interface Platform {
 /** What is wanted of a cluster wherever it runs: the part of its spec that the plan knows as it stands. */
 export function wantedBySpec({
   spec,
-}: EtcdCluster): Pick<Wanted, "replicas" | "paused" | "deletionPolicy" | "confirm" | "quotaBytes"> {
+}: EtcdCluster): Pick<
+  Wanted,
+  "replicas" | "paused" | "deletionPolicy" | "confirm" | "quotaBytes" | "bootstrap"
+> {
   const quota = spec.options["quota-backend-bytes"];
+  const { restore } = spec.bootstrap;
   return {
     replicas: spec.replicas,
     paused: spec.paused,
     deletionPolicy: spec.deletionPolicy,
     confirm: spec.recovery?.confirm,
     quotaBytes: typeof quota === "number" && quota > 0 ? quota : undefined,
+    ...(restore === undefined ? {} : { bootstrap: { kind: "restore", source: restore } }),
   };
 }
 

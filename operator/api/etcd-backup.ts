@@ -1,4 +1,5 @@
 // EtcdBackup, one snapshot, and EtcdBackupSchedule, which makes them by the clock.
+import type { ObjectMetadata } from "#operator/api/etcd-cluster.ts";
 import { backupTarget, conditions, nameOf } from "#operator/api/parts.ts";
 import {
   bool,
@@ -92,3 +93,15 @@ export type EtcdBackupSpec = TypeOf<typeof etcdBackupSpec>;
 export type EtcdBackupStatus = TypeOf<typeof etcdBackupStatus>;
 export type EtcdBackupScheduleSpec = TypeOf<typeof etcdBackupScheduleSpec>;
 export type EtcdBackupScheduleStatus = TypeOf<typeof etcdBackupScheduleStatus>;
+
+export interface EtcdBackup {
+  readonly metadata: ObjectMetadata;
+  readonly spec: EtcdBackupSpec;
+  readonly status?: EtcdBackupStatus;
+}
+
+export interface EtcdBackupSchedule {
+  readonly metadata: ObjectMetadata;
+  readonly spec: EtcdBackupScheduleSpec;
+  readonly status?: EtcdBackupScheduleStatus;
+}

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parseManifest } from "#operator/api/manifest.ts";
+import { parseManifest, readManifest } from "#operator/api/manifest.ts";
 
 const head = "apiVersion: etcd-ts.dev/v1alpha1\nkind: EtcdCluster\nmetadata:\n  name: c\n";
 
@@ -46,6 +46,58 @@ test("defaults and options", () => {
   assert.equal(spec.local.dataFolder, undefined);
 });
 
+const backup = (kind: string, name: string, more: string) =>
+  `---\n${head.replace("EtcdCluster", kind).replace("name: c", `name: ${name}`)}spec:\n  clusterName: c\n  target: { volume: { claimName: v } }\n${more}`;
+
+test("a cluster and its backups in one file", () => {
+  const one = `${head}spec:\n  replicas: 1\n`;
+  const text = `---\n${one}${backup("EtcdBackup", "b", "")}---\n${backup("EtcdBackupSchedule", "s", '  schedule: "@daily"\n')}`;
+  const { cluster, backups, schedules } = readManifest("c.yaml", text);
+  assert.equal(cluster.object.metadata.name, "c");
+  assert.deepEqual(
+    backups.map((each) => [each.object.metadata.name, each.object.spec]),
+    [
+      [
+        "b",
+        {
+          clusterName: "c",
+          target: { volume: { claimName: "v", path: "" } },
+          deletionPolicy: "Retain",
+          deadlineSeconds: 3600,
+        },
+      ],
+    ],
+  );
+  assert.deepEqual(
+    schedules.map((each) => [each.object.spec.timeZone, each.object.spec.retention.count]),
+    [["UTC", 7]],
+  );
+  const rows = [
+    [`${one}---\n${one}`, "c.yaml:11: metadata.name: there are two of EtcdCluster c"],
+    [
+      `${one}---\n${one.replace("name: c", "name: d")}`,
+      "c.yaml:9: kind: one EtcdCluster in a file",
+    ],
+    [backup("EtcdBackup", "b", ""), "c.yaml: there is no EtcdCluster in it"],
+    [
+      `${one}${backup("EtcdBackup", "b", "")}${backup("EtcdBackup", "b", "")}`,
+      /there are two of EtcdBackup b$/,
+    ],
+    [
+      `${one}${backup("EtcdBackup", "../b", "")}`,
+      "c.yaml:11: metadata.name: must be lower-case letters, digits, dashes and dots",
+    ],
+    [
+      `${one}${backup("EtcdBackupSchedule", "s", "  schedule: now\n")}`,
+      /^c\.yaml:15: spec\.schedule: must match /,
+    ],
+  ] as const;
+  for (const [manifest, want] of rows) {
+    if (typeof want === "string") assert.equal(failure(manifest), want);
+    else assert.match(failure(manifest), want);
+  }
+});
+
 test("what is wrong is named with its line and field", () => {
   const spec = (lines: string) => `${head}spec:\n  replicas: 3\n${lines}`;
   const rows = [
@@ -58,7 +110,10 @@ test("what is wrong is named with its line and field", () => {
       head.replace("v1alpha1", "v9"),
       'c.yaml:1: apiVersion: must be etcd-ts.dev/v1alpha1, not "etcd-ts.dev/v9"',
     ],
-    [head.replace("EtcdCluster", "Pod"), 'c.yaml:2: kind: must be EtcdCluster, not "Pod"'],
+    [
+      head.replace("EtcdCluster", "Pod"),
+      'c.yaml:2: kind: must be one of EtcdCluster, EtcdBackup, EtcdBackupSchedule, not "Pod"',
+    ],
     [head.replace("name: c", "labels: {}"), "c.yaml:4: metadata.name: is missing"],
     [
       `${head.replace("name: c", "name: C_")}spec:\n  replicas: 1\n`,

@@ -89,14 +89,15 @@ export function planSchedule(input: ScheduleInput): ScheduleDecision {
   const dueMs = isFirst ? nowMs : lastMs;
   const isDue = isFirst || lastMs > (doneMs ?? input.createdMs);
   if (!isDue) return { status: next, prune, untilMs: nextMs };
-  const isLate = nowMs - dueMs > spec.startingDeadlineSeconds * 1000;
+  // The first one of a new schedule waits for its cluster.
+  const isLate = !isFirst && nowMs - dueMs > spec.startingDeadlineSeconds * 1000;
   if (isLate || input.cluster !== "runs") {
-    const told = { ...next, lastScheduledAt: iso(dueMs) };
-    // The first one of a new schedule waits for its cluster.
-    return { status: isFirst ? next : told, prune, untilMs: nextMs };
+    const told = isFirst ? next : { ...next, lastScheduledAt: iso(dueMs) };
+    return { status: told, prune, untilMs: nextMs };
   }
   if (active !== undefined) return { status: next, prune, untilMs: nextMs };
-  const create = backupName(input.name, dueMs);
+  // Named after what does not change until the status is written.
+  const create = backupName(input.name, isFirst ? input.createdMs : dueMs);
   const made = { ...next, lastScheduledAt: iso(dueMs), active: create };
   return { status: made, create, prune, untilMs: nextMs };
 }

@@ -203,6 +203,7 @@ const done: SnapshotRun = {
   sha256: "00",
 };
 const started = { phase: "Running", startedAt: nine } as const;
+const kept = { ...started, phase: "Complete", location: "/v/b.db" } as const;
 const at = (seconds: number) => ms(nine) + seconds * 1000;
 
 /** The step and the phase. */
@@ -239,24 +240,44 @@ const backups: readonly (readonly [string, Partial<BackupInput>, string, string 
   ["a failed one stays so", { status: { phase: "Failed" } }, "none", "Failed"],
   ["a good one stays so", { status: { phase: "Complete" }, run: done }, "none", "Complete"],
   ["deleted while it runs", { deleting: true, run: { kind: "running" } }, "stop", undefined],
+  ["deleted with its snapshot", { deleting: true, status: kept }, "delete-snapshot", "Complete"],
   [
-    "deleted with its snapshot",
-    { deleting: true, status: { phase: "Complete", location: "/v/b.db" } },
-    "delete-snapshot",
+    "deleted, its snapshot goes",
+    { deleting: true, status: kept, removal: { kind: "running" } },
+    "wait",
     "Complete",
   ],
   [
     "deleted, its snapshot is gone",
-    { deleting: true, status: { phase: "Complete" } },
+    { deleting: true, status: kept, removal: { kind: "done" } },
     "release",
     "Complete",
   ],
+  [
+    "deleted, its snapshot could not be: another try later",
+    { deleting: true, status: kept, removal: { kind: "failed", message: "no", atMs: at(-29) } },
+    "wait",
+    "Complete",
+  ],
+  [
+    "deleted, its snapshot could not be: another try",
+    { deleting: true, status: kept, removal: { kind: "failed", message: "no", atMs: at(-30) } },
+    "delete-snapshot",
+    "Complete",
+  ],
+  [
+    "deleted, it may have been taken",
+    { deleting: true, status: started },
+    "delete-snapshot",
+    "Running",
+  ],
+  ["deleted, it was never begun", { deleting: true }, "release", undefined],
   [
     "deleted, its snapshot stays",
     {
       deleting: true,
       spec: { ...backupSpec, deletionPolicy: "Retain" },
-      status: { phase: "Complete", location: "/v/b.db" },
+      status: kept,
     },
     "release",
     "Complete",
@@ -271,6 +292,7 @@ for (const [what, change, step, phase] of backups) {
       deleting: false,
       from: "http://c-1",
       run: { kind: "none" },
+      removal: { kind: "none" },
       nowMs: at(0),
       ...change,
     });

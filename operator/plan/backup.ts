@@ -1,5 +1,6 @@
 // One EtcdBackup: what is to be done for it now. Pure. Whoever carries it out writes the status before the
-// act, as with clusters: a snapshot is taken into a file beside, checked, renamed, so it can be begun again.
+// act, as with clusters: a snapshot is taken into a file beside, checked, renamed, so it can be begun again; one
+// is deleted until it is seen to be gone, and only then its object is let go.
 import type { EtcdBackupSpec, EtcdBackupStatus } from "#operator/api/etcd-backup.ts";
 
 /** What is seen of the snapshot that is being taken. */
@@ -15,6 +16,11 @@ export type SnapshotRun =
       readonly sha256: string;
     };
 
+/** What is seen of the deletion of the snapshot, of a backup that is to go. */
+export type SnapshotRemoval =
+  | { readonly kind: "none" | "running" | "done" }
+  | { readonly kind: "failed"; readonly message: string; readonly atMs: number };
+
 export interface BackupInput {
   readonly spec: EtcdBackupSpec;
   readonly status: EtcdBackupStatus;
@@ -22,6 +28,7 @@ export interface BackupInput {
   /** Client URL of a member that serves; undefined: none does, or there is no such cluster. */
   readonly from: string | undefined;
   readonly run: SnapshotRun;
+  readonly removal: SnapshotRemoval;
   readonly nowMs: number;
 }
 
@@ -48,11 +55,7 @@ export function planBackup(input: BackupInput): BackupDecision {
   const { spec, status, deleting, run, nowMs } = input;
   if (deleting) {
     if (run.kind === "running") return { status, step: { kind: "stop" } };
-    const isKept = spec.deletionPolicy === "Retain" || status.location === undefined;
-    if (isKept) return { status, step: { kind: "release" } };
-    // Latched first: when it is seen again, the snapshot is gone.
-    const { location: _, ...rest } = status;
-    return { status: rest, step: { kind: "delete-snapshot" } };
+    return remove(input);
   }
   if (status.phase === "Complete" || status.phase === "Failed") {
     return { status, step: { kind: "none" } };
@@ -107,6 +110,25 @@ export function planBackup(input: BackupInput): BackupDecision {
     status: { ...status, startedAt, phase: "Running" },
     step: { kind: "take", from: input.from ?? "" },
   };
+}
+
+function remove({ spec, status, removal, nowMs }: BackupInput): BackupDecision {
+  // One that was begun may be there, though nobody came to say so.
+  const isKept = spec.deletionPolicy === "Retain" || status.startedAt === undefined;
+  if (isKept || removal.kind === "done") return { status, step: { kind: "release" } };
+  switch (removal.kind) {
+    case "none":
+      return { status, step: { kind: "delete-snapshot" } };
+    case "running":
+      return { status, step: { kind: "wait", untilMs: nowMs + backupRetryMs } };
+    case "failed": {
+      const message = `the snapshot cannot be deleted: ${removal.message}`;
+      const told = withCondition(status, { isGood: true, reason: "NotDeleted", message, nowMs });
+      const againMs = removal.atMs + backupRetryMs;
+      if (nowMs < againMs) return { status: told, step: { kind: "wait", untilMs: againMs } };
+      return { status: told, step: { kind: "delete-snapshot" } };
+    }
+  }
 }
 
 function withCondition(

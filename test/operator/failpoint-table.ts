@@ -2,8 +2,9 @@
 // nobody was killed at one of its own.
 import assert from "node:assert/strict";
 import { type StepKind, stepKinds } from "#operator/plan/types.ts";
+import { backupFailpoints } from "#operator/reconcile-backups.ts";
 
-type Where = "local-plan" | "not on one machine";
+type Where = "local-plan" | "local-backup" | "not on one machine";
 
 const cutOffBy: Readonly<Record<StepKind, Where>> = {
   note: "local-plan",
@@ -23,11 +24,19 @@ const cutOffBy: Readonly<Record<StepKind, Where>> = {
   // Folders have no size. Cut off in the simulated world alone, like every other kind.
   "grow-volume": "not on one machine",
   "open-registry": "not on one machine",
-  restore: "not on one machine",
+  restore: "local-backup",
   "add-ca": "not on one machine",
   issue: "not on one machine",
   "drop-cas": "not on one machine",
 };
+
+/** The same of backups. */
+export function judgeBackupFailpoints(killedAt: ReadonlySet<string>): void {
+  // On one machine nothing outlives the operator that could be stopped.
+  const cutOff = backupFailpoints.filter((name) => !name.endsWith(":backup-stop"));
+  const missing = cutOff.filter((name) => !killedAt.has(name));
+  assert.deepEqual(missing, [], "failpoints of backups at which nobody was killed");
+}
 
 /** Every kind that `where` is to cut off was cut off at both its failpoints. */
 export function judgeFailpoints(where: Where, killedAt: ReadonlySet<string>): void {

@@ -170,6 +170,19 @@ export class LocalRun {
     }
   }
 
+  /** Runs one operator for each of the points, which is killed there. */
+  async through(points: readonly string[]): Promise<void> {
+    for (const point of points) {
+      const one = this.start(["local", this.manifest], [point]);
+      const hang = setTimeout(() => one.child.kill("SIGABRT"), hangMs);
+      const how = await one.exited;
+      clearTimeout(hang);
+      assert.equal(how, "SIGKILL", `${how} before ${point}\n${one.text}`);
+      this.kills++;
+      this.killedAt.add(point);
+    }
+  }
+
   /** Runs one operator until there is nothing left to do, and kills it there. */
   async toRest(): Promise<string> {
     const one = this.start(["local", this.manifest], ["rest"]);

@@ -4,6 +4,8 @@ import type { Random } from "#base/random.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { LocalPlatform, localTemplate } from "#operator/platform/local/local-platform.ts";
 import { requireNoOperator } from "#operator/platform/local/processes.ts";
+import { LocalRestores } from "#operator/platform/local/restores.ts";
+import { SharedFolder } from "#operator/platform/local/shared-folder.ts";
 import { openState } from "#operator/platform/local/state.ts";
 import { type Failpoint, reconcile } from "#operator/reconcile.ts";
 
@@ -11,6 +13,7 @@ export interface DeleteOptions {
   readonly cluster: EtcdCluster;
   readonly folder: string;
   readonly program: string;
+  readonly etcdutl: string;
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: Random;
@@ -24,7 +27,9 @@ export async function deleteLocalCluster(options: DeleteOptions): Promise<void> 
   const { name } = cluster.metadata;
   const state = openState(folder, cluster, localTemplate(cluster));
   requireNoOperator(state, name);
-  const platform = new LocalPlatform({ ...options, state, deleting: true, onEvent: () => {} });
+  const restores = new LocalRestores({ ...options, shared: new SharedFolder(folder) });
+  const onEvent = () => {};
+  const platform = new LocalPlatform({ ...options, state, restores, deleting: true, onEvent });
   platform.takeOver();
   for (;;) {
     const turn = await reconcile(platform, options.failpoint, ({ decision }) => {

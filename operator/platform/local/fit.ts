@@ -2,8 +2,10 @@
 // refused by name; what only tells Kubernetes where and how to run pods has nothing to act on, and is
 // named once at the start. Pure.
 import { isIP } from "node:net";
+import type { EtcdBackup, EtcdBackupSchedule } from "#operator/api/etcd-backup.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import type { Problem } from "#operator/api/validate.ts";
+import { scheduleProblem } from "#operator/plan/backup-schedule.ts";
 
 type Plain = Readonly<Record<string, unknown>>;
 
@@ -19,7 +21,9 @@ const refused: Readonly<Record<string, string>> = {
 /** Fields that are for Kubernetes alone. */
 const withoutEffect = ["image", "storage", "service", "pod", "disruptionBudget"] as const;
 
-const bootstraps = ["discovery", "dns", "restore"] as const;
+const noS3 = "cannot be had in a local cluster: name a volume, which is a folder here";
+
+const bootstraps = ["discovery", "dns"] as const;
 
 /** Names of the fields in `given`, the manifest as it was written, that have no effect here. */
 export function fieldsWithoutEffect(given: unknown): readonly string[] {
@@ -49,6 +53,9 @@ export function localProblem(
       message: "cannot be had in a local cluster: its members are told of each other (static)",
     };
   }
+  if (cluster.spec.bootstrap.restore?.s3 !== undefined) {
+    return { path: ["spec", "bootstrap", "restore", "s3"], message: noS3 };
+  }
   return portProblem(cluster, slots);
 }
 
@@ -70,4 +77,19 @@ function portProblem({ spec }: EtcdCluster, slots: number): Problem | undefined 
   return twice === undefined
     ? undefined
     : { path, message: `gives port ${twice} to two listeners` };
+}
+
+/** The first thing of a backup or schedule that cannot be so on this machine. */
+export function localBackupProblem(
+  { spec }: EtcdBackup | EtcdBackupSchedule,
+  cluster: EtcdCluster,
+): Problem | undefined {
+  const { name } = cluster.metadata;
+  if (spec.clusterName !== name) {
+    return { path: ["spec", "clusterName"], message: `must be ${name}, as the cluster beside it` };
+  }
+  if (spec.target.s3 !== undefined) return { path: ["spec", "target", "s3"], message: noS3 };
+  if (!("schedule" in spec)) return undefined;
+  const message = scheduleProblem(spec.schedule, spec.timeZone);
+  return message === undefined ? undefined : { path: ["spec", "schedule"], message };
 }

@@ -7,10 +7,13 @@ import { parseId } from "#base/ids.ts";
 import type { Random } from "#base/random.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { quorumOf } from "#operator/plan/view.ts";
+import { type BackupObjects, LocalBackups } from "#operator/platform/local/backups.ts";
 import { LocalPlatform, localTemplate } from "#operator/platform/local/local-platform.ts";
 import { requireFreePorts } from "#operator/platform/local/ports.ts";
 import { requireNoOperator } from "#operator/platform/local/processes.ts";
+import { LocalRestores } from "#operator/platform/local/restores.ts";
 import { type Output, Screen } from "#operator/platform/local/screen.ts";
+import { SharedFolder } from "#operator/platform/local/shared-folder.ts";
 import { openState } from "#operator/platform/local/state.ts";
 import type { SupervisorEvent } from "#operator/platform/local/supervisor.ts";
 import {
@@ -20,6 +23,7 @@ import {
   tableEssence,
 } from "#operator/platform/local/table.ts";
 import { type Failpoint, reconcile, type Turn } from "#operator/reconcile.ts";
+import { backedUp } from "#operator/reconcile-backups.ts";
 
 /** While a cluster forms, a member that ends so often will not come up by itself. */
 const maxFailuresWhileForming = 3;
@@ -28,14 +32,19 @@ const formingRefreshMs = 200;
 /** After an act that failed. */
 const retryMs = 2000;
 
-export interface LocalClusterOptions {
+/** What is wanted, by the manifest. */
+export interface LocalWanted extends BackupObjects {
   readonly cluster: EtcdCluster;
+}
+
+export interface LocalClusterOptions extends LocalWanted {
   /** Reads the manifest anew, as what replaces `old`; throws OperatingError. */
-  readonly readManifest: (text: string, old: EtcdCluster) => EtcdCluster;
+  readonly readManifest: (text: string, old: EtcdCluster) => LocalWanted;
   readonly manifestFile: string;
   readonly folder: string;
-  /** The server's launcher. */
+  /** The launchers of the server and of etcdutl. */
   readonly program: string;
+  readonly etcdutl: string;
   /** How the reader calls etcdctl from where he is. */
   readonly etcdctl: string;
   readonly env: NodeJS.ProcessEnv;
@@ -58,6 +67,9 @@ class LocalCluster {
   readonly #options: LocalClusterOptions;
   readonly #screen: Screen;
   readonly #platform: LocalPlatform;
+  readonly #backups: LocalBackups;
+  #objects: BackupObjects;
+  #backupTrouble = "";
   readonly #ready = new Set<string>();
   #manifest: string;
   #rows: readonly MemberRow[] = [];
@@ -73,9 +85,17 @@ class LocalCluster {
     this.#manifest = readFileSync(options.manifestFile, "utf8");
     const state = openState(folder, cluster, localTemplate(cluster));
     requireNoOperator(state, cluster.metadata.name);
+    const shared = new SharedFolder(folder);
+    this.#objects = options;
+    this.#backups = new LocalBackups({
+      ...options,
+      shared,
+      say: (line) => this.#screen.line(line),
+    });
     this.#platform = new LocalPlatform({
       ...options,
       state,
+      restores: new LocalRestores({ ...options, shared }),
       onEvent: (name, event) => this.#onEvent(name, event),
     });
   }
@@ -94,6 +114,7 @@ class LocalCluster {
         this.#followManifest();
         const turn = await this.#turn();
         if (this.#isOver()) break;
+        if (turn !== undefined) await this.#backUp(turn);
         if (turn?.isMoving) continue;
         const ms = turn === undefined ? retryMs : this.#greeted ? refreshMs : formingRefreshMs;
         await this.#pause(ms, clock);
@@ -148,6 +169,23 @@ class LocalCluster {
     } catch (thrown) {
       this.#say(`  ${errorText(thrown)}; trying again`);
       return undefined;
+    }
+  }
+
+  /** One turn of the backups, none of which keeps the cluster from its own. */
+  async #backUp(turn: Turn): Promise<void> {
+    const { metadata } = this.#platform.cluster;
+    try {
+      await this.#backups.turn(
+        metadata.name,
+        this.#objects,
+        backedUp(this.#platform.cluster, turn),
+      );
+      this.#backupTrouble = "";
+    } catch (thrown) {
+      const trouble = `  backups: ${errorText(thrown)}; trying again`;
+      if (trouble !== this.#backupTrouble) this.#screen.line(trouble);
+      this.#backupTrouble = trouble;
     }
   }
 
@@ -228,11 +266,13 @@ class LocalCluster {
     if (text === this.#manifest) return;
     this.#manifest = text;
     try {
-      const next = readManifest(text, this.#platform.cluster);
+      const wanted = readManifest(text, this.#platform.cluster);
+      const next = wanted.cluster;
       if (next.metadata.name !== this.#platform.cluster.metadata.name) {
         throw new OperatingError("BAD_MANIFEST", "metadata.name cannot be changed");
       }
       this.#platform.want(next);
+      this.#objects = wanted;
       this.#said = "";
       this.#screen.line(`${manifestFile} has changed: ${next.spec.replicas} members are wanted`);
     } catch (thrown) {

@@ -25,6 +25,7 @@ import {
   volumeMark,
 } from "#operator/platform/local/layout.ts";
 import { runsWith } from "#operator/platform/local/processes.ts";
+import type { LocalRestores } from "#operator/platform/local/restores.ts";
 import {
   type LocalState,
   localUid,
@@ -33,6 +34,7 @@ import {
 } from "#operator/platform/local/state.ts";
 import { Supervisor, type SupervisorEvent } from "#operator/platform/local/supervisor.ts";
 import { type Platform, wantedBySpec } from "#operator/reconcile.ts";
+import { tidyRestore } from "#operator/snapshot/restore.ts";
 
 export interface LocalPlatformOptions {
   readonly cluster: EtcdCluster;
@@ -44,6 +46,7 @@ export interface LocalPlatformOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: Random;
+  readonly restores: LocalRestores;
   /** The cluster is to go. */
   readonly deleting?: boolean;
   onEvent(name: string, event: SupervisorEvent): void;
@@ -55,6 +58,17 @@ export function localTemplate(cluster: EtcdCluster): Template {
   const sorted = Object.fromEntries(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)));
   const id = createHash("sha256").update(JSON.stringify(sorted)).digest("hex").slice(0, 12);
   return { id, version: "", content: { options: sorted } };
+}
+
+/** What the plan is told of a local cluster. */
+export function localWanted(cluster: EtcdCluster, deleting: boolean): Wanted {
+  return {
+    ...wantedBySpec(cluster),
+    name: cluster.metadata.name,
+    uid: localUid,
+    template: localTemplate(cluster),
+    deleting,
+  };
 }
 
 interface Running {
@@ -97,13 +111,7 @@ export class LocalPlatform implements Platform {
   }
 
   wanted(): Wanted {
-    return {
-      ...wantedBySpec(this.#cluster),
-      name: this.#cluster.metadata.name,
-      uid: localUid,
-      template: localTemplate(this.#cluster),
-      deleting: this.#options.deleting === true,
-    };
+    return localWanted(this.#cluster, this.#options.deleting === true);
   }
 
   nowMs(): number {
@@ -174,6 +182,7 @@ export class LocalPlatform implements Platform {
   async #observeOne({ name, clientUrl }: MemberRecord): Promise<ObservedMember> {
     const running = this.#running.get(name);
     const answer = running === undefined ? undefined : await this.#etcd.answer(clientUrl);
+    const restored = this.#options.restores.of(name);
     const hasMark = existsSync(volumeMark(this.#options.folder, name));
     return {
       name,
@@ -183,6 +192,7 @@ export class LocalPlatform implements Platform {
           ? { kind: "absent" }
           : { kind: "running", template: running.template, forced: running.forced },
       ...(answer === undefined ? {} : { answer }),
+      ...(restored === undefined ? {} : { restored }),
     };
   }
 
@@ -240,8 +250,9 @@ export class LocalPlatform implements Platform {
         return this.#etcd.defragment(this.#record(step.member).clientUrl);
       case "disarm":
         return this.#etcd.disarm(urls, step.memberId, step.alarm);
-      case "open-registry":
       case "restore":
+        return this.#options.restores.begin(step, this.#record(step.member).peerUrl);
+      case "open-registry":
       case "grow-volume":
       case "add-ca":
       case "issue":
@@ -272,6 +283,7 @@ export class LocalPlatform implements Platform {
 
   #start(step: Extract<Step, { kind: "start" }>): void {
     if (this.#running.has(step.member)) return;
+    tidyRestore(dataFolderOf(this.#options.folder, step.member));
     const { template, force, join: joinInfo } = step;
     const options = (template.content["options"] ?? {}) as ServerOptions;
     const supervisor = this.#supervise(
