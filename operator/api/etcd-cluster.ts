@@ -75,6 +75,10 @@ const bootstrap = oneOf(
           text("A URL.", { max: 1024, pattern: "^https?://" }),
           { max: 16 },
         ),
+        token: text(
+          "A token that was made already, with its size, for one attempt; the operator makes them if left out.",
+          { min: 1, max: 128, pattern: "^[0-9A-Za-z][0-9A-Za-z_.-]*$" },
+        ),
         ca: secretRef("Secret with ca.crt for the service's certificate."),
         clientCertificate: secretRef("Secret with tls.crt and tls.key."),
         credentials: secretRef("Secret with username and password."),
@@ -82,6 +86,10 @@ const bootstrap = oneOf(
       {
         rule: "has(self.url) != has(self.endpoints)",
         message: "exactly one of url, endpoints must be set",
+      },
+      {
+        rule: "!has(self.url) || (!has(self.ca) && !has(self.clientCertificate) && !has(self.credentials))",
+        message: "ca, clientCertificate and credentials go with endpoints, not with url",
       },
     ),
     dns: object("By SRV records.", {

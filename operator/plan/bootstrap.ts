@@ -1,23 +1,38 @@
 // The first start of a cluster: how its members find each other, the token of a discovery service, the
 // restore of a seed. Each way is used once; whoever joins later is told of all others.
 import { act, blocked, note, wait } from "#operator/plan/decide.ts";
-import type { Decision, Find, JoinInfo, MemberRecord, PlanState } from "#operator/plan/types.ts";
+import type {
+  Decision,
+  Find,
+  JoinInfo,
+  MemberRecord,
+  PlanState,
+  Wanted,
+} from "#operator/plan/types.ts";
 import type { MemberView, View } from "#operator/plan/view.ts";
 
+const findOf = ({ wanted, state }: View): Find | undefined => findIn(wanted, state);
+
 /** How the members of a cluster that is not formed yet find each other; undefined: they are told. */
-export function findOf({ wanted, state }: View): Find | undefined {
+export function findIn(wanted: Wanted, state: PlanState): Find | undefined {
   const { bootstrap } = wanted;
-  const token = `${state.uid}-${state.attempt ?? 1}`;
+  const token = givenToken(wanted) ?? `${state.uid}-${state.attempt ?? 1}`;
   switch (bootstrap?.kind) {
     case "discovery":
       return { kind: "discovery", url: `${bootstrap.url.replace(/\/+$/, "")}/${token}` };
     case "discovery-v3":
       return { kind: "discovery-v3", endpoints: bootstrap.endpoints, token };
     case "dns":
-      return { kind: "dns", domain: bootstrap.domain };
+      return { kind: "dns", domain: bootstrap.domain, size: state.members.length };
     default:
       return undefined;
   }
+}
+
+/** A token that somebody made, for one attempt; undefined: the operator makes one for each. */
+function givenToken({ bootstrap }: Wanted): string | undefined {
+  const isFound = bootstrap?.kind === "discovery" || bootstrap?.kind === "discovery-v3";
+  return isFound ? bootstrap.token : undefined;
 }
 
 /** How a first member begins. */
@@ -37,7 +52,26 @@ export function beforeFirstStart(view: View, member: MemberView): Decision | und
   }
   if (wanted.bootstrap?.kind === "restore") return restoreSeed(view, member);
   const find = findOf(view);
-  return find === undefined || find.kind === "dns" ? undefined : openRegistry(view, find);
+  if (find === undefined) return undefined;
+  return find.kind === "dns" ? checkRecords(view, find) : openRegistry(view, find);
+}
+
+/** Records that are not ours: one for each member, before anybody looks. */
+function checkRecords(
+  { state, wanted, observed }: View,
+  { domain, size }: Extract<Find, { kind: "dns" }>,
+): Decision | undefined {
+  if (wanted.bootstrap?.kind !== "dns" || wanted.bootstrap.isOutside !== true) return undefined;
+  const { records } = observed;
+  if (records?.length === size) return undefined;
+  const is =
+    records === undefined ? "cannot be looked up" : `are ${records.join(", ") || "not there"}`;
+  const peers = state.members.map((one) => one.peerUrl).join(", ");
+  return blocked(
+    state,
+    "DnsRecords",
+    `the SRV records of ${domain} ${is}: make ${size}, one for each of ${peers}`,
+  );
 }
 
 function restoreSeed(view: View, member: MemberView): Decision | undefined {
@@ -61,14 +95,27 @@ function restoreSeed(view: View, member: MemberView): Decision | undefined {
 }
 
 function openRegistry(view: View, find: Find): Decision | undefined {
-  const { state, observed } = view;
+  const { state, observed, wanted } = view;
   const { registry } = observed;
+  const given = givenToken(wanted);
   const size = state.members.length;
   if (registry === undefined) {
+    const { registryTrouble: trouble = "nothing is known" } = observed;
     return wait(
       state,
       "DiscoveryAway",
-      "the discovery service does not answer: see spec.bootstrap",
+      `the discovery service of spec.bootstrap does not answer: ${trouble}`,
+    );
+  }
+  if (given !== undefined && (registry.size === undefined || isTaken(view, registry.registered))) {
+    const is =
+      registry.size === undefined
+        ? "is not there"
+        : `is in use, ${registry.registered} members have registered`;
+    return blocked(
+      state,
+      "DiscoveryTaken",
+      `the token ${given} ${is}: delete this object and create it again with a token made for ${size} members`,
     );
   }
   if (registry.size === undefined) {
@@ -79,8 +126,13 @@ function openRegistry(view: View, find: Find): Decision | undefined {
   return blocked(
     state,
     "DiscoveryTaken",
-    `the token ${state.uid}-${state.attempt} is for ${registry.size} members, not ${size}: delete this object and create it again`,
+    `the token ${given ?? `${state.uid}-${state.attempt}`} is for ${registry.size} members, not ${size}: delete this object and create it again`,
   );
+}
+
+/** Whether others have registered: more than those of ours that were started can have. */
+function isTaken(view: View, registered: number): boolean {
+  return registered > view.members.filter(({ record }) => record.started).length;
 }
 
 /**
@@ -98,6 +150,14 @@ export function abandon(view: View): Decision | undefined {
     const lost = view.members.find((one) => one.isLost);
     if (lost === undefined || isSeen || registry === undefined || isComplete) return undefined;
     const { name } = lost.record;
+    const given = givenToken(view.wanted);
+    if (given !== undefined) {
+      return blocked(
+        state,
+        "DiscoveryTaken",
+        `${name} lost its data before the cluster was formed, and the token ${given} was for one attempt: delete this object and create it again with another token`,
+      );
+    }
     const message = `${name} lost its data before the cluster was formed: all begins again`;
     return note({ ...state, abandoning: true }, "Abandoning", message);
   }

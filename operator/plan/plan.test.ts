@@ -4,209 +4,9 @@ import { mirrorsOf } from "#operator/plan/adopt.ts";
 import { conditionsOf } from "#operator/plan/conditions.ts";
 import { plan } from "#operator/plan/plan.ts";
 import { skipsMinor } from "#operator/plan/rolling.ts";
-import {
-  type Addresses,
-  type Answer,
-  type Bootstrap,
-  type MemberRecord,
-  type Membership,
-  type Mirror,
-  type Observed,
-  type ObservedMember,
-  type ObservedRegistry,
-  type ObservedTrust,
-  type PlanState,
-  stepKinds,
-  type Template,
-  type Wanted,
-} from "#operator/plan/types.ts";
+import { type Mirror, stepKinds } from "#operator/plan/types.ts";
+import { type Case, decide, gone, judge, silent, t2 } from "#test/operator/plan-case.ts";
 import { simulate } from "#test/operator/plan-simulation.ts";
-
-const addresses: Addresses = (serial) => ({
-  peerUrl: `http://p${serial}`,
-  clientUrl: `http://c${serial}`,
-});
-const t1: Template = { id: "t1", version: "0.2.0", content: {} };
-const t2: Template = { id: "t2", version: "0.3.0", content: {} };
-
-/** A cluster of `size` that serves, member 1 leading, and what is changed about it. */
-interface Case {
-  readonly size?: number;
-  readonly wanted?: Partial<Wanted>;
-  readonly state?: Partial<PlanState>;
-  readonly record?: Readonly<Record<number, Partial<MemberRecord>>>;
-  readonly seen?: Readonly<Record<number, Partial<ObservedMember> & { readonly silent?: true }>>;
-  readonly alarms?: Membership["alarms"];
-  readonly learners?: readonly number[];
-  /** Serials that are not in the list. */
-  readonly unlisted?: readonly number[];
-  readonly noQuorum?: true;
-  readonly strangers?: true;
-  readonly registry?: ObservedRegistry;
-  /** The operator makes them; good ones but for what is said here. */
-  readonly certificates?: {
-    readonly cas?: readonly string[];
-    readonly ageMs?: number;
-    readonly caEndsInMs?: number;
-    readonly leafEndsInMs?: number;
-    readonly by?: string;
-    readonly leaves?: readonly number[];
-    readonly request?: string;
-    readonly unaware?: number;
-    readonly stale?: number;
-  };
-}
-
-const nowMs = 1_000_000;
-const silent = { silent: true } as const;
-const gone = { volume: "lost", runs: { kind: "absent" }, ...silent } as const;
-const ended = { runs: { kind: "absent" }, silent: true } as const;
-
-/** A cluster that was never started, or not all of it. */
-function forming(bootstrap: Bootstrap, state: Partial<PlanState> = {}): Case {
-  const record = { phase: "initial", started: false } as const;
-  const started = { phase: "initial", started: true } as const;
-  const others = state.abandoning ? started : record;
-  return {
-    wanted: { bootstrap },
-    noQuorum: true,
-    // Whoever has a process has been started; the first one has none.
-    record: { 1: others, 2: started, 3: started },
-    seen: { 1: ended, 2: silent, 3: silent },
-    state: { clusterId: undefined, attempt: 1, ...state } as unknown as Partial<PlanState>,
-  };
-}
-
-function certificatesOf(one: Case, serials: readonly number[]) {
-  const { certificates } = one;
-  if (certificates === undefined) return undefined;
-  const { cas = ["a"], ageMs = 100_000, by = "a", leaves = serials } = certificates;
-  const trust: ObservedTrust = {
-    cas: cas.map((id) => ({
-      id,
-      sinceMs: nowMs - ageMs,
-      notAfterMs: nowMs + (certificates.caEndsInMs ?? 10_000_000),
-      request: "1",
-    })),
-    bundle: cas.join(),
-    leaves: Object.fromEntries(
-      leaves.map((serial) => [
-        `c-${serial}`,
-        {
-          fingerprint: `leaf${serial}`,
-          caId: by,
-          notAfterMs: nowMs + (certificates.leafEndsInMs ?? 1_000_000),
-        },
-      ]),
-    ),
-  };
-  const wanted = {
-    validityMs: 1_000_000,
-    renewBeforeMs: 1000,
-    graceMs: 50_000,
-    request: certificates.request ?? "1",
-  };
-  return { trust, wanted };
-}
-
-function decide(one: Case) {
-  const { size = 3, learners = [], unlisted = [] } = one;
-  const serials = Array.from({ length: size }, (_, at) => at + 1);
-  const certified = certificatesOf(one, serials);
-  const wanted: Wanted = {
-    name: "c",
-    uid: "u",
-    replicas: size,
-    template: t1,
-    paused: false,
-    deleting: false,
-    deletionPolicy: "Retain",
-    confirm: undefined,
-    quotaBytes: 100,
-    ...(certified === undefined ? {} : { certificates: certified.wanted }),
-    ...one.wanted,
-  };
-  const members = serials.map(
-    (serial): MemberRecord => ({
-      name: `c-${serial}`,
-      serial,
-      ...addresses(serial, new Set()),
-      phase: learners.includes(serial) ? "joining" : "voter",
-      template: "t1",
-      started: true,
-      // One that is about to join has no ID yet.
-      ...(unlisted.includes(serial) && one.record?.[serial]?.phase === "joining"
-        ? {}
-        : { memberId: `m${serial}` }),
-      ...one.record?.[serial],
-    }),
-  );
-  const state: PlanState = {
-    format: 1,
-    uid: "u",
-    token: "c/u",
-    initialCluster: "",
-    clusterId: "abc",
-    serial: size,
-    members,
-    templates: { t1, [wanted.template.id]: wanted.template },
-    asleep: false,
-    lossGeneration: 0,
-    lost: false,
-    ...one.state,
-  };
-  const seen = serials.map((serial): ObservedMember => {
-    const { silent, ...change } = one.seen?.[serial] ?? {};
-    const answer: Answer = {
-      memberId: `m${serial}`,
-      clusterId: "abc",
-      leaderId: one.noQuorum ? "" : "m1",
-      isLearner: learners.includes(serial),
-      term: 2,
-      index: 50_000,
-      appliedIndex: 50_000,
-      sizeBytes: 50,
-      usedBytes: 50,
-    };
-    return {
-      name: `c-${serial}`,
-      volume: "present",
-      runs: { kind: "running", template: "t1", forced: false },
-      ...(silent ? {} : { answer }),
-      ...(certified === undefined ? {} : { loaded: loadedBy(one, serial) }),
-      ...change,
-    };
-  });
-  const membership: Membership = {
-    clusterId: "abc",
-    members: [
-      ...serials
-        .filter((serial) => !unlisted.includes(serial))
-        .map((serial) => ({
-          memberId: `m${serial}`,
-          peerUrls: [`http://p${serial}`],
-          isLearner: learners.includes(serial),
-        })),
-      ...(one.strangers ? [{ memberId: "x", peerUrls: ["http://x"], isLearner: false }] : []),
-    ],
-    alarms: one.alarms ?? [],
-  };
-  const observed: Observed = {
-    members: seen,
-    remnants: [],
-    ...(one.noQuorum ? {} : { membership }),
-    ...(certified === undefined ? {} : { trust: certified.trust }),
-    ...(one.registry === undefined ? {} : { registry: one.registry }),
-  };
-  const input = { wanted, state, observed, addresses, nowMs };
-  const decision = plan(input);
-  return { input, decision };
-}
-
-function loadedBy({ certificates }: Case, serial: number) {
-  const cas = certificates?.unaware === serial ? ["a"] : (certificates?.cas ?? ["a"]);
-  return { leaf: certificates?.stale === serial ? "old" : `leaf${serial}`, bundle: cas.join() };
-}
 
 const pausedMs = 10 * 60_000;
 
@@ -569,121 +369,24 @@ const table: readonly (readonly [string, Case, string])[] = [
     "issue c-1 RotatingCertificates",
   ],
   [
-    "a member that seeks the others: the service is away",
-    { ...forming({ kind: "discovery", url: "http://d/" }) },
-    "wait DiscoveryAway",
-  ],
-  [
-    "its token is not there",
-    { ...forming({ kind: "discovery", url: "http://d/" }), registry: { registered: 0 } },
-    "open-registry OpeningDiscovery",
-  ],
-  [
-    "its token is for others",
-    { ...forming({ kind: "discovery", url: "http://d/" }), registry: { size: 5, registered: 1 } },
-    "wait DiscoveryTaken",
-  ],
-  [
-    "its token is there",
-    { ...forming({ kind: "discovery", url: "http://d/" }), registry: { size: 3, registered: 0 } },
-    "start c-1 Starting",
-  ],
-  [
-    "a volume is lost before all have registered",
+    "a volume that cannot grow",
     {
-      ...forming({ kind: "discovery", url: "http://d/" }),
-      registry: { size: 3, registered: 2 },
-      seen: { 1: silent, 2: silent, 3: gone },
+      wanted: { volumeBytes: 20 },
+      seen: { 1: { volumeBytes: 20 }, 2: { volumeBytes: 10, resize: "refused" } },
     },
-    "note Abandoning",
+    "wait VolumeGrowthRefused",
   ],
   [
-    "a volume is lost when all had registered",
+    "a volume that cannot grow keeps nothing else from being done",
     {
-      ...forming({ kind: "discovery", url: "http://d/" }),
-      registry: { size: 3, registered: 3 },
-      seen: { 1: silent, 2: silent, 3: gone },
+      wanted: { volumeBytes: 20, replicas: 5 },
+      seen: { 2: { volumeBytes: 10, resize: "refused" }, 3: { volumeBytes: 10 } },
     },
-    "wait Forming",
-  ],
-  [
-    "an attempt that is given up: all is stopped",
-    {
-      ...forming({ kind: "discovery", url: "http://d/" }, { abandoning: true }),
-      registry: { size: 3, registered: 2 },
-      seen: { 1: silent, 2: silent, 3: gone },
-    },
-    "stop c-1 Abandoning",
-  ],
-  [
-    "the last one registered meanwhile",
-    {
-      ...forming({ kind: "discovery", url: "http://d/" }, { abandoning: true }),
-      registry: { size: 3, registered: 3 },
-      seen: { 1: silent, 2: silent, 3: gone },
-    },
-    "note Forming",
-  ],
-  [
-    "an attempt that is given up: volumes go",
-    {
-      ...forming({ kind: "discovery", url: "http://d/" }, { abandoning: true }),
-      registry: { size: 3, registered: 2 },
-      seen: { 1: ended, 2: ended, 3: gone },
-    },
-    "delete-volume c-1 Abandoning",
-  ],
-  ["by DNS", { ...forming({ kind: "dns", domain: "d" }) }, "start c-1 Starting"],
-  [
-    "a seed without its snapshot",
-    { size: 1, ...forming({ kind: "restore", source: {} }) },
-    "restore c-1 Restoring",
-  ],
-  [
-    "a snapshot that is being restored",
-    {
-      size: 1,
-      ...forming({ kind: "restore", source: {} }),
-      seen: { 1: { ...ended, restored: { kind: "running" } } },
-    },
-    "wait Restoring",
-  ],
-  [
-    "a snapshot that cannot be restored",
-    {
-      size: 1,
-      ...forming({ kind: "restore", source: {} }),
-      seen: { 1: { ...ended, restored: { kind: "failed", message: "bad digest" } } },
-    },
-    "wait RestoreFailed",
-  ],
-  [
-    "a snapshot that is restored",
-    {
-      size: 1,
-      ...forming({ kind: "restore", source: {} }),
-      seen: { 1: { ...ended, restored: { kind: "done" } } },
-    },
-    "start c-1 Starting",
+    "grow-volume c-3 GrowingVolumes",
   ],
 ];
 
-for (const [what, one, want] of table) {
-  test(`plan: ${what}`, () => {
-    const { input, decision } = decide(one);
-    const { step, reason } = decision;
-    const member = "member" in step ? ` ${step.member}` : "";
-    assert.equal(`${step.kind}${member} ${reason.word}`, want, reason.message);
-    assert(reason.message.length > 5 || step.kind === "note");
-    // What nothing was done about is left alone: no write while nothing changes.
-    if (step.kind === "wait") assert.deepEqual(decision.state, input.state);
-    if (reason.kind === "blocked") {
-      const degraded = conditionsOf(input, decision).find((each) => each.type === "Degraded");
-      assert.equal(degraded?.status, "True");
-      assert.equal(degraded?.message, reason.message);
-    }
-  });
-}
+judge(table);
 
 test("plan: the first members are frozen before anything is made, and remnants forbid it", () => {
   const { input } = decide({});
@@ -694,35 +397,6 @@ test("plan: the first members are frozen before anything is made, and remnants f
   assert.equal(first.state?.token, "c/u");
   const refused = plan({ ...rest, state: undefined, observed: { members: [], remnants: ["c-1"] } });
   assert.deepEqual([refused.state, refused.reason.word], [undefined, "RemnantsFound"]);
-});
-
-test("plan: the first members by a discovery service, and of a restored cluster", () => {
-  const { input } = decide({});
-  const { state: _, wanted, ...rest } = input;
-  const begin = (bootstrap: Bootstrap) =>
-    plan({ ...rest, wanted: { ...wanted, bootstrap }, state: undefined, observed: empty }).state;
-  const found = begin({ kind: "discovery", url: "http://d" });
-  assert.deepEqual([found?.members.length, found?.attempt], [3, 1]);
-  const restored = begin({ kind: "restore", source: {} });
-  assert.deepEqual([restored?.initialCluster, restored?.serial], ["c-1=http://p1", 1]);
-  // The seed serves: the others join it.
-  const next = decide({
-    size: 1,
-    wanted: { replicas: 3, bootstrap: { kind: "restore", source: {} } },
-  });
-  assert.equal(next.decision.reason.word, "ScalingUp");
-});
-
-test("plan: a start by a discovery service names no initial cluster", () => {
-  const one = forming({ kind: "discovery", url: "http://d/x/" });
-  const { step } = decide({ ...one, registry: { size: 3, registered: 0 } }).decision;
-  assert(step.kind === "start");
-  assert.deepEqual(step.join, {
-    state: "new",
-    initialCluster: "",
-    token: "c/u",
-    find: { kind: "discovery", url: "http://d/x/u-1" },
-  });
 });
 
 test("plan: a state that got lost is made again from what was kept with the members", () => {

@@ -5,7 +5,7 @@
 // updates, size. Whoever runs it writes the decided state before it acts, and looks again afterwards.
 import { abandon } from "#operator/plan/bootstrap.ts";
 import { blocked, steady, wait } from "#operator/plan/decide.ts";
-import { grow } from "#operator/plan/growth.ts";
+import { grow, refuseGrowth } from "#operator/plan/growth.ts";
 import { begin, end, keepRunning, sleep } from "#operator/plan/life.ts";
 import {
   findLost,
@@ -124,7 +124,7 @@ function rest(view: View): Decision {
       "the first member did not come back with what spec says now and was put back: see its log, then change the spec",
     );
   }
-  return steady(state, "Steady", "everything is as it should be");
+  return refuseGrowth(view) ?? steady(state, "Steady", "everything is as it should be");
 }
 
 /** Latches what is being done and since when, and tidies up. A wait is no step. */

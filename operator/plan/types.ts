@@ -35,10 +35,15 @@ export interface Wanted {
 export type Bootstrap =
   | { readonly kind: "static" }
   /** A v2 discovery service by its base URL: the token is made of the object's UID and the attempt. */
-  | { readonly kind: "discovery"; readonly url: string }
-  /** The same with the v3 registry, in an etcd. */
-  | { readonly kind: "discovery-v3"; readonly endpoints: readonly string[] }
-  | { readonly kind: "dns"; readonly domain: string }
+  | { readonly kind: "discovery"; readonly url: string; readonly token?: string }
+  /** The same with the v3 registry, in an etcd. A `token` that is given is there already: for one attempt. */
+  | {
+      readonly kind: "discovery-v3";
+      readonly endpoints: readonly string[];
+      readonly token?: string;
+    }
+  /** `isOutside`: the records are somebody else's, and must be there before anybody is started. */
+  | { readonly kind: "dns"; readonly domain: string; readonly isOutside?: boolean }
   /** One seed begins with a snapshot, the others join it; `source` is opaque to the plan. */
   | { readonly kind: "restore"; readonly source: Readonly<Record<string, unknown>> };
 
@@ -174,9 +179,13 @@ export interface ObservedMember {
   readonly restored?:
     | { readonly kind: "running" | "done" }
     | { readonly kind: "failed"; readonly message: string };
-  /** Size that its volume was asked to have; `resizing`: it is not there yet, `offline`: it needs a restart. */
+  /**
+   * Size that its volume was asked to have; `resizing`: it is not there yet, `offline`: it needs a restart,
+   * `refused`: it cannot be had, for the reason given.
+   */
   readonly volumeBytes?: number;
-  readonly resize?: "resizing" | "offline";
+  readonly resize?: "resizing" | "offline" | "refused";
+  readonly resizeRefusal?: string;
   /** Fingerprints of the certificate and the CAs that it says it has loaded; empty where its ports differ. */
   readonly loaded?: { readonly leaf: string; readonly bundle: string };
 }
@@ -252,6 +261,10 @@ export interface Observed {
   readonly mirrors?: readonly Mirror[];
   /** Only looked at while a cluster forms by a discovery service; undefined: it does not answer. */
   readonly registry?: ObservedRegistry;
+  /** Why it does not. */
+  readonly registryTrouble?: string;
+  /** Only looked at while a cluster forms by an outside domain: host and port of each SRV record. */
+  readonly records?: readonly string[];
   /** Undefined: none are wanted, or they cannot be read. */
   readonly trust?: ObservedTrust;
 }
@@ -274,7 +287,8 @@ export type Find =
       readonly endpoints: readonly string[];
       readonly token: string;
     }
-  | { readonly kind: "dns"; readonly domain: string };
+  /** `size`: so many members the records must name, no more and no fewer. */
+  | { readonly kind: "dns"; readonly domain: string; readonly size: number };
 
 /** One act. Each can be done twice, and be cut off at any point. */
 export type Step =

@@ -27,6 +27,7 @@ import { labels } from "#operator/platform/kubernetes/objects.ts";
 import { objectsOf, podTrouble } from "#operator/platform/kubernetes/observe.ts";
 import { refusedTurn } from "#operator/platform/kubernetes/status.ts";
 import type { StoreDefaults } from "#operator/platform/kubernetes/template.ts";
+import type { Refusals } from "#operator/platform/kubernetes/volume-growth.ts";
 import { watchKind } from "#operator/platform/kubernetes/watcher.ts";
 import { EtcdView } from "#operator/platform/local/etcd-view.ts";
 import type { OperatorMetrics } from "#operator/process/metrics.ts";
@@ -62,6 +63,7 @@ export interface ControllerOptions {
 interface Followed {
   readonly uid: string;
   readonly etcd: EtcdView;
+  readonly refusals: Refusals;
   /** What was last said of it. */
   said: string;
   lastStep: string;
@@ -144,12 +146,13 @@ export class Controller {
       followed = {
         uid,
         etcd: new EtcdView({ clock, random, askTimeoutMs }),
+        refusals: new Map(),
         said: "",
         lastStep: "",
       };
       this.#followed.set(key, followed);
     }
-    const platform = new KubernetesPlatform({ ...this.#options, object, etcd: followed.etcd });
+    const platform = new KubernetesPlatform({ ...this.#options, ...followed, object });
     const endTimer = metrics.turn();
     try {
       const problem = kubernetesProblem(platform.cluster);

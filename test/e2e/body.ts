@@ -1,14 +1,33 @@
 // Where end-to-end cases run: a Kubernetes that is started for them and taken away after them.
 import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..", "..");
+
+/** What the audit log has of one write. */
+export interface AuditEntry {
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly user: {
+    readonly username: string;
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
+  readonly objectRef?: { readonly resource: string };
+  readonly responseStatus?: { readonly code: number };
+}
 
 /** A Kubernetes with our images in it. */
 export interface Body {
   readonly name: string;
   readonly kubeconfig: string;
   readonly kubectl: string;
+  /** What its DNS server was asked and answered. */
+  dnsLog(): string;
+  /** The writes that its API server has noted, from the first one on. */
+  auditLog(): readonly AuditEntry[];
+  /** The process of a pod, by its host name and a part of its command line. */
+  pidIn(hostname: string, part: string): number;
   down(): Promise<void>;
 }
 
@@ -61,6 +80,40 @@ export async function buildImages(): Promise<{ readonly store: Image; readonly o
   return { store: of("store"), operator: of("operator") };
 }
 
+/** What is at the same place in every plain body. */
+export function plainParts(kubeconfig: string): Omit<Body, "down"> {
+  const state = join(kubeconfig, "..", "..");
+  return {
+    name: "plain",
+    kubeconfig,
+    kubectl: join(state, "kubectl"),
+    dnsLog: () => readFileSync(join(state, "log", "coredns.log"), "utf8"),
+    auditLog: () => {
+      const lines = readFileSync(join(state, "log", "audit.log"), "utf8").split("\n");
+      // The last line may be half written.
+      return lines.slice(0, -1).map((line) => JSON.parse(line) as AuditEntry);
+    },
+    pidIn,
+  };
+}
+
+function pidIn(hostname: string, part: string): number {
+  const read = (pid: string, file: string): readonly string[] => {
+    try {
+      return readFileSync(join("/proc", pid, file), "utf8").split("\0");
+    } catch {
+      return [];
+    }
+  };
+  const found = readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name))
+    .filter((pid) => read(pid, "environ").includes(`HOSTNAME=${hostname}`))
+    .filter((pid) => read(pid, "cmdline").some((one) => one.includes(part)));
+  const [pid] = found;
+  if (found.length !== 1) throw new Error(`${found.length} processes ${part} in ${hostname}`);
+  return Number(pid);
+}
+
 /** Real nodes on this machine: test/e2e/plain. */
 export async function plainBody(nodes: number, images: readonly Image[]): Promise<Body> {
   const script = (name: string) => join(root, "test", "e2e", "plain", name);
@@ -73,5 +126,5 @@ export async function plainBody(nodes: number, images: readonly Image[]): Promis
   const archives = images.map((one) => one.archive);
   const printed = await output("bash", [script("up.sh"), String(nodes), ...archives]);
   const kubeconfig = printed.trim().split("\n").at(-1) ?? "";
-  return { name: "plain", kubeconfig, kubectl: join(kubeconfig, "..", "..", "kubectl"), down };
+  return { ...plainParts(kubeconfig), down };
 }

@@ -2,22 +2,9 @@
 // every write that was acknowledged is there, one cluster ID, equal hashes on all members.
 import assert from "node:assert/strict";
 import { claims, pods } from "#operator/platform/kubernetes/kinds.ts";
-import type { Kube } from "./kube.ts";
-import type { OperatorRelease } from "./operator-release.ts";
-
-export interface CaseContext {
-  readonly kube: Kube;
-  readonly operator: OperatorRelease;
-  /** The namespace, which is there and empty. */
-  readonly namespace: string;
-}
-
-export interface Case {
-  readonly name: string;
-  /** Runs alone, for it takes the operator away from all others. */
-  readonly isAlone?: boolean;
-  run(context: CaseContext): Promise<void>;
-}
+import { bootstrapCases } from "./bootstrap-cases.ts";
+import type { Case } from "./case.ts";
+import { disruptionCases } from "./disruption-cases.ts";
 
 const name = "db";
 /** How long a cluster at rest is watched for writes. */
@@ -26,6 +13,8 @@ const deletionLimitMs = 60_000;
 
 const create: Case = {
   name: "create",
+  what: "three members; `etcdctl` through the client Service; the disruption budget; no write to the object at rest",
+  isCore: true,
   async run({ kube, namespace, operator }) {
     await kube.applyCluster(namespace, name, { replicas: 3 });
     const status = await kube.settled(namespace, name, 3);
@@ -60,6 +49,8 @@ const create: Case = {
 
 const scale: Case = {
   name: "scale",
+  what: "1 → 3 → 1 without a request that fails for ten seconds; the budget counts who joined; claims of those who left are gone",
+  isCore: true,
   async run({ kube, namespace }) {
     await kube.applyCluster(namespace, name, { replicas: 1 });
     const { clusterId } = await kube.settled(namespace, name, 1);
@@ -88,6 +79,8 @@ const scale: Case = {
 
 const repair: Case = {
   name: "repair",
+  what: "a pod is deleted and comes back on its volume; a claim and its pod are deleted, and another member takes the place",
+  isCore: true,
   async run({ kube, namespace }) {
     await kube.applyCluster(namespace, name, { replicas: 3 });
     const { clusterId } = await kube.settled(namespace, name, 3);
@@ -123,6 +116,8 @@ const repair: Case = {
 
 const operatorKilled: Case = {
   name: "operator-killed",
+  what: "1 → 3, the operator's pod killed while each of the two members joins",
+  isCore: true,
   async run({ kube, namespace, operator }) {
     await kube.applyCluster(namespace, name, { replicas: 1 });
     const { clusterId } = await kube.settled(namespace, name, 1);
@@ -145,6 +140,7 @@ const operatorKilled: Case = {
 
 const refused: Case = {
   name: "bad-input",
+  what: "refused at admission; an image that is not there and a field that is not kept yet become conditions",
   async run({ kube, namespace }) {
     await assert.rejects(
       kube.applyCluster(namespace, "wrong", { replicas: 99 }),
@@ -176,6 +172,7 @@ const refused: Case = {
 
 const deletion: Case = {
   name: "delete",
+  what: "an EtcdCluster under Retain and Delete; the same name again beside old volumes; a namespace within 60 s with the operator up and down",
   isAlone: true,
   async run({ kube, namespace, operator }) {
     await kube.applyCluster(namespace, name, { replicas: 1 });
@@ -217,6 +214,8 @@ const deletion: Case = {
 
 const helm: Case = {
   name: "helm",
+  what: "lint, template with good and bad values, `helm test`, uninstall under a running cluster, install again",
+  isCore: true,
   isAlone: true,
   async run({ kube, namespace, operator }) {
     await operator.lint();
@@ -240,10 +239,12 @@ const helm: Case = {
 
 export const cases: readonly Case[] = [
   create,
+  ...bootstrapCases,
   scale,
   repair,
   operatorKilled,
   refused,
+  ...disruptionCases,
   deletion,
   helm,
 ];

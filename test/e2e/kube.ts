@@ -78,6 +78,16 @@ export class Kube {
     await this.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
   }
 
+  /** An empty one: what an earlier run has left under this name is waited for to go. */
+  async freshNamespace(name: string): Promise<void> {
+    if (await this.hasNamespace(name)) {
+      await this.kubectl(["delete", "namespace", name, "--wait=false"]);
+      const gone = async () => !(await this.hasNamespace(name)) || "it is still there";
+      await this.until(`namespace ${name} of an earlier run is gone`, gone);
+    }
+    await this.createNamespace(name);
+  }
+
   async hasNamespace(name: string): Promise<boolean> {
     const { items } = await this.api.list(namespaces, {});
     return items.some((one) => one.metadata.name === name);
@@ -202,6 +212,13 @@ export class Kube {
   async askProbe<T>(namespace: string, path: string): Promise<T> {
     const url = `/api/v1/namespaces/${namespace}/pods/probe:8080/proxy/${path}`;
     return JSON.parse(await this.kubectl(["get", "--raw", url])) as T;
+  }
+
+  /** What a URL answers to whoever is in the cluster. */
+  async fetchFromProbe(namespace: string, url: string): Promise<string> {
+    const script = "fetch(process.argv[1]).then((r) => r.text()).then(console.log)";
+    const node = "/opt/etcd-ts/node_modules/.bin/node";
+    return this.kubectl(["-n", namespace, "exec", "probe", "--", node, "-e", script, url]);
   }
 
   /** Every acknowledged write is there, no write failed, and all members have the same keys. */

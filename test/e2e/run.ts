@@ -1,15 +1,25 @@
-// `npm run e2e -- [--body plain] [--nodes N] [--case NAME]... [--keep]`: the cases of cases.ts on a real Kubernetes,
-// with images and chart of this checkout, two cases at a time. --keep leaves the cluster up, and the next run with
-// --keep goes on with it. Ends with "N passed, N failed".
+// `npm run e2e -- [--core] [--shard I/N] [--resume] [--record] [--body plain] [--nodes N] [--case NAME]... [--keep]`:
+// the cases of cases.ts on a real Kubernetes, with images and chart of this checkout, two cases at a time.
+//
+//   --core      those that .ci/run runs
+//   --shard     every N-th case, from the I-th on
+//   --resume    not those that passed at this commit
+//   --record    writes docs/e2e.md from what is known of all cases
+//   --keep      leaves the cluster up, and the next run with --keep goes on with it
+//
+// Ends with "N passed, N failed". A machine that cannot run a Kubernetes at all says why and fails nothing.
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { locatePrograms } from "#test/kubernetes/binaries.ts";
-import { type Body, buildImages, type Image, output, plainBody } from "./body.ts";
-import { type Case, cases } from "./cases.ts";
+import { type Body, buildImages, type Image, output, plainBody, plainParts } from "./body.ts";
+import type { Case } from "./case.ts";
+import { cases } from "./cases.ts";
 import { Kube } from "./kube.ts";
 import { OperatorRelease, operatorNamespace } from "./operator-release.ts";
+import { currentCommit, keepResult, keyOf, readResults, recordResults } from "./results.ts";
 
 const together = 2;
 
@@ -18,6 +28,10 @@ const { values } = parseArgs({
     body: { type: "string", default: "plain" },
     nodes: { type: "string", default: "3" },
     case: { type: "string", multiple: true, default: [] },
+    core: { type: "boolean", default: false },
+    shard: { type: "string", default: "1/1" },
+    resume: { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
   },
 });
@@ -26,13 +40,39 @@ const began = Date.now();
 const say = (text: string) =>
   console.log(`${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s  ${text}`);
 
-function wantedCases(): readonly Case[] {
+function wantedCases(commit: string): readonly Case[] {
   const unknown = values.case.filter((name) => !cases.some((one) => one.name === name));
   if (unknown.length > 0) {
     const known = cases.map((one) => one.name).join(", ");
     throw new Error(`there is no case ${unknown.join(", ")}; there are ${known}`);
   }
-  return cases.filter((one) => values.case.length === 0 || values.case.includes(one.name));
+  const [, at, count] = /^([1-9][0-9]?)\/([1-9][0-9]?)$/.exec(values.shard) ?? [];
+  if (at === undefined || Number(at) > Number(count)) {
+    throw new Error(`--shard must be I/N with I from 1 to N, not ${values.shard}`);
+  }
+  const results = readResults();
+  const passed = (one: Case) => {
+    const { commit: then, isGood } = results[keyOf(values.body, one)] ?? {};
+    return isGood === true && then === commit && !commit.endsWith("+");
+  };
+  return cases
+    .filter((one) => values.case.length === 0 || values.case.includes(one.name))
+    .filter((one) => !values.core || one.isCore === true)
+    .filter((_, index) => index % Number(count) === Number(at) - 1)
+    .filter((one) => !values.resume || !passed(one));
+}
+
+/** One line that says why there can be no Kubernetes here; undefined if there can. */
+function machineProblem(): string | undefined {
+  const script = join(import.meta.dirname, "plain", "can.sh");
+  try {
+    execFileSync("bash", [script], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    return undefined;
+  } catch (error) {
+    const { status, stdout = "" } = error as { status?: number; stdout?: string };
+    if (status === 3) return stdout.trim();
+    throw error;
+  }
 }
 
 /** The cluster that a run with --keep has left, with these images. */
@@ -43,21 +83,31 @@ async function keptBody(images: readonly Image[]): Promise<Body | undefined> {
   if (!values.keep || !existsSync(join(state, "pid", "apiserver"))) return undefined;
   const archives = images.map((one) => one.archive);
   await output("bash", [join(import.meta.dirname, "plain", "load.sh"), ...archives]);
-  return { name: "plain", kubeconfig, kubectl: join(state, "kubectl"), down: async () => {} };
+  return { ...plainParts(kubeconfig), down: async () => {} };
 }
 
-async function runCase(one: Case, kube: Kube, operator: OperatorRelease): Promise<boolean> {
+async function runCase(
+  one: Case,
+  kube: Kube,
+  operator: OperatorRelease,
+  commit: string,
+): Promise<boolean> {
   const namespace = `e2e-${one.name}`;
   const start = Date.now();
-  const took = () => `${Math.round((Date.now() - start) / 1000)} s`;
+  const took = () => Math.round((Date.now() - start) / 1000);
+  const keep = (isGood: boolean) =>
+    keepResult(keyOf(values.body, one), { commit, isGood, seconds: took() });
   try {
-    await kube.createNamespace(namespace);
+    await kube.freshNamespace(namespace);
     await one.run({ kube, operator, namespace });
-    say(`ok     ${one.name} (${took()})`);
+    say(`ok     ${one.name} (${took()} s)`);
+    keep(true);
     await kube.kubectl(["delete", "namespace", namespace, "--wait=false"]);
     return true;
   } catch (error) {
-    say(`FAILED ${one.name} (${took()}): ${error instanceof Error ? error.stack : String(error)}`);
+    const text = error instanceof Error ? error.stack : String(error);
+    say(`FAILED ${one.name} (${took()} s): ${text}`);
+    keep(false);
     const there = [["-n", namespace, "get", "ec,em,pods,pvc,events", "-o", "wide"]];
     for (const args of there) console.log(await kube.kubectl(args).catch(String));
     console.log(await operator.logs().catch(String));
@@ -65,9 +115,7 @@ async function runCase(one: Case, kube: Kube, operator: OperatorRelease): Promis
   }
 }
 
-async function main(): Promise<number> {
-  const wanted = wantedCases();
-  if (values.body !== "plain") throw new Error(`there is no body ${values.body}; there is plain`);
+async function runAll(wanted: readonly Case[], commit: string): Promise<number> {
   const programs = await locatePrograms(["helm"]);
   if (typeof programs === "string") throw new Error(programs);
   const [helm = ""] = programs;
@@ -85,16 +133,30 @@ async function main(): Promise<number> {
     const waiting = wanted.filter((one) => one.isAlone !== true);
     const lane = async () => {
       for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-        if (!(await runCase(one, kube, operator))) failed++;
+        if (!(await runCase(one, kube, operator, commit))) failed++;
       }
     };
     await Promise.all(Array.from({ length: together }, lane));
     for (const one of wanted.filter((each) => each.isAlone)) {
-      if (!(await runCase(one, kube, operator))) failed++;
+      if (!(await runCase(one, kube, operator, commit))) failed++;
     }
   } finally {
     if (!values.keep) await body.down();
   }
+  return failed;
+}
+
+async function main(): Promise<number> {
+  if (values.body !== "plain") throw new Error(`there is no body ${values.body}; there is plain`);
+  const commit = await currentCommit();
+  const wanted = wantedCases(commit);
+  const problem = machineProblem();
+  if (problem !== undefined) {
+    console.log(`${problem}; no case was run`);
+    return 0;
+  }
+  const failed = wanted.length === 0 ? 0 : await runAll(wanted, commit);
+  if (values.record) recordResults(cases, [values.body]);
   console.log(`\n${wanted.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }

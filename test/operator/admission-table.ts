@@ -120,6 +120,17 @@ export const admissionTable: readonly AdmissionCase[] = [
     "exactly one of url, endpoints must be set",
   ),
   bad(
+    "certificates for a v2 service",
+    { bootstrap: { discovery: { url: "https://d", ca: { name: "c" } } } },
+    "spec.bootstrap.discovery",
+    "go with endpoints, not with url",
+  ),
+  bad(
+    "a token that is a path",
+    { bootstrap: { discovery: { url: "https://d", token: "a/b" } } },
+    "spec.bootstrap.discovery.token",
+  ),
+  bad(
     "two origins of certificates",
     { tls: { client: { operator: {}, secret: { name: "s" } } } },
     "spec.tls.client",

@@ -159,7 +159,7 @@ export class ApiClient {
   /** A JSON merge patch, of the object or of its status. */
   patch<T extends KubeObject>(
     kind: Kind<T>,
-    namespace: string,
+    namespace: string | undefined,
     name: string,
     body: unknown,
     part: "" | "/status" = "",

@@ -8,8 +8,6 @@ export function kubernetesProblem({ spec }: EtcdCluster): string | undefined {
   const missing: readonly (readonly [string, boolean])[] = [
     ["spec.tls", tls?.client !== undefined || tls?.peer !== undefined],
     ["spec.auth", auth?.enabled === true],
-    ["spec.bootstrap.discovery", bootstrap.discovery !== undefined],
-    ["spec.bootstrap.dns", bootstrap.dns !== undefined],
     ["spec.bootstrap.restore", bootstrap.restore !== undefined],
     ["spec.connectionSecret", connectionSecret !== undefined],
     ["spec.metrics.serviceMonitor", metrics?.serviceMonitor === true],

@@ -66,7 +66,15 @@ export interface Claim extends KubeObject {
     readonly storageClassName?: string;
     readonly resources?: { readonly requests?: Readonly<Record<string, string>> };
   };
-  readonly status?: { readonly phase?: "Pending" | "Bound" | "Lost" };
+  readonly status?: {
+    readonly phase?: "Pending" | "Bound" | "Lost";
+    readonly capacity?: Readonly<Record<string, string>>;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly lastTransitionTime?: string | null;
+    }[];
+  };
 }
 
 export interface MemberObject extends KubeObject {
@@ -78,6 +86,11 @@ export interface MemberObject extends KubeObject {
     readonly peerUrl: string;
   };
   readonly status?: Readonly<Record<string, unknown>>;
+}
+
+/** Values are in base64. */
+export interface Secret extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 export interface Service extends KubeObject {
@@ -124,6 +137,7 @@ export const claims: Kind<Claim> = {
   kind: "PersistentVolumeClaim",
   plural: "persistentvolumeclaims",
 };
+export const secrets: Kind<Secret> = { ...core, kind: "Secret", plural: "secrets" };
 export const services: Kind<Service> = { ...core, kind: "Service", plural: "services" };
 export const events: Kind<Event> = { ...core, kind: "Event", plural: "events" };
 export const leases: Kind<Lease> = {

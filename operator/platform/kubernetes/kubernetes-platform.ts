@@ -3,7 +3,11 @@
 // never both go on.
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "#base/clock.ts";
+import { errorText } from "#base/errors.ts";
+import type { Random } from "#base/random.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import { parseQuantity } from "#operator/api/quantity.ts";
+import { findIn } from "#operator/plan/bootstrap.ts";
 import type {
   Addresses,
   MemberRecord,
@@ -14,7 +18,18 @@ import type {
   Wanted,
 } from "#operator/plan/types.ts";
 import { viewOf } from "#operator/plan/view.ts";
+import {
+  openRegistry,
+  type RegistryAccess,
+  readRegistry,
+} from "#operator/platform/discovery-registry.ts";
 import { type ApiClient, ApiError, isConflict } from "#operator/platform/kubernetes/api-client.ts";
+import {
+  accessOf,
+  accessSecrets,
+  bootstrapOf,
+  recordName,
+} from "#operator/platform/kubernetes/find.ts";
 import {
   type Claim,
   type ClusterObject,
@@ -24,12 +39,14 @@ import {
   type MemberObject,
   members,
   pods,
+  secrets,
   services,
 } from "#operator/platform/kubernetes/kinds.ts";
 import {
   claim,
   clientPort,
   clusterOwner,
+  headlessDomain,
   holds,
   type Identity,
   isOwnedBy,
@@ -49,8 +66,10 @@ import {
   remnantsOf,
   volumeOf,
 } from "#operator/platform/kubernetes/observe.ts";
-import { memberObjectStatus, statusOf } from "#operator/platform/kubernetes/status.ts";
+import { lookUpRecords } from "#operator/platform/kubernetes/srv-records.ts";
+import { memberObjectStatus, mirrorOf, statusOf } from "#operator/platform/kubernetes/status.ts";
 import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
+import { growthOf, type Refusals, refuse } from "#operator/platform/kubernetes/volume-growth.ts";
 import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
 import { type Platform, type Turn, wantedBySpec } from "#operator/reconcile.ts";
 
@@ -60,7 +79,10 @@ export interface KubernetesPlatformOptions {
   readonly object: ClusterObject;
   readonly etcd: EtcdView;
   readonly clock: Clock;
+  readonly random: Random;
   readonly defaults: StoreDefaults;
+  /** Volumes that could not grow, kept from one turn to the next. */
+  readonly refusals: Refusals;
   /** The domain of names in the cluster, as cluster.local. */
   readonly clusterDomain: string;
 }
@@ -100,11 +122,17 @@ export class KubernetesPlatform implements Platform {
   }
 
   wanted(): Wanted {
+    const volumeBytes = this.#volumeBytes();
     return {
       ...wantedBySpec(this.cluster),
       name: this.identity.name,
       uid: this.identity.uid,
       template: kubernetesTemplate(this.cluster, this.#options.defaults),
+      bootstrap: bootstrapOf(
+        this.cluster,
+        headlessDomain(this.identity, this.#options.clusterDomain),
+      ),
+      ...(volumeBytes === undefined ? {} : { volumeBytes }),
       // A cluster that is deleted is taken away by Kubernetes itself: its objects have owners.
       deleting: false,
     };
@@ -133,31 +161,91 @@ export class KubernetesPlatform implements Platform {
     const records = state?.members ?? [];
     const urls = records.flatMap((one) => this.#urlOf(one.name) ?? []);
     this.#etcd.keep(urls);
-    const [membership, ...observed] = await Promise.all([
+    const isGivenUp = state?.abandoning === true;
+    const [membership, registry, srvRecords, ...observed] = await Promise.all([
       this.#etcd.membership(urls),
-      ...records.map((record) => this.#observeOne(record)),
+      this.#registry(state),
+      this.#records(state),
+      ...records.map((record) => this.#observeOne(record, isGivenUp)),
     ]);
     return {
       members: observed,
-      remnants: state === undefined ? remnantsOf(this.#found, state) : [],
+      ...(state === undefined ? await this.#remains() : { remnants: [] }),
       ...(membership === undefined ? {} : { membership }),
+      ...registry,
+      ...(srvRecords === undefined ? {} : { records: srvRecords }),
     };
+  }
+
+  /** What is there though there is no record of it: of this cluster, or of one of the same name. */
+  async #remains(): Promise<Pick<Observed, "remnants" | "mirrors">> {
+    const { namespace, name, uid } = this.identity;
+    const { items } = await this.#api.list(members, {
+      namespace,
+      labels: `${labels.cluster}=${name}`,
+    });
+    // What another cluster owns goes with it.
+    const kept = items.filter(
+      ({ spec, metadata }) => spec.clusterUid === uid || metadata.ownerReferences === undefined,
+    );
+    const mirrors = kept.map((one) =>
+      mirrorOf(one, this.addresses(one.spec.serial, new Set()).clientUrl),
+    );
+    return { remnants: remnantsOf(this.#found, undefined), mirrors };
+  }
+
+  /** The SRV records of an outside domain, until the cluster is formed. */
+  async #records(state: PlanState | undefined): Promise<readonly string[] | undefined> {
+    const { bootstrap } = this.wanted();
+    if (bootstrap?.kind !== "dns" || bootstrap.isOutside !== true) return undefined;
+    if (state === undefined || state.clusterId !== undefined) return undefined;
+    const peerUrl = state.members[0]?.peerUrl ?? "";
+    return lookUpRecords(recordName(bootstrap.domain, peerUrl));
+  }
+
+  /** What the discovery service of a cluster that is not formed yet holds. */
+  async #registry(
+    state: PlanState | undefined,
+  ): Promise<Pick<Observed, "registry" | "registryTrouble">> {
+    if (state?.attempt === undefined || state.clusterId !== undefined) return {};
+    const find = findIn(this.wanted(), state);
+    if (find === undefined || find.kind === "dns") return {};
+    try {
+      const access = await this.#registryAccess();
+      return { registry: await readRegistry(find, access, this.#options) };
+    } catch (error) {
+      return { registryTrouble: errorText(error) };
+    }
+  }
+
+  async #registryAccess(): Promise<RegistryAccess> {
+    const { namespace } = this.identity;
+    const names = accessSecrets(this.cluster);
+    const found = names.map(
+      async (name) => [name, await this.#api.find(secrets, namespace, name)] as const,
+    );
+    return accessOf(this.cluster, new Map(await Promise.all(found)));
   }
 
   #urlOf(name: string): string | undefined {
     return addressOf(objectsOf(this.#found, name).pod, clientPort);
   }
 
-  async #observeOne(record: MemberRecord): Promise<ObservedMember> {
+  async #observeOne(record: MemberRecord, isGivenUp: boolean): Promise<ObservedMember> {
     const objects = objectsOf(this.#found, record.name);
     const url = this.#urlOf(record.name);
     const answer = url === undefined ? undefined : await this.#etcd.answer(url);
     return {
       name: record.name,
-      volume: volumeOf(record, objects),
+      volume: volumeOf(record, objects, isGivenUp || record.isOut === true),
       runs: processOf(objects.pod),
+      ...growthOf(objects.claim, this.#volumeBytes(), this.#options.refusals, this.nowMs()),
       ...(answer === undefined ? {} : { answer }),
     };
+  }
+
+  #volumeBytes(): number | undefined {
+    return parseQuantity(this.cluster.spec.storage.size);
   }
 
   /** What was decided, before anything is done about it. */
@@ -332,9 +420,14 @@ export class KubernetesPlatform implements Platform {
         return this.#etcd.defragment(this.#requireUrl(step.member));
       case "disarm":
         return this.#etcd.disarm(urls, step.memberId, step.alarm);
-      case "open-registry":
-      case "restore":
+      case "open-registry": {
+        if (step.find.kind === "dns") return;
+        const access = await this.#registryAccess();
+        return openRegistry(step.find, step.size, access, this.#options);
+      }
       case "grow-volume":
+        return this.#growVolume(step.member, step.bytes);
+      case "restore":
       case "add-ca":
       case "issue":
       case "drop-cas":
@@ -376,12 +469,40 @@ export class KubernetesPlatform implements Platform {
     await this.#write(() => this.#api.create(claims, wanted));
   }
 
+  async #growVolume(name: string, bytes: number): Promise<void> {
+    const { claim: itsClaim } = objectsOf(this.#found, name);
+    if (itsClaim === undefined) return;
+    const { metadata } = itsClaim;
+    const change = {
+      spec: { resources: { requests: { storage: this.cluster.spec.storage.size } } },
+    };
+    try {
+      await this.#write(() =>
+        this.#api.patch(claims, this.identity.namespace, metadata.name, change),
+      );
+    } catch (error) {
+      // Its storage class cannot: said by a condition, and nothing else waits for it.
+      if (!(error instanceof ApiError) || (error.status !== 403 && error.status !== 422))
+        throw error;
+      refuse(this.#options.refusals, metadata.name, bytes, error.message, this.nowMs());
+    }
+  }
+
   async #start(step: Extract<Step, { kind: "start" }>, state: PlanState): Promise<void> {
     const record = this.#record(state, step.member);
     const member = await this.#member(record, state);
     const { claim: itsClaim } = objectsOf(this.#found, step.member);
     if (itsClaim === undefined) throw new Error(`${step.member} has no volume claim`);
-    const wanted = pod(this.identity, member, record, itsClaim, step);
+    // Kept before it is so: whoever reads it there must not take lost data for none yet.
+    if (member.status?.["started"] !== true) {
+      const { namespace } = this.identity;
+      const status = { started: true };
+      await this.#write(() =>
+        this.#api.patch(members, namespace, record.name, { status }, "/status"),
+      );
+    }
+    const { bootstrap } = this.cluster.spec;
+    const wanted = pod(this.identity, bootstrap, member, record, itsClaim, step);
     try {
       await this.#write(() => this.#api.create(pods, wanted));
     } catch (error) {

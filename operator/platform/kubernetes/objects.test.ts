@@ -106,7 +106,14 @@ test("a pod is its member's, mounts its claim, and says how to join", () => {
     force: true,
   };
   const member = withUid(memberObject(identity, recordOf(1), stateOf([])), "abcdef01-9999");
-  const made = pod(identity, member, recordOf(1), claim(identity, cluster, member), step);
+  const made = pod(
+    identity,
+    { static: {} },
+    member,
+    recordOf(1),
+    claim(identity, cluster, member),
+    step,
+  );
   assert.equal(made.metadata.ownerReferences?.[0]?.uid, "abcdef01-9999");
   assert.equal(made.metadata.labels?.["etcd-ts.dev/voter"], "true");
   const text = JSON.stringify(made);
@@ -236,7 +243,8 @@ test("what cannot be kept on Kubernetes yet is refused by name", () => {
     ["{replicas: 3}", undefined],
     ["{replicas: 3, tls: {client: {operator: {}}}}", "spec.tls"],
     ["{replicas: 3, auth: {enabled: true}}", "spec.auth"],
-    ["{replicas: 3, bootstrap: {dns: {}}}", "spec.bootstrap.dns"],
+    ["{replicas: 3, bootstrap: {dns: {}}}", undefined],
+    ["{replicas: 3, bootstrap: {discovery: {url: 'http://d'}}}", undefined],
     ["{replicas: 3, storage: {ephemeral: true}}", "spec.storage.ephemeral"],
     ["{replicas: 3, connectionSecret: {name: x}}", "spec.connectionSecret"],
   ];

@@ -10,6 +10,7 @@ import { apiVersion, group } from "#operator/api/parts.ts";
 import { optionArguments, type ServerOptions } from "#operator/api/server-options.ts";
 import type { MemberRecord, PlanState, Step } from "#operator/plan/types.ts";
 import { quorumOf } from "#operator/plan/view.ts";
+import { findParts } from "#operator/platform/kubernetes/find.ts";
 import type {
   Claim,
   DisruptionBudget,
@@ -63,13 +64,17 @@ export const clientName = (cluster: string): string => `${cluster}-client`;
 export const claimName = (member: string, memberUid: string): string =>
   `${member}-${memberUid.slice(0, 8)}`;
 
+/** The full name of the headless Service, which is the domain of its SRV records too. */
+export const headlessDomain = ({ name, namespace }: Identity, domain: string): string =>
+  `${headlessName(name)}.${namespace}.svc.${domain}`;
+
 /** `domain` is the cluster's own, as cluster.local. */
 export function memberUrls(
-  { name, namespace }: Identity,
+  identity: Identity,
   domain: string,
   serial: number,
 ): { readonly peerUrl: string; readonly clientUrl: string } {
-  const host = `${name}-${serial}.${headlessName(name)}.${namespace}.svc.${domain}`;
+  const host = `${identity.name}-${serial}.${headlessDomain(identity, domain)}`;
   return { peerUrl: `http://${host}:${peerPort}`, clientUrl: `http://${host}:${clientPort}` };
 }
 
@@ -233,9 +238,10 @@ export function claim(identity: Identity, cluster: EtcdCluster, member: MemberOb
   };
 }
 
-/** The pod of a member, for one start of the plan. */
+/** The pod of a member, for one start of the plan; `bootstrap` is the manifest's, for a first start. */
 export function pod(
   identity: Identity,
+  bootstrap: EtcdCluster["spec"]["bootstrap"],
   member: MemberObject,
   record: MemberRecord,
   claimed: Claim,
@@ -244,6 +250,18 @@ export function pod(
   const content = step.template.content as unknown as TemplateContent;
   const { name } = record;
   const wanted = content.pod;
+  const like = {
+    image: content.image,
+    imagePullPolicy: content.pullPolicy,
+    resources: wanted.resources,
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+      ...wanted.containerSecurityContext,
+    },
+  };
+  const found = findParts(step.join, record.peerUrl, bootstrap.discovery, like);
   const probe = (path: string, more: object) => ({
     httpGet: { path, port: "metrics", scheme: "HTTP" },
     timeoutSeconds: 5,
@@ -280,40 +298,35 @@ export function pod(
         labelSelector: { matchLabels: selectorOf(identity) },
       })),
     ),
+    ...(found.initContainers.length === 0 ? {} : { initContainers: found.initContainers }),
     containers: [
       {
         name: "etcd",
-        image: content.image,
-        imagePullPolicy: content.pullPolicy,
+        ...like,
         command: ["/usr/bin/etcd"],
-        args: memberArguments(record, step, content.options),
+        args: memberArguments(record, step, content.options, found.args),
         // Where its options could hide from its arguments.
-        env: [{ name: "TMPDIR", value: "/tmp" }],
+        env: [{ name: "TMPDIR", value: "/tmp" }, ...found.env],
         ports: [
           { name: "client", containerPort: clientPort, protocol: "TCP" },
           { name: "peer", containerPort: peerPort, protocol: "TCP" },
           { name: "metrics", containerPort: metricsPort, protocol: "TCP" },
         ],
-        resources: wanted.resources,
         // A large log may take long to replay: an hour. From then on it must answer.
         startupProbe: probe("/livez", { periodSeconds: 2, failureThreshold: 1800 }),
         livenessProbe: probe("/livez", { periodSeconds: 10, failureThreshold: 6 }),
         readinessProbe: probe("/readyz", { periodSeconds: 3, failureThreshold: 2 }),
-        securityContext: {
-          allowPrivilegeEscalation: false,
-          readOnlyRootFilesystem: true,
-          capabilities: { drop: ["ALL"] },
-          ...wanted.containerSecurityContext,
-        },
         volumeMounts: [
           { name: "data", mountPath: dataFolder },
           { name: "tmp", mountPath: "/tmp" },
+          ...found.volumeMounts,
         ],
       },
     ],
     volumes: [
       { name: "data", persistentVolumeClaim: { claimName: claimed.metadata.name } },
       { name: "tmp", emptyDir: {} },
+      ...found.volumes,
     ],
   };
   return {
@@ -359,6 +372,7 @@ function memberArguments(
   { name, peerUrl, clientUrl }: MemberRecord,
   { join, force }: Extract<Step, { kind: "start" }>,
   options: ServerOptions,
+  find: readonly string[],
 ): readonly string[] {
   return [
     `--name=${name}`,
@@ -368,7 +382,7 @@ function memberArguments(
     `--listen-peer-urls=http://0.0.0.0:${peerPort}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
     `--listen-metrics-urls=http://0.0.0.0:${metricsPort}`,
-    `--initial-cluster=${join.initialCluster}`,
+    ...find,
     `--initial-cluster-token=${join.token}`,
     `--initial-cluster-state=${join.state}`,
     ...optionArguments(options),

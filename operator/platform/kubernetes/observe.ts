@@ -34,13 +34,16 @@ export function objectsOf(found: Found, name: string): MemberObjects {
   };
 }
 
-export function volumeOf(record: MemberRecord, objects: MemberObjects): ObservedMember["volume"] {
+/** `isLeft`: nothing of it is needed any more, as of a member that is out, or of an attempt that is given up. */
+export function volumeOf(
+  record: MemberRecord,
+  objects: MemberObjects,
+  isLeft: boolean = record.isOut === true,
+): ObservedMember["volume"] {
   const { member, claim } = objects;
-  if (claim === undefined) {
-    // One that is out is only gone when its EtcdMember is too.
-    return record.isOut === true && member !== undefined ? "present" : "absent";
-  }
-  if (record.isOut === true) return "present";
+  // One that is left is only gone when its EtcdMember is too.
+  if (claim === undefined) return isLeft && member !== undefined ? "present" : "absent";
+  if (isLeft) return "present";
   const uid = member?.metadata.uid;
   const isGivenUp =
     uid !== undefined && member?.metadata.annotations?.[annotations.replace] === uid;

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { mirrorsOf } from "#operator/plan/adopt.ts";
 import type { MemberRecord, PlanState } from "#operator/plan/types.ts";
 import { viewOf } from "#operator/plan/view.ts";
-import { memberObjectStatus, mergeConditions } from "#operator/platform/kubernetes/status.ts";
+import { memberObject } from "#operator/platform/kubernetes/objects.ts";
+import {
+  memberObjectStatus,
+  mergeConditions,
+  mirrorOf,
+} from "#operator/platform/kubernetes/status.ts";
 
 test("a condition keeps its time until its status changes, whatever its message says", () => {
   const old = [
@@ -64,6 +70,13 @@ test("an EtcdMember's status says what the cluster's record says of it", () => {
   const observed = { members: [], remnants: [] };
   const view = viewOf({ wanted, state, observed, addresses, nowMs: 0 }, state);
   const objects = { member: undefined, claim: undefined, pod: undefined };
+  // Kept in an EtcdMember and read from there it is what the plan can make its record of again.
+  const [mirrored] = view.members.map((one) => memberObjectStatus(state, one, objects));
+  const identity = { name: "a", namespace: "ns", uid: "u" };
+  const kept = { ...memberObject(identity, record, state), status: mirrored ?? {} };
+  assert.deepEqual([mirrorOf(kept, record.clientUrl)], mirrorsOf(state));
+  const { phase, started, clusterId, memberId } = mirrorOf({ ...kept, status: {} }, "");
+  assert.deepEqual([phase, started, clusterId, memberId], ["initial", false, undefined, undefined]);
   assert.deepEqual(
     view.members.map((one) => memberObjectStatus(state, one, objects)),
     [
@@ -71,6 +84,8 @@ test("an EtcdMember's status says what the cluster's record says of it", () => {
         phase: "Voter",
         clusterId: "cc",
         memberId: "aa",
+        started: true,
+        highestSerial: 1,
         role: "unknown",
         ready: false,
         claimName: null,

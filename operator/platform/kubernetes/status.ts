@@ -1,9 +1,11 @@
 // The status of an EtcdCluster after one turn. Pure. It holds only what changes when something happens, so
 // that a cluster at rest is never written: no indexes, and sizes by steps of a MiB.
 import type { EtcdCluster, EtcdClusterStatus } from "#operator/api/etcd-cluster.ts";
+import type { EtcdMemberStatus } from "#operator/api/etcd-member.ts";
 import type { Condition } from "#operator/plan/conditions.ts";
-import type { Observed, PlanState } from "#operator/plan/types.ts";
+import type { Mirror, Observed, Phase, PlanState } from "#operator/plan/types.ts";
 import { type MemberView, viewOf, votersOf } from "#operator/plan/view.ts";
+import type { MemberObject } from "#operator/platform/kubernetes/kinds.ts";
 import type { Identity } from "#operator/platform/kubernetes/objects.ts";
 import { selectorText } from "#operator/platform/kubernetes/objects.ts";
 import type { MemberObjects } from "#operator/platform/kubernetes/observe.ts";
@@ -116,10 +118,31 @@ export function memberObjectStatus(
     phase: `${phase.slice(0, 1).toUpperCase()}${phase.slice(1)}`,
     clusterId: state.clusterId ?? null,
     memberId: record.memberId ?? null,
+    started: record.started,
+    highestSerial: state.serial,
     role: roleOf(member),
     ready: isHealthy,
     claimName: objects.claim?.metadata.name ?? null,
     nodeName: objects.pod?.spec.nodeName ?? null,
+  };
+}
+
+/** What an EtcdMember keeps of its cluster's record, as the plan reads it; `clientUrl` follows from the rest. */
+export function mirrorOf({ metadata, spec, status = {} }: MemberObject, clientUrl: string): Mirror {
+  const { phase, clusterId, memberId, started, highestSerial } = status as EtcdMemberStatus;
+  const { serial, peerUrl, clusterUid, token } = spec;
+  return {
+    name: metadata.name,
+    serial,
+    peerUrl,
+    clientUrl,
+    clusterUid,
+    token,
+    phase: (phase ?? "Initial").toLowerCase() as Phase,
+    started: started === true,
+    highestSerial: Math.max(serial, highestSerial ?? 0),
+    ...(clusterId === undefined ? {} : { clusterId }),
+    ...(memberId === undefined ? {} : { memberId }),
   };
 }
 

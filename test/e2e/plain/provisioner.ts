@@ -16,6 +16,8 @@ import {
 import { watchKind } from "#operator/platform/kubernetes/watcher.ts";
 
 const className = "plain";
+/** Its volumes can be asked to grow; a folder has no size, so what grows is what the claim says. */
+const growingClassName = "plain-growing";
 const provisioner = "etcd-ts.dev/e2e-plain";
 
 interface Volume extends KubeObject {
@@ -42,21 +44,39 @@ const say = (fields: object, message: string) =>
   console.log(JSON.stringify({ message, ...fields }));
 const log: Log = { debug: say, info: say, warn: say, error: say, fatal: say, child: () => log };
 
-const storageClass = {
+const storageClass = (name: string) => ({
   apiVersion: classes.apiVersion,
   kind: classes.kind,
   metadata: {
-    name: className,
-    annotations: { "storageclass.kubernetes.io/is-default-class": "true" },
+    name,
+    annotations: { "storageclass.kubernetes.io/is-default-class": String(name === className) },
   },
   provisioner,
   volumeBindingMode: "WaitForFirstConsumer",
   reclaimPolicy: "Delete",
-};
+  allowVolumeExpansion: name === growingClassName,
+});
 
-async function provide({ metadata, spec }: Claim): Promise<void> {
+const size = (parts: Readonly<Record<string, string>> | undefined): string =>
+  parts?.["storage"] ?? "";
+
+/** As an external resizer does it: first the volume, then what the claim says it has. */
+async function enlarge({ metadata, spec, status }: Claim): Promise<void> {
+  const { volumeName, storageClassName, resources } = spec;
+  const storage = size(resources?.requests);
+  if (storageClassName !== growingClassName || volumeName === undefined) return;
+  if (status?.phase !== "Bound" || size(status.capacity) === storage) return;
+  const { namespace = "", name } = metadata;
+  await api.patch(volumes, undefined, volumeName, { spec: { capacity: { storage } } });
+  await api.patch(claims, namespace, name, { status: { capacity: { storage } } }, "/status");
+  log.info({ name, storage }, "a volume has grown");
+}
+
+async function provide({ metadata, spec, status }: Claim): Promise<void> {
   const node = metadata.annotations?.["volume.kubernetes.io/selected-node"];
-  if (spec.storageClassName !== className || spec.volumeName !== undefined) return;
+  const { storageClassName = "" } = spec;
+  if (![className, growingClassName].includes(storageClassName)) return;
+  if (spec.volumeName !== undefined) return enlarge({ metadata, spec, ...(status && { status }) });
   if (node === undefined || metadata.deletionTimestamp !== undefined) return;
   const name = `plain-${metadata.uid}`;
   const path = join(folder, name);
@@ -81,7 +101,7 @@ async function provide({ metadata, spec }: Claim): Promise<void> {
         local: { path },
         nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions }] } },
         persistentVolumeReclaimPolicy: "Delete",
-        storageClassName: className,
+        storageClassName,
       },
     });
     log.info({ name, node, claimName }, "a volume was made");
@@ -103,10 +123,12 @@ function note(work: Promise<void>): void {
 }
 
 process.on("SIGTERM", () => stop.abort());
-try {
-  await api.create(classes, storageClass);
-} catch (error) {
-  if (!isConflict(error)) throw error;
+for (const name of [className, growingClassName]) {
+  try {
+    await api.create(classes, storageClass(name));
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+  }
 }
 const common = { api, clock: systemClock, log, stop: stop.signal, namespace: undefined };
 await Promise.all([

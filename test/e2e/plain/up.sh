@@ -56,6 +56,15 @@ for i in $(seq "$nodes"); do
 done
 lap "certificates and networks are made"
 
+# Who wrote what; what other parts of Kubernetes write is left out.
+cat >"$run/audit.yaml" <<Y
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: Metadata, userGroups: ["system:serviceaccounts:etcd-operator"], verbs: [create, update, patch, delete, deletecollection]}
+  - {level: None}
+Y
 start 1 store "${E2E_STORE:-$repository/bin/etcd}" --name e2e --data-dir "$run/store" --unsafe-no-fsync --log-level warn \
   --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
   --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
@@ -68,7 +77,8 @@ start 1 apiserver "$(program kube-apiserver)" --etcd-servers=http://127.0.0.1:23
   --service-account-issuer=https://kubernetes.default.svc.cluster.local \
   --service-account-key-file="$pki/sa.pub" --service-account-signing-key-file="$pki/sa.key" \
   --service-cluster-ip-range="$service_cidr" --authorization-mode=Node,RBAC \
-  --enable-admission-plugins=NodeRestriction --allow-privileged=true --profiling=false --v=1
+  --enable-admission-plugins=NodeRestriction --allow-privileged=true --profiling=false --v=1 \
+  --audit-policy-file="$run/audit.yaml" --audit-log-path="$run/log/audit.log" --audit-log-mode=blocking
 
 # A one-layer image of the program that keeps a pod's namespaces.
 make_pause_image() {
@@ -171,6 +181,7 @@ cat >"$run/Corefile" <<Y
 .:53 {
     bind $first_ip
     errors
+    log . "{name} {type} {rcode} {rsize}"
     ready 127.0.0.1:8181
     kubernetes cluster.local in-addr.arpa {
         kubeconfig $kubeconfigs/coredns e2e
