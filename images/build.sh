@@ -13,8 +13,8 @@ out=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/etcd-ts/images}
 mkdir -p "$out"
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$root/package.json")
 revision=$(git -C "$root" rev-parse HEAD 2>/dev/null || echo unknown)
-# What goes into them: the same again is not built again.
-made=$out/made-$({ echo "$revision" "${BASE:-}"; cd "$root" &&
+# What goes into them: the same again is not built again, and keeps the commit of then as its label.
+made=$out/made-$({ echo "${BASE:-}"; cd "$root" &&
   git ls-files -co --exclude-standard -z -- .dockerignore package.json package-lock.json LICENSE bin base proto server client ctl operator images |
   { xargs -0 sha256sum 2>&1 || true; }; } | sha256sum | cut -c1-16)
 if [ -e "$made" ] && [ "$revision" != unknown ] && cut -d' ' -f3 "$made" | xargs -r ls >/dev/null 2>&1; then
