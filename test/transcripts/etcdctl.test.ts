@@ -3,7 +3,6 @@
 // but for what differs by nature (lease IDs, times, sizes) and the rows of docs/compatibility.md. To run
 // some only (they may need the writes before them): CASES="^txn" node --test FILE
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { seededRandom } from "#base/random.ts";
@@ -17,16 +16,11 @@ import {
   startReferenceCluster,
 } from "#test/reference/reference.ts";
 import { alarmCases, type Case, cases } from "./cases.ts";
+import { type Outcome, spawned } from "./spawned.ts";
 
 const ourServer = fileURLToPath(new URL("../../bin/etcd", import.meta.url));
 const ourEntry = fileURLToPath(new URL("../../ctl/etcdctl.ts", import.meta.url));
 const commandLimitMs = 20_000;
-
-interface Outcome {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly code: number | string | null;
-}
 
 /** Runs one command line, the `index`-th. */
 type Side = (
@@ -37,43 +31,19 @@ type Side = (
 ) => Promise<Outcome>;
 
 /** As a process. */
-function spawned(
+const asProcess = (
   command: readonly string[],
-  each: Case,
+  { stdin, stopAfterLines }: Case,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const [file = "", ...before] = command;
-    const child = spawn(file, [...before, ...args], { env, stdio: "pipe" });
-    let stdout = "";
-    let stderr = "";
-    let stopped = false;
-    const timer = setTimeout(() => child.kill("SIGKILL"), commandLimitMs);
-    child.stdout.setEncoding("latin1").on("data", (chunk: string) => {
-      stdout += chunk;
-      const wanted = each.stopAfterLines;
-      if (wanted === undefined || stdout.split("\n").length <= wanted) return;
-      stopped = true;
-      child.kill("SIGKILL");
-    });
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      stderr += chunk;
-    });
-    child.once("error", reject);
-    child.once("close", (code, signal) => {
-      clearTimeout(timer);
-      const lines = stdout.split("\n").slice(0, each.stopAfterLines);
-      resolve(
-        stopped
-          ? { stdout: lines.join("\n"), stderr, code: "stopped" }
-          : { stdout, stderr, code: code ?? signal },
-      );
-    });
-    child.stdin.on("error", () => {});
-    child.stdin.end(each.stdin ?? "");
+): Promise<Outcome> =>
+  spawned([...command, ...args], {
+    env,
+    stdin,
+    stopAfterLines,
+    limitMs: commandLimitMs,
+    encoding: "latin1",
   });
-}
 
 /** Ends a command that would go on for ever. */
 class Stopped extends Error {}
@@ -135,7 +105,7 @@ async function inProcess(
 const processEach = 12;
 const ours: Side = (each, args, env, index) =>
   index % processEach === 0
-    ? spawned([process.execPath, ourEntry], each, args, env)
+    ? asProcess([process.execPath, ourEntry], each, args, env)
     : inProcess(each, args, env);
 
 /** Log lines: the message and the fields that say something, without time, place and trace. */
@@ -280,7 +250,7 @@ async function compare(
   flags: readonly string[],
 ): Promise<void> {
   const ports = await freePorts(2);
-  const theirs: Side = (each, args, env) => spawned([reference.etcdctl], each, args, env);
+  const theirs: Side = (each, args, env) => asProcess([reference.etcdctl], each, args, env);
   const expected = await transcript(reference.etcd, theirs, ports, chosen, flags);
   const answers = await transcript(reference.etcd, ours, ports, chosen, flags);
   // What asks no server says nothing of ours; none of it writes, and much of it waits for a limit.

@@ -3,12 +3,12 @@
 // longer. What is printed and the exit codes must agree line by line. To run some only (they may need
 // what the ones before wrote): SESSIONS="^rm" node --test FILE
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { referenceV2OrSkip } from "#test/reference/reference.ts";
+import { type Outcome, spawned } from "./spawned.ts";
 import { type V2Step, v2Sessions } from "./v2-cases.ts";
 import { runV2InProcess } from "./v2-process.ts";
 
@@ -17,50 +17,14 @@ const stepLimitMs = 60_000;
 /** The default of two seconds is short on a busy machine. */
 const patient = ["--timeout", "20s", "--total-timeout", "50s"];
 
-interface Outcome {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly code: number | string | null;
-}
-
 type Run = (step: V2Step, words: readonly string[], env: NodeJS.ProcessEnv) => Promise<Outcome>;
 
-function spawned(
-  step: V2Step,
+const asProcess = (
+  { stdin, stopAfterLines }: V2Step,
   command: readonly string[],
   env: NodeJS.ProcessEnv,
-): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const [file = "", ...words] = command;
-    const child = spawn(file, words, { env, stdio: "pipe" });
-    let stdout = "";
-    let stderr = "";
-    let stopped = false;
-    const timer = setTimeout(() => child.kill("SIGKILL"), stepLimitMs);
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-      stdout += chunk;
-      if (step.stopAfterLines === undefined || stdout.split("\n").length <= step.stopAfterLines)
-        return;
-      stopped = true;
-      child.kill("SIGKILL");
-    });
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      stderr += chunk;
-    });
-    child.once("error", reject);
-    child.once("close", (code, signal) => {
-      clearTimeout(timer);
-      const kept = stdout.split("\n").slice(0, step.stopAfterLines).join("\n");
-      resolve(
-        stopped
-          ? { stdout: kept, stderr, code: "stopped" }
-          : { stdout, stderr, code: code ?? signal },
-      );
-    });
-    child.stdin.on("error", () => {});
-    child.stdin.end(step.stdin ?? "");
-  });
-}
+): Promise<Outcome> =>
+  spawned(command, { env, stdin, stopAfterLines, limitMs: stepLimitMs, encoding: "utf8" });
 
 /** Without what differs by nature: addresses, member IDs, the end of a life by the clock. */
 function normalise(step: V2Step, cluster: Cluster, outcome: Outcome): Outcome {
@@ -104,7 +68,7 @@ async function transcript(
       >;
       const [first, ...rest] = words;
       const outcome = await (first === "curl"
-        ? spawned(step, ["curl", "-sS", "-w", "[%{http_code}]", ...rest], env)
+        ? asProcess(step, ["curl", "-sS", "-w", "[%{http_code}]", ...rest], env)
         : run(step, step.bare === true ? words : ["--endpoints", url, ...patient, ...words], env));
       outcomes.push(normalise(step, cluster, outcome));
     }
@@ -120,12 +84,12 @@ test("the v2 API and its etcdctl answer as etcd 3.4's", async (t) => {
   const pattern = new RegExp(process.env["SESSIONS"] ?? "");
   const sessions = Object.entries(v2Sessions).filter(([name]) => pattern.test(name));
   const steps = sessions.flatMap(([, list]) => list);
-  const theirs: Run = (step, words, env) => spawned(step, [reference.etcdctl, ...words], env);
+  const theirs: Run = (step, words, env) => asProcess(step, [reference.etcdctl, ...words], env);
   let index = 0;
   // Every ninetieth as a process, to cover the entry point.
   const ours: Run = (step, words, env) =>
     index++ % 90 === 0
-      ? spawned(step, [process.execPath, ourEntry, ...words], env)
+      ? asProcess(step, [process.execPath, ourEntry, ...words], env)
       : runV2InProcess(step, words, env);
   const last = process.env["V2_ETCDCTL"] === "reference" ? theirs : ours;
   const [expected, answers, served] = await Promise.all([
