@@ -3,6 +3,9 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { errorText } from "#base/errors.ts";
+import type { Log } from "#base/log.ts";
+import type { Progress } from "#base/progress.ts";
+import { systemClock } from "#base/system-clock.ts";
 import { type CompletionNode, completionScript, shells } from "#ctl/completion.ts";
 import { hashFileKv } from "#ctl/etcdutl/hash-kv.ts";
 import { consoleLog } from "#ctl/etcdutl/log.ts";
@@ -10,7 +13,35 @@ import { convertedText, formatNamed, formats, hashText, statusText } from "#ctl/
 import { snapshotStatus, statFile } from "#ctl/etcdutl/snapshot-status.ts";
 import { badArguments, Exit } from "#ctl/exit.ts";
 import { goQuote } from "#ctl/go-text.ts";
+import { WaitingLine } from "#ctl/progress-bar.ts";
 import { apiVersion } from "#ctl/versions.ts";
+
+/** What a person who waits for a long command sees. */
+const waiting = new WaitingLine({
+  err: (data) => void process.stderr.write(data),
+  isWatched: process.stderr.isTTY === true,
+  clock: systemClock,
+});
+
+/** What every command that works on a folder needs: its log, and the name that keeps others out. */
+function work(): { readonly log: Log; readonly holder: string } {
+  const write = (line: string): void => {
+    waiting.hide();
+    process.stderr.write(line);
+  };
+  const log = consoleLog(write, () => new Date());
+  return { log, holder: `etcdutl ${process.pid} on ${hostname()}` };
+}
+
+/** The same for those that tell how far they are. */
+function progressing(): {
+  readonly log: Log;
+  readonly progress: Progress;
+  readonly processName: string;
+} {
+  const { holder, log } = work();
+  return { log, progress: waiting, processName: holder };
+}
 
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is no whole number.");
@@ -53,12 +84,8 @@ async function restore(files: readonly string[], flags: RestoreFlags): Promise<v
     advertisePeerUrls: flags.initialAdvertisePeerUrls,
     skipHashCheck: flags.skipHashCheck,
     bumpRevision: flags.bumpRevision,
-    log: consoleLog(
-      (line) => process.stderr.write(line),
-      () => new Date(),
-    ),
-    processName: `etcdutl ${process.pid} on ${hostname()}`,
-  });
+    ...progressing(),
+  }).finally(() => waiting.end());
 }
 
 function addSnapshotCommands(etcdutl: Command): void {
@@ -118,6 +145,39 @@ function addSnapshotCommands(etcdutl: Command): void {
     .action(restore);
 }
 
+interface MigrateFlags {
+  readonly dataDir: string;
+  readonly walDir?: string;
+  readonly targetVersion: string;
+  readonly force: boolean;
+}
+
+function addMigrate(etcdutl: Command): void {
+  etcdutl
+    .command("migrate")
+    .description("Puts another storage version into a stopped member's data folder")
+    .requiredOption("--data-dir <folder>", "the member's --data-dir")
+    .requiredOption("--target-version <X.Y>", "3.5, 3.6 or 3.7")
+    .option("--wal-dir <folder>", "the member's --wal-dir, if it lies elsewhere")
+    .option("--force", "set it even if the log holds what that version does not know", false)
+    .addHelpText(
+      "after",
+      `
+The way to a lower version is \`etcdctl downgrade enable\` while the cluster runs; this is for a member
+that cannot. A member that starts takes the version of its cluster again. Folders of etcd are migrated
+by etcd's own etcdutl, or converted (etcdutl convert).
+
+Example:
+  etcdutl migrate --data-dir /var/lib/etcd-ts --target-version 3.6`,
+    )
+    .action(async (flags: MigrateFlags) => {
+      const { migrateFolder, targetVersion } = await import("#ctl/etcdutl/migrate.ts");
+      const { dataDir, force, walDir } = flags;
+      const target = targetVersion(flags.targetVersion);
+      await migrateFolder({ dataDir, walDir, target, force, ...work() });
+    });
+}
+
 interface ConvertFlags {
   readonly from: string;
   readonly fromWalDir?: string;
@@ -150,12 +210,8 @@ Example:
         fromWalDir: flags.fromWalDir,
         dataDir: flags.dataDir,
         walDir: flags.walDir,
-        log: consoleLog(
-          (line) => process.stderr.write(line),
-          () => new Date(),
-        ),
-        processName: `etcdutl ${process.pid} on ${hostname()}`,
-      });
+        ...progressing(),
+      }).finally(() => waiting.end());
       process.stdout.write(
         convertedText(done, await hashFileKv(done.db, 0), formatNamed(etcdutl.opts()["writeOut"])),
       );
@@ -225,19 +281,17 @@ function program(): Command {
     });
   addConvert(etcdutl);
   addCompletion(etcdutl);
+  addMigrate(etcdutl);
   etcdutl
     .command("defrag")
     .description("Gives the free space of a stopped member's data folder back")
     .requiredOption("--data-dir <folder>", "the member's --data-dir")
     .action(async (flags: { readonly dataDir: string }) => {
       const { defragmentFolder } = await import("#ctl/etcdutl/defrag.ts");
-      const log = consoleLog(
-        (line) => process.stderr.write(line),
-        () => new Date(),
-      );
-      await defragmentFolder(flags.dataDir, log, `etcdutl ${process.pid} on ${hostname()}`);
+      const { holder, log } = work();
+      waiting.step("defragmenting");
+      await defragmentFolder(flags.dataDir, log, holder).finally(() => waiting.end());
     });
-  etcdutl.addHelpText("after", "\nMigrating a data folder to another version is not there yet.");
   return etcdutl;
 }
 

@@ -9,6 +9,7 @@ import { text, utf8 } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import { formatId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
+import { type Progress, readingOf } from "#base/progress.ts";
 import {
   type ConfState,
   type Entry,
@@ -48,6 +49,7 @@ export interface ConvertOptions {
   /** Undefined: below `dataDir`. */
   readonly walDir: string | undefined;
   readonly log: Log;
+  readonly progress: Progress;
   /** This process, as another one that wants a folder is told. */
   readonly processName: string;
 }
@@ -83,7 +85,8 @@ export async function convertEtcdFolder(options: ConvertOptions): Promise<Conver
   const lock = await holdEtcdFile(main);
   try {
     const before = await fingerprint(main);
-    const source = await openSource(main, fromWalDir);
+    const reading = readingOf(options.progress);
+    const source = await openSource(main, fromWalDir, reading);
     try {
       const made = (await exists(dataDir)) ? path.join(dataDir, "member") : dataDir;
       log.info({ from: source.db, "wal-dir": walDir, "data-dir": dataDir }, "converting");
@@ -92,7 +95,7 @@ export async function convertEtcdFolder(options: ConvertOptions): Promise<Conver
         log.warn(fields, "left out the end of the log, which a crash had torn");
       }
       try {
-        await write(options, walDir, source);
+        await write(options, walDir, source, reading);
         if ((await fingerprint(main)) !== before) {
           throw refused(`${main} was changed meanwhile: stop the member that uses it`);
         }
@@ -142,19 +145,22 @@ interface Source {
   close(): Promise<void>;
 }
 
+type Reading = ReturnType<typeof readingOf>;
+
 /** Reads and judges everything. */
-async function openSource(main: string, walDir: string): Promise<Source> {
+async function openSource(main: string, walDir: string, reading: Reading): Promise<Source> {
   let db = main;
-  let opened = await openDb(db);
+  let opened = await openDb(db, reading);
   try {
     let applied = await readApplied(opened.state);
+    reading.step("reading the log");
     const log = await readEtcdWal(walDir, applied.index);
     const { index: snapIndex } = lastSnapshot(log);
     if (snapIndex > applied.index) {
       // The state that a leader sent lies beside the old one, which the next start would replace.
       db = path.join(path.dirname(main), `${snapIndex.toString(16).padStart(16, "0")}.snap.db`);
       await opened.close();
-      opened = await openDb(db).catch((error: unknown) => {
+      opened = await openDb(db, reading).catch((error: unknown) => {
         const why = error instanceof Error ? error.message : String(error);
         throw refused(
           `the state in ${main} ends at index ${applied.index}, its log begins at ${snapIndex}, and what lies between is missing: ${why}`,
@@ -191,9 +197,10 @@ interface OpenedDb {
   close(): Promise<void>;
 }
 
-async function openDb(file: string): Promise<OpenedDb> {
-  const { bolt, close } = await openSnapshotFile(file);
+async function openDb(file: string, reading: Reading): Promise<OpenedDb> {
+  const { bolt, close } = await openSnapshotFile(file, reading.onRead);
   try {
+    reading.step("checking the state");
     const findings = await checkBolt(bolt);
     if (findings.length > 0) throw refused(`${file}: ${integrityText(findings)}`);
     const names = (await bolt.buckets()).map((name) => text(name));
@@ -319,14 +326,21 @@ async function membersOf(state: BoltBackend, db: string): Promise<ConfState> {
   }
 }
 
-async function write(options: ConvertOptions, walDir: string, source: Source): Promise<void> {
+async function write(
+  options: ConvertOptions,
+  walDir: string,
+  source: Source,
+  reading: Reading,
+): Promise<void> {
   const { dataDir, log, processName: holder } = options;
   const { confState, entries, hardState, told } = source;
   const identity = { memberId: told.memberId, clusterId: told.clusterId };
   const folder = await openStateFolder({ dataDir, log, holder, restoring: true });
   try {
     const { backend } = folder;
+    reading.step("copying the state");
     await copyRecords(source.bolt, backend);
+    reading.step("comparing the copy");
     const wanted = await hashOf(new BoltBackend(source.bolt));
     if ((await hashOf(backend)) !== wanted) {
       throw new OperatingError("CONVERT_DIFFERS", "the copy does not hold what the source does");

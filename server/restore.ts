@@ -7,6 +7,7 @@ import { uint64Bytes, utf8 } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import { formatId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
+import { type Progress, readingOf } from "#base/progress.ts";
 import type { Bucket } from "#base/state-batch.ts";
 import { checkBolt, integrityText } from "#server/backend/bbolt/check.ts";
 import { copyRecords } from "#server/backend/bbolt/copy.ts";
@@ -42,6 +43,7 @@ export interface RestoreOptions {
   /** Added to the newest revision, so that clients never see it go back; 0 for nothing. */
   readonly bumpRevision: number;
   readonly log: Log;
+  readonly progress: Progress;
   /** This process, as another one that wants the folder is told. */
   readonly processName: string;
 }
@@ -62,10 +64,16 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<void> {
   const { dataDir, file, log } = options;
   const walDir = options.walDir ?? defaultWalDir(dataDir);
   log.info({ path: file, "wal-dir": walDir, "data-dir": dataDir }, "restoring snapshot");
+  const reading = readingOf(options.progress);
+  reading.step("checking the digest");
   await checkDigest(file, options.skipHashCheck);
-  const snapshot = await openSnapshotFile(file);
+  const snapshot = await openSnapshotFile(file, reading.onRead);
   try {
+    reading.step("checking the pages");
+    checkPages(await checkBolt(snapshot.bolt));
+    reading.step("checking the keys");
     const newest = await checkContents(file, snapshot.bolt, options.bumpRevision);
+    reading.step("writing the data folder");
     const made = (await exists(dataDir)) ? `${dataDir}/member` : dataDir;
     try {
       await restoreInto(options, { walDir, members, newest, bolt: snapshot.bolt });
@@ -145,10 +153,12 @@ async function checkDigest(file: string, skip: boolean): Promise<void> {
   throw refused(`expected sha256 ${list(stored)}, got ${list(computed)}`);
 }
 
-/** Reads the file through; its newest revision, 1 if nothing was ever written. */
-async function checkContents(file: string, bolt: BoltFile, bump: number): Promise<number> {
-  const findings = await checkBolt(bolt);
+function checkPages(findings: readonly string[]): void {
   if (findings.length > 0) throw refused(integrityText(findings));
+}
+
+/** Reads the file's keys through; its newest revision, 1 if nothing was ever written. */
+async function checkContents(file: string, bolt: BoltFile, bump: number): Promise<number> {
   const names = (await bolt.buckets()).map((name) => Buffer.from(name).toString());
   if (!names.includes("key")) {
     throw refused(`${file} is no snapshot of a store: it has no bucket "key"`);

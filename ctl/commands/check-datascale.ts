@@ -75,7 +75,7 @@ async function run(context: CommandContext): Promise<void> {
   out(
     `Start data scale check for work load [${count} key-value pairs, 1024 bytes per key-value, ${clientCount} concurrent clients].\n`,
   );
-  const bar = new ProgressBar(terminal, count, "keys");
+  const bar = new ProgressBar(terminal, count, (keys) => `${keys} keys`);
   let written = 0;
   const load = { clients, prefix, keyBytes: 512, valueBytes: 512, count, signal };
   const limits = { rate: undefined, untilMs: undefined };

@@ -38,7 +38,7 @@ async function run(context: CommandContext): Promise<void> {
     prefix,
     (quoted) => `prefix ${quoted} has keys. Delete with 'etcdctl del --prefix ${prefix}' first`,
   );
-  const bar = new ProgressBar(terminal, durationSeconds, "s");
+  const bar = new ProgressBar(terminal, durationSeconds, (seconds) => `${seconds} s`);
   let passed = 0;
   bar.show(0);
   const ticks = terminal.clock.every(1_000, () => bar.show(Math.min(durationSeconds, ++passed)));
@@ -54,6 +54,7 @@ async function run(context: CommandContext): Promise<void> {
   const untilMs = durationSeconds * 1_000;
   const result = await runLoad({ ...load, untilMs }, terminal.clock, terminal.random);
   ticks.cancel();
+  if (!signal.aborted) bar.show(durationSeconds);
   bar.finish();
   const out = (text: string): void => terminal.out(text);
   await tidyUp(context, client, prefix).catch((thrown: unknown) => out(cleanupFailure(thrown)));

@@ -3,6 +3,7 @@ import { errorLine } from "#client/errors.ts";
 import type { Command } from "#ctl/command.ts";
 import { Exit, exitCode } from "#ctl/exit.ts";
 import { goDuration } from "#ctl/go-text.ts";
+import { WaitingLine } from "#ctl/progress-bar.ts";
 
 export const command: Command = {
   usage: "[flags]",
@@ -12,12 +13,14 @@ export const command: Command = {
   flags: [],
   async run({ terminal, connect, endpoints }) {
     let failed = false;
+    const waiting = new WaitingLine(terminal);
     for (const endpoint of await endpoints()) {
       const { client, timeoutMs } = await connect([endpoint]);
       const start = terminal.clock.monotonicMs();
       const took = (): string => goDuration(terminal.clock.monotonicMs() - start);
+      waiting.step(`defragmenting ${endpoint}`);
       try {
-        await client.maintenance.defragment({ timeoutMs });
+        await client.maintenance.defragment({ timeoutMs }).finally(() => waiting.end());
         terminal.out(`Finished defragmenting etcd member[${endpoint}]. took ${took()}\n`);
       } catch (thrown) {
         failed = true;

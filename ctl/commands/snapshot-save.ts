@@ -8,36 +8,10 @@ import type { Command, Connected } from "#ctl/command.ts";
 import { badArguments, Exit, exitCode } from "#ctl/exit.ts";
 import { decimalSize, goDuration } from "#ctl/go-text.ts";
 import { logLine } from "#ctl/log-line.ts";
-import type { Terminal } from "#ctl/terminal.ts";
+import { ProgressBar } from "#ctl/progress-bar.ts";
 
 const sha256Bytes = 32;
 const pageBytes = 512;
-
-const progressMs = 200;
-
-/** One line that changes, where a person waits for it. */
-class Progress {
-  private readonly terminal: Terminal;
-  private shownMs = Number.NEGATIVE_INFINITY;
-
-  constructor(terminal: Terminal) {
-    this.terminal = terminal;
-  }
-
-  show(bytes: number, left: number): void {
-    const { terminal } = this;
-    const nowMs = terminal.clock.monotonicMs();
-    if (!terminal.isWatched || nowMs - this.shownMs < progressMs) return;
-    this.shownMs = nowMs;
-    const share = Math.floor((100 * bytes) / Math.max(1, bytes + left));
-    const line = `${decimalSize(bytes)} of ${decimalSize(bytes + left)}, ${share}%`;
-    terminal.err(`\r\x1b[K${line}`);
-  }
-
-  clear(): void {
-    if (this.terminal.isWatched && this.shownMs > 0) this.terminal.err("\r\x1b[K");
-  }
-}
 
 /** What lies in the place of the file under way is not ours to remove. */
 class NotOpened extends Error {}
@@ -77,7 +51,7 @@ async function move(from: string, to: string): Promise<void> {
 async function receive(
   connected: Connected,
   path: string,
-  options: { readonly timeoutMs: number; readonly progress: Progress },
+  options: { readonly timeoutMs: number; readonly bar: ProgressBar },
 ): Promise<{ bytes: number; version: string }> {
   const file = await open(path, "w", 0o600).catch((error: unknown) => {
     const reason = systemText(error, "is a directory");
@@ -88,12 +62,12 @@ async function receive(
   let bytes = 0;
   let version = "";
   try {
-    const { progress, timeoutMs } = options;
+    const { bar, timeoutMs } = options;
     const pieces = connected.client.maintenance.snapshot({ timeoutMs });
     for await (const { blob, remainingBytes, version: told } of pieces) {
       version ||= told;
       bytes += blob.length;
-      progress.show(bytes, remainingBytes);
+      bar.show(bytes, bytes + remainingBytes);
       await file.writeFile(blob).catch((error: unknown) => {
         const reason = systemText(error, "is a directory");
         throw new Error(`could not write snapshot: write ${path}: ${reason}`, { cause: error });
@@ -113,7 +87,7 @@ async function receive(
       throw new Error(`could not fsync snapshot: sync ${path}: ${reason}`, { cause: error });
     });
   } finally {
-    options.progress.clear();
+    options.bar.clear();
     await file.close();
   }
   return { bytes, version };
@@ -151,7 +125,8 @@ export const command: Command = {
     let saved: Awaited<ReturnType<typeof receive>>;
     try {
       logLine(terminal, "info", "fetching snapshot", { endpoint: endpoints[0] });
-      saved = await receive(connected, part, { timeoutMs, progress: new Progress(terminal) });
+      const bar = new ProgressBar(terminal, 0, decimalSize);
+      saved = await receive(connected, part, { timeoutMs, bar });
       logLine(terminal, "info", "fetched snapshot", {
         endpoint: endpoints[0],
         size: decimalSize(saved.bytes),

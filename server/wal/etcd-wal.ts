@@ -67,7 +67,7 @@ async function segmentsFrom(dir: string, from: number): Promise<Segment[]> {
   if (start < 0) {
     throw new OperatingError(
       "ETCD_WAL_MISSING",
-      `${dir} holds no etcd log that reaches back to index ${from}: name the folder with --wal-dir if it lies elsewhere`,
+      `${dir} holds no etcd log that reaches back to index ${from}: name the folder with --from-wal-dir if it lies elsewhere`,
     );
   }
   const wanted = all.slice(start);

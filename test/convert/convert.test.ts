@@ -2,90 +2,27 @@
 // same member, with the same keys, history, leases and hash. Killed members leave a log behind the
 // state; damage, foreign and busy folders are refused, and then nothing is left.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
+import { consoleLog } from "#ctl/etcdutl/log.ts";
+import { migrateFolder, targetVersion } from "#ctl/etcdutl/migrate.ts";
 import { eventually } from "#test/cluster/eventually.ts";
-import { launcherOf } from "#test/cluster/launchers.ts";
-import { MemberProcess } from "#test/cluster/member-process.ts";
+import { startReferenceCluster } from "#test/reference/reference.ts";
 import {
-  locateReference,
-  type Reference,
-  type ReferenceCluster,
-  startReferenceCluster,
-} from "#test/reference/reference.ts";
-
-const etcdutl = join(import.meta.dirname, "..", "..", "bin", "etcdutl");
-
-interface Output {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(file: string, args: readonly string[], stdin = ""): Promise<Output> {
-  return new Promise((resolve) => {
-    const child = execFile(file, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
-      const code = typeof error?.code === "number" ? error.code : error === null ? 0 : -1;
-      resolve({ code, stdout, stderr });
-    });
-    child.stdin?.on("error", () => {}).end(stdin);
-  });
-}
-
-async function referenceOf(t: TestContext, release: string): Promise<Reference | undefined> {
-  const found = await locateReference(release);
-  if (typeof found !== "string") return found;
-  if (process.env["CI"] === "true") throw new Error(found);
-  t.skip(found);
-  return undefined;
-}
-
-async function temporary(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "etcd-ts-convert-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** What clients see of a member, but for what every start changes. */
-async function view(ctl: string, endpoint: string): Promise<unknown> {
-  const json = async (...args: string[]): Promise<string> => {
-    const { code, stderr, stdout } = await run(ctl, [
-      "--endpoints",
-      endpoint,
-      "-w",
-      "json",
-      ...args,
-    ]);
-    assert.equal(code, 0, stderr);
-    return stdout.replace(/"(raft_term|raftTerm|raftIndex|member_id)":\d+,?/g, "");
-  };
-  return {
-    keys: await json("get", "", "--prefix"),
-    old: await json("get", "k1", "--rev", "20"),
-    leases: (await json("lease", "list")).split(/[,[\]]/).sort(),
-    members: await json("member", "list"),
-    hash: (await json("endpoint", "hashkv")).replace(/"Endpoint":"[^"]*"/, ""),
-    alarms: await json("alarm", "list"),
-  };
-}
-
-async function go(ctl: string, endpoint: string, ...args: string[]): Promise<string> {
-  const done = await run(ctl, ["--endpoints", endpoint, ...args]);
-  assert.equal(done.code, 0, done.stderr);
-  return done.stdout;
-}
+  etcdutl,
+  go,
+  type Output,
+  referenceOf,
+  run,
+  startOn,
+  temporary,
+  view,
+  writeKeys,
+} from "./setting.ts";
 
 async function write(ctl: string, endpoint: string): Promise<void> {
-  const puts = Array.from({ length: 60 }, (_, i) => `put k${i % 20} "${"v".repeat(i * 9)}"`);
-  // One transaction holds a key once; each of them is a revision.
-  for (let at = 0; at < 3; at++) {
-    const stdin = `\n${puts.slice(20 * at, 20 * at + 20).join("\n")}\n\n\n`;
-    assert.equal((await run(ctl, ["--endpoints", endpoint, "txn"], stdin)).code, 0);
-  }
-  for (let i = 0; i < 12; i++) await go(ctl, endpoint, "put", "k1", String(i));
+  await writeKeys(ctl, endpoint);
   await go(ctl, endpoint, "compaction", "6");
   // What concerns users goes into the state at once.
   await go(ctl, endpoint, "user", "add", "root:secret");
@@ -103,23 +40,43 @@ async function writeMore(ctl: string, endpoint: string): Promise<void> {
   await go(ctl, endpoint, "put", "last", "1");
 }
 
-/** Starts a member of ours on a converted folder, under the addresses of the one before. */
-async function startOurs(
-  t: TestContext,
-  cluster: ReferenceCluster,
+/** What either etcdutl says of a migration: lines without times and places, and the exit code. */
+async function migration(
+  side: { readonly etcdutl: string } | "ours",
   dataDir: string,
-): Promise<MemberProcess> {
-  const launcher = await launcherOf("ours");
-  const args = cluster.members[0]!.args.map((arg) =>
-    arg.startsWith("--data-dir=") ? `--data-dir=${dataDir}` : arg,
-  );
-  const ours = new MemberProcess("converted", launcher.command(args, process.env));
-  t.after(async () => {
-    ours.signal("SIGKILL");
-    await ours.exited;
-  });
-  await ours.waitForLine(/ready to serve client requests/);
-  return ours;
+  target: string,
+  force: boolean,
+): Promise<unknown> {
+  let text = "";
+  let code = 0;
+  if (side === "ours") {
+    const log = consoleLog(
+      (line) => {
+        text += line;
+      },
+      () => new Date(),
+    );
+    const holder = "the test";
+    try {
+      const to = targetVersion(target);
+      await migrateFolder({ dataDir, walDir: undefined, target: to, force, log, holder });
+    } catch (error) {
+      text += `Error: ${(error as Error).message}\n`;
+      code = (error as { code: unknown }).code === 128 ? 128 : 1;
+    }
+  } else {
+    const args = ["migrate", `--data-dir=${dataDir}`, `--target-version=${target}`];
+    const done = await run(side.etcdutl, force ? [...args, "--force"] : args);
+    text = done.stdout + done.stderr;
+    code = done.code;
+  }
+  const lines = text
+    .split("\n")
+    // The reference also logs errors on their way, with Go's stack, and what its database does.
+    .filter((line) => line.startsWith("Error:") || /^\S+\t(info|warn)\t(?!bbolt)/.test(line))
+    .map((line) => line.replace(/^\S+\t/, "").replace(/\t[\w/]+\.go:\d+\t/, "\t"))
+    .map((line) => line.replace(/^(Error: failed to parse target version: ).*/, "$1"));
+  return { lines, code };
 }
 
 // Nothing reaches the state by itself then, so that a killed member leaves it to its log.
@@ -165,7 +122,31 @@ for (const [release, signal, flags, storage] of [
     if (signal === "SIGKILL") assert.ok(Number(told["entriesToApply"]) > 10, done.stdout);
     else assert.equal(told["entriesToApply"], 0);
     assert.ok(source.equals(await readFile(join(member.dataDir, "member", "snap", "db"))));
-    const ours = await startOurs(t, cluster, dataDir);
+    if (release === "v3.7.3") {
+      const theirs = join(folder, "theirs");
+      await cp(member.dataDir, theirs, { recursive: true });
+      for (const word of [
+        "3.6",
+        "3.6",
+        "3.5",
+        "3.7",
+        "3.8",
+        "4.0",
+        "3",
+        "3.x",
+        "3.4",
+        "3.9!",
+        "3.7",
+      ]) {
+        const [target, isForced] = [word.replace("!", ""), word.endsWith("!")];
+        assert.deepEqual(
+          await migration("ours", dataDir, target, isForced),
+          await migration(reference, theirs, target, isForced),
+          word,
+        );
+      }
+    }
+    const ours = await startOn(t, "ours", member.args, dataDir);
     assert.deepEqual(await view(reference.etcdctl, member.clientUrl), before);
     const again = ["--endpoints", member.clientUrl, "put", "last", "2"];
     assert.equal((await run(reference.etcdctl, again)).code, 0);

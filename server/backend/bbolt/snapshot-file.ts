@@ -140,14 +140,23 @@ export interface SnapshotFile {
   close(): Promise<void>;
 }
 
-/** Opens a snapshot file for reading. Rejects with SnapshotDamage what is no bbolt file. */
-export async function openSnapshotFile(file: string): Promise<SnapshotFile> {
+/**
+ * Opens a snapshot file for reading; `onRead` is told after each read how many bytes of how many. Rejects
+ * with SnapshotDamage what is no bbolt file.
+ */
+export async function openSnapshotFile(
+  file: string,
+  onRead: (bytes: number, of: number) => void = () => {},
+): Promise<SnapshotFile> {
   const { bytes, handle } = await openFile(file);
   try {
     const source: BoltSource = {
       name: file,
       bytes,
-      read: (offset, length) => readAt(handle, offset, length),
+      read: (offset, length) => {
+        onRead(length, bytes);
+        return readAt(handle, offset, length);
+      },
     };
     return { bolt: await openBolt(source), close: () => handle.close() };
   } catch (error) {

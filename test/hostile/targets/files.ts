@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorText, OperatingError } from "#base/errors.ts";
 import { silentLog } from "#base/log.ts";
+import { untold } from "#base/progress.ts";
 import { type Random, seededRandom } from "#base/random.ts";
 import { snapshotStatus } from "#ctl/etcdutl/snapshot-status.ts";
 import { parseManifest } from "#operator/api/manifest.ts";
@@ -136,7 +137,7 @@ class SnapshotRounds implements Rounds {
       restoreSnapshot({
         ...{ file, dataDir, walDir: undefined, name: "a", initialCluster: "a=http://h:1" },
         ...{ initialClusterToken: "t", advertisePeerUrls: "http://h:1", skipHashCheck: true },
-        ...{ bumpRevision: 0, log: silentLog, processName: "the fuzzer" },
+        ...{ bumpRevision: 0, log: silentLog, progress: untold, processName: "the fuzzer" },
       }),
     );
     if (!restored) return;
