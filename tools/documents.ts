@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { definitionFiles } from "#operator/api/definitions.ts";
 import { errorTable } from "#proto/errors.ts";
 import { flagsDocument } from "#server/config/help.ts";
+import { proxyFlagsDocument } from "#server/proxy/command-line.ts";
 import { withApiPart } from "#test/differential/document.ts";
 
 const compatibility = "docs/compatibility.md";
@@ -32,7 +33,7 @@ export function errorsDocument(): string {
 /** Path from the root of the repository and content. */
 export function documents(): ReadonlyMap<string, string> {
   return new Map([
-    ["docs/flags.md", flagsDocument()],
+    ["docs/flags.md", `${flagsDocument()}\n${proxyFlagsDocument()}`],
     ["docs/errors.md", errorsDocument()],
     [
       compatibility,

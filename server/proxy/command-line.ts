@@ -2,7 +2,7 @@
 // command line. Other than the server's flags these follow the rules of etcdctl's (pflag), have no
 // environment variables and no configuration file.
 import { flagLines } from "#ctl/flag-lines.ts";
-import { type Flag, FlagError, type ParsedFlags, parseFlags } from "#ctl/flags.ts";
+import { type Flag, FlagError, flagText, type ParsedFlags, parseFlags } from "#ctl/flags.ts";
 
 export type ProxyKind = "gateway" | "grpc-proxy";
 
@@ -181,6 +181,36 @@ ${flagLines(flags)}
 Example:
   ${example}
 `;
+}
+
+/** The part of docs/flags.md that is about both. */
+export function proxyFlagsDocument(): string {
+  const row = (flag: Flag): string => {
+    const initial = flagText(flag, flag.initial).replace(/^\[(.*)\]$/, "$1");
+    return `| \`--${flag.name}\` | ${flag.kind} | ${initial === "" ? "" : `\`${initial}\``} | ${flag.usage} |`;
+  };
+  const parts = Object.entries(proxies).map(([name, { description, example, flags }]) =>
+    [
+      `## \`etcd ${name} start\``,
+      "",
+      description.replaceAll("\n", " "),
+      "",
+      `    ${example}`,
+      "",
+      "| flag | kind | default | what it does |",
+      "| --- | --- | --- | --- |",
+      ...flags.filter(({ name: flag }) => flag !== "help").map(row),
+      "",
+    ].join("\n"),
+  );
+  return [
+    "# Flags of the proxies",
+    "",
+    "Two dashes; a switch may stand alone or as `=true`, `=false`. As in etcd they have no variables and",
+    "no file.",
+    "",
+    ...parts,
+  ].join("\n");
 }
 
 /** Reads what follows `etcd`; its first word is the kind of proxy. */
