@@ -31,6 +31,8 @@ export interface ContractCluster {
   readonly members: readonly ContractMember[];
   /** The time that the members live in: by it cases wait for what takes time, and measure it. */
   readonly clock: Clock;
+  /** True if clients talk to proxies: what they do is then not what the members see. */
+  readonly isProxied?: boolean;
   /** host:port of every member. */
   endpoints(): string[];
   /** Ends all members and removes their data. */

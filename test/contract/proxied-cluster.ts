@@ -41,12 +41,15 @@ export async function startProxiedCluster(
   options: ContractClusterOptions,
 ): Promise<ContractCluster> {
   const cluster = await startCluster({ runner: "ours", ...options });
+  // What bounds the connections of clients is the proxy's to know.
+  const own = (options.flags ?? []).filter((flag) => flag.startsWith("--max-concurrent-streams"));
   const proxies = await Promise.all(
     cluster.members.map(({ clientUrl }) =>
       startProxy(kind, [
         `--endpoints=${clientUrl}`,
         "--advertise-client-url=",
         "--max-send-bytes=8388608",
+        ...own,
       ]),
     ),
   );
@@ -70,6 +73,7 @@ export async function startProxiedCluster(
   return {
     members,
     clock: systemClock,
+    isProxied: true,
     endpoints: () => members.map(({ endpoint }) => endpoint),
     async stop() {
       await Promise.all(proxies.map((proxy) => proxy.stop()));
