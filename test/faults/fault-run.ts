@@ -7,6 +7,7 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { seededRandom } from "#base/random.ts";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import { runnerFromEnvironment } from "#test/cluster/launchers.ts";
+import { type ProxyProcess, startProxy } from "#test/contract/proxied-cluster.ts";
 import {
   Archive,
   alarms,
@@ -45,6 +46,8 @@ export interface FaultRunOptions {
   /** With `forget`: a shell pattern of paths whose syncs are left out. */
   readonly noSync?: string;
   readonly plant?: PlantName;
+  /** Clients come through a grpc-proxy of ours before each member's place, which knows all members. */
+  readonly proxied?: boolean;
   /** Without leases and watches: only single keys and pairs. */
   readonly plain?: boolean;
   /** How many keys the load is spread over; fewer see more of each other. */
@@ -146,14 +149,24 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultRunResult
     },
     peerFront: (port) => links.front(port),
   });
+  const proxies = await startProxies(cluster, options);
   try {
     const disk = options.forget === true ? new ForgetfulDisk(journal) : undefined;
-    return await underLoad({ cluster, links, machines, folder, disk, options });
+    const endpoints =
+      proxies.length > 0 ? proxies.map(({ endpoint }) => endpoint) : cluster.endpoints();
+    return await underLoad({ cluster, endpoints, links, machines, folder, disk, options });
   } finally {
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
     await cluster.stop();
     links.close();
     for (const machine of machines) machine.close();
   }
+}
+
+function startProxies(cluster: Cluster, { proxied }: FaultRunOptions): Promise<ProxyProcess[]> {
+  if (proxied !== true) return Promise.resolve([]);
+  const all = `--endpoints=${cluster.endpoints().join(",")}`;
+  return Promise.all(cluster.members.map(() => startProxy("ours", [all])));
 }
 
 /** Removes what a run left behind. */
@@ -174,6 +187,8 @@ function keepLog(member: ClusterMember, folder: string): number {
 /** What is run with, and what it leaves for the comparison. */
 interface Field {
   readonly cluster: Cluster;
+  /** Where clients connect: the members, or proxies. */
+  readonly endpoints: readonly string[];
   readonly links: Links;
   readonly machines: readonly HostileMachine[];
   readonly folder: string;
@@ -215,12 +230,12 @@ async function underLoad(field: Field): Promise<FaultRunResult> {
   const { cluster, links, folder, disk, options } = field;
   const problems: Problem[] = [];
   const history = new History(join(folder, "history.jsonl"));
-  const endpoints = cluster.endpoints();
+  const { endpoints } = field;
   const { seed } = options;
   const traces: Traces = {
     history,
     archive: new Archive(),
-    leaders: new Leaders(endpoints, (position, id) => links.know(id, position)),
+    leaders: new Leaders(cluster.endpoints(), (position, id) => links.know(id, position)),
     leases:
       options.plain === true
         ? undefined

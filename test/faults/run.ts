@@ -19,6 +19,8 @@ interface Scenario {
   readonly options: Omit<FaultRunOptions, "seed" | "log">;
   /** The problems of which one must be found, by kind and words; none for a run that must pass. */
   readonly expected?: readonly (readonly [ProblemKind, RegExp])[];
+  /** Not among those that run without a name. */
+  readonly byName?: boolean;
   /** The run needs what only Linux has. */
   readonly linux?: boolean;
 }
@@ -75,6 +77,21 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       opening: ["kill-leader", "power-cut", "crash-twice", "two-down"],
     },
     linux: true,
+  },
+  proxy: {
+    about: "the first run, with all clients behind grpc-proxies",
+    byName: true,
+    options: {
+      seconds,
+      proxied: true,
+      opening: [...faultKinds],
+      reference: true,
+      mustStrike: share < 1 ? [] : faultKinds,
+      minCompleted: Math.floor(10_000 * share),
+      minLeaderChanges: Math.floor(10 * share),
+      minInstalls: Math.floor(share),
+      maxSeconds: seconds * 1.35,
+    },
   },
   "forget-no-sync": {
     about: "without the sync of the log that loses acknowledged writes",
@@ -201,8 +218,8 @@ async function main(): Promise<void> {
       print(`FAILED ${name}: ${inspect(error)}`);
     }
   };
-  const chosen = Object.entries(scenarios).filter(([name, { linux }]) => {
-    if (names.length > 0 && !names.includes(name)) return false;
+  const chosen = Object.entries(scenarios).filter(([name, { byName, linux }]) => {
+    if (names.length === 0 ? byName === true : !names.includes(name)) return false;
     if (linux !== true || process.platform === "linux") return true;
     console.log(`skipped ${name}: it preloads a library, as only Linux does`);
     return false;

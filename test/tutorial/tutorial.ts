@@ -206,6 +206,30 @@ test("port 4001: etcdctl's v2 commands, and curl", async () => {
   await member.stop();
 });
 
+test("a cluster by a discovery URL", async () => {
+  const ports = await freePorts(8);
+  const url = (at: number): string => `http://127.0.0.1:${ports[at]}`;
+  const registry = `${url(0)}/v2/keys/_etcd/registry/tutorial`;
+  const service = await shell.start(
+    `etcd -name service -data-dir service -enable-v2 -listen-client-urls ${url(0)} -advertise-client-urls ${url(0)} -listen-peer-urls ${url(1)} -initial-advertise-peer-urls ${url(1)} -initial-cluster service=${url(1)}`,
+    ready,
+  );
+  await play([[`curl -s -X PUT ${registry}/_config/size -d value=3`, /"value":"3"/]]);
+  const members = await Promise.all(
+    [1, 2, 3].map((i) => {
+      const [client, peer] = [url(2 * i), url(2 * i + 1)];
+      return shell.start(
+        `etcd -name found${i} -data-dir found${i} -initial-advertise-peer-urls ${peer} -listen-peer-urls ${peer} -listen-client-urls ${client} -advertise-client-urls ${client} -discovery ${registry}`,
+        ready,
+      );
+    }),
+  );
+  await play([["etcdctl member list", /(.*, started, found\d, .*\n){3}/]], {
+    ETCDCTL_ENDPOINTS: url(2),
+  });
+  for (const member of [...members, service]) await member.stop();
+});
+
 test("settings as variables, and in the service's file", async () => {
   const [client, peer] = await freePorts(2);
   const settings: Readonly<Record<string, string>> = {
