@@ -294,6 +294,10 @@ export const etcdClusterSpec = object(
     rule: "!has(self.storage) || !self.storage.ephemeral || !has(self.bootstrap.restore)",
     message: "a restored cluster needs volumes: storage.ephemeral must be false",
   },
+  {
+    rule: "!has(self.storage) || !self.storage.ephemeral || self.replicas > 0",
+    message: "a cluster without volumes cannot sleep: replicas must be at least 1",
+  },
 );
 
 const role = choice("What it is in the cluster.", ["leader", "follower", "learner", "unknown"]);

@@ -105,6 +105,13 @@ export function sleep(view: View): Decision | undefined {
     );
     return note({ ...state, members, asleep: false }, "Waking", "starting the members that slept");
   }
+  if (wanted.isEphemeral === true && !state.asleep) {
+    return blocked(
+      state,
+      "SleepLosesData",
+      "without volumes (spec.storage.ephemeral) nothing would be left: set spec.replicas to 1 or more, or delete the cluster",
+    );
+  }
   if (!state.asleep) {
     const { restart: _, noQuorumSinceMs: __, ...rest } = state;
     return note({ ...rest, asleep: true }, "Hibernating", "stopping all members; the data stays");

@@ -369,6 +369,31 @@ const table: readonly (readonly [string, Case, string])[] = [
     "issue c-1 RotatingCertificates",
   ],
   [
+    "another template, without volumes",
+    { wanted: { isEphemeral: true, template: t2 } },
+    "note Updating",
+  ],
+  [
+    "another template, without volumes and too few to outvote a loss",
+    { size: 2, wanted: { isEphemeral: true, template: t2 } },
+    "wait UpdateLosesData",
+  ],
+  [
+    "hibernation without volumes",
+    { wanted: { isEphemeral: true, replicas: 0 } },
+    "wait SleepLosesData",
+  ],
+  [
+    "a lost quorum without volumes has no way out",
+    {
+      wanted: { isEphemeral: true, confirm: "cc/1" },
+      noQuorum: true,
+      state: { lost: true, lossGeneration: 1, noQuorumSinceMs: 0 },
+      seen: { 2: gone, 3: gone },
+    },
+    "wait QuorumLost",
+  ],
+  [
     "a volume that cannot grow",
     {
       wanted: { volumeBytes: 20 },

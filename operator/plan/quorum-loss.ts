@@ -36,7 +36,8 @@ export function withoutQuorum(view: View): Decision {
     return note({ ...state, lost: true, lossGeneration }, "QuorumLost", "the quorum is lost");
   }
   const word = `${state.clusterId}/${state.lossGeneration}`;
-  const best = survivorOf(view);
+  // Going on stops the survivor first: without a volume nothing is left of it then.
+  const best = wanted.isEphemeral === true ? undefined : survivorOf(view);
   const outcome =
     best === undefined
       ? "No member with data answers, so there is nobody to go on with: bring one back, or restore a backup into a new cluster."

@@ -147,6 +147,14 @@ export function roll(view: View): Decision | undefined {
   if (!allServe(view)) return undefined;
   const next = outdated.find((one) => !one.isLeader) ?? outdated[0];
   if (next === undefined) return undefined;
+  // Without volumes a restart is a loss and a replacement, which the others must outvote.
+  if (wanted.isEphemeral === true && view.voterCount < 3) {
+    return blocked(
+      state,
+      "UpdateLosesData",
+      `${next.record.name} would lose its data (spec.storage.ephemeral) and the others have no quorum without it: set spec.replicas to 3 or more`,
+    );
+  }
   if (next.isLeader) {
     const heir = heirOf(view, next);
     if (heir !== undefined) return moveLeader(state, next, heir);
@@ -164,6 +172,7 @@ export function mendSilent(view: View): Decision | undefined {
   if ((state.clusterId !== undefined && !state.lost) || id === state.refusedTemplate) {
     return undefined;
   }
+  if (wanted.isEphemeral === true) return undefined;
   for (const { record, runs, answer, isLost } of view.members) {
     const { name, phase, template } = record;
     if (isLost || answer !== undefined || runs.kind !== "running") continue;

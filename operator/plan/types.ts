@@ -25,6 +25,8 @@ export interface Wanted {
   readonly quotaBytes: number | undefined;
   /** Undefined: static. */
   readonly bootstrap?: Bootstrap;
+  /** Members have no volumes: the data of a process that ends is gone. */
+  readonly isEphemeral?: boolean;
   /** Size of each volume; undefined where volumes have none. */
   readonly volumeBytes?: number;
   /** Undefined: no TLS, or certificates that others make. */

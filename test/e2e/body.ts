@@ -114,8 +114,8 @@ function pidIn(hostname: string, part: string): number {
   return Number(pid);
 }
 
-/** Real nodes on this machine: test/e2e/plain. */
-export async function plainBody(nodes: number, images: readonly Image[]): Promise<Body> {
+/** Real nodes on this machine: test/e2e/plain. They start while the images are still being made. */
+export async function plainBody(nodes: number, images: Promise<readonly Image[]>): Promise<Body> {
   const script = (name: string) => join(root, "test", "e2e", "plain", name);
   const down = async (): Promise<void> => {
     const keep = process.env["E2E_KEEP_STATE"] === undefined ? {} : { KEEP: "1" };
@@ -123,8 +123,16 @@ export async function plainBody(nodes: number, images: readonly Image[]): Promis
   };
   // What a run that was killed has left.
   await down();
-  const archives = images.map((one) => one.archive);
-  const printed = await output("bash", [script("up.sh"), String(nodes), ...archives]);
-  const kubeconfig = printed.trim().split("\n").at(-1) ?? "";
+  const starting = output("bash", [script("up.sh"), String(nodes)]);
+  const [started, made] = await Promise.allSettled([starting, images]);
+  try {
+    if (started.status === "rejected") throw started.reason;
+    if (made.status === "rejected") throw made.reason;
+    await output("bash", [script("load.sh"), ...made.value.map((one) => one.archive)]);
+  } catch (error) {
+    await down();
+    throw error;
+  }
+  const kubeconfig = started.value.trim().split("\n").at(-1) ?? "";
   return { ...plainParts(kubeconfig), down };
 }

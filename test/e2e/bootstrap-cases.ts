@@ -126,36 +126,49 @@ const discoveryV3: Case = {
 const discoveryAgain: Case = {
   name: "bootstrap-second-attempt",
   what: "a volume lost before all had registered: everything of the attempt is deleted, and another token made",
+  isAlone: true,
   async run(context) {
     const { kube, namespace } = context;
+    // All nodes take pods until the service runs.
     const service = await startService(context);
-    // The third member cannot run yet: no node has this label on it but by our doing.
-    await kube.applyCluster(namespace, name, {
-      replicas: 3,
-      bootstrap: { discovery: { url: `${service}/v2/keys/_etcd/registry` } },
-      pod: {
-        resources: { requests: { cpu: "10m", memory: "64Mi" } },
-        affinity: {
-          podAntiAffinity: {
-            requiredDuringSchedulingIgnoredDuringExecution: [
-              {
-                topologyKey: "kubernetes.io/hostname",
-                labelSelector: { matchLabels: { "etcd-ts.dev/cluster": name } },
-              },
-            ],
+    // Members on different nodes, and only one node that takes pods: whoever comes after it waits.
+    const affinity = {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          {
+            topologyKey: "kubernetes.io/hostname",
+            labelSelector: { matchLabels: { "etcd-ts.dev/cluster": name } },
           },
-        },
+        ],
       },
-    });
-    await kube.kubectl(["cordon", "node3"]);
+    };
+    await kube.kubectl(["cordon", "node2", "node3"]);
     try {
-      await kube.until("two members run and one waits for a node", async () => {
+      await kube.applyCluster(namespace, name, {
+        replicas: 3,
+        bootstrap: { discovery: { url: `${service}/v2/keys/_etcd/registry` } },
+        pod: { resources: { requests: { cpu: "10m", memory: "64Mi" } }, affinity },
+      });
+      const { uid = "" } = (await kube.cluster(namespace, name)).metadata;
+      const folder = `/v2/keys/_etcd/registry/${uid}-1`;
+      await kube.until("one member has registered", async () => {
         const { items } = await kube.api.list(pods, {
           namespace,
-          labels: `etcd-ts.dev/cluster=${name}`,
+          labels: "etcd-ts.dev/member=discovery-1",
         });
-        const phases = items.map((one) => one.status?.phase).sort();
-        return phases.join() === "Pending,Running,Running" || phases.join();
+        const script = `fetch("http://${items[0]?.status?.podIP}:2379${folder}").then((r) => r.text()).then(console.log)`;
+        const node = "/opt/etcd-ts/node_modules/.bin/node";
+        const text = await kube.kubectl([
+          "-n",
+          namespace,
+          "exec",
+          "discovery-1",
+          "--",
+          node,
+          "-e",
+          script,
+        ]);
+        return text.includes(`${name}-1=`) || text;
       });
       const claim = (await kube.claimNames(namespace)).find((one) => one.startsWith("db-1-")) ?? "";
       await kube.kubectl(["-n", namespace, "delete", "pvc", claim, "--wait=false"]);
@@ -165,7 +178,7 @@ const discoveryAgain: Case = {
         return names.join() === "db-4,db-5,db-6" || names.join();
       });
     } finally {
-      await kube.kubectl(["uncordon", "node3"]);
+      await kube.kubectl(["uncordon", "node2", "node3"]);
     }
     await kube.settled(namespace, name, 3);
     const { uid = "" } = (await kube.cluster(namespace, name)).metadata;

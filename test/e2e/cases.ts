@@ -8,7 +8,7 @@ import { disruptionCases } from "./disruption-cases.ts";
 
 const name = "db";
 /** How long a cluster at rest is watched for writes. */
-const restMs = 25_000;
+const restMs = 12_000;
 const deletionLimitMs = 60_000;
 
 const create: Case = {

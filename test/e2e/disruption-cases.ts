@@ -290,6 +290,32 @@ const growth: Case = {
   },
 };
 
+const ephemeral: Case = {
+  name: "ephemeral",
+  what: "no volumes: a pod that goes is replaced by another member, an update replaces all of them one at a time",
+  async run(context) {
+    const { kube, namespace } = context;
+    await kube.applyCluster(namespace, name, { replicas: 3, storage: { ephemeral: true } });
+    const { clusterId } = await kube.settled(namespace, name, 3);
+    assert.deepEqual(await kube.claimNames(namespace), []);
+    await kube.startProbe(namespace, name);
+    await kube.kubectl(["-n", namespace, "delete", "pod", "db-2", "--wait=false"]);
+    const are = (wanted: string) => async () => {
+      const names = kube.names(await kube.status(namespace, name)).join();
+      return names === wanted || names;
+    };
+    await kube.until("db-2 is replaced by db-4", are("db-1,db-3,db-4"));
+    await until3(context, clusterId);
+    await kube.requireSound(namespace, name, true);
+    await kube.api.patch(clusters, namespace, name, {
+      spec: { options: { "snapshot-count": 5000 } },
+    });
+    await kube.until("all are replaced", are("db-5,db-6,db-7"));
+    await until3(context, clusterId);
+    await kube.requireSound(namespace, name, true);
+  },
+};
+
 /** Writes of the operator's pods that the API server has noted since `at`. */
 function operatorWrites({ kube }: CaseContext, at: number): readonly AuditEntry[] {
   const account = `system:serviceaccount:${operatorNamespace}:`;
@@ -390,6 +416,7 @@ export const disruptionCases: readonly Case[] = [
   options,
   statusLost,
   growth,
+  ephemeral,
   twoOperators,
   idle,
 ];

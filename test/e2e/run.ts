@@ -76,12 +76,12 @@ function machineProblem(): string | undefined {
 }
 
 /** The cluster that a run with --keep has left, with these images. */
-async function keptBody(images: readonly Image[]): Promise<Body | undefined> {
+async function keptBody(images: Promise<readonly Image[]>): Promise<Body | undefined> {
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "etcd-ts");
   const state = process.env["E2E_STATE"] ?? join(cache, "e2e", "run");
   const kubeconfig = join(state, "kubeconfig", "admin");
   if (!values.keep || !existsSync(join(state, "pid", "apiserver"))) return undefined;
-  const archives = images.map((one) => one.archive);
+  const archives = (await images).map((one) => one.archive);
   await output("bash", [join(import.meta.dirname, "plain", "load.sh"), ...archives]);
   return { ...plainParts(kubeconfig), down: async () => {} };
 }
@@ -119,10 +119,13 @@ async function runAll(wanted: readonly Case[], commit: string): Promise<number> 
   const programs = await locatePrograms(["helm"]);
   if (typeof programs === "string") throw new Error(programs);
   const [helm = ""] = programs;
-  const images = await buildImages();
-  say(`images ${images.store.reference} and ${images.operator.reference}`);
-  const both = [images.store, images.operator];
+  const building = buildImages();
+  const both = building.then(({ store, operator }) => {
+    say(`images ${store.reference} and ${operator.reference}`);
+    return [store, operator];
+  });
   const body = (await keptBody(both)) ?? (await plainBody(Number(values.nodes), both));
+  const images = await building;
   let failed = 0;
   try {
     const kube = new Kube(body, images.store.reference);

@@ -143,6 +143,12 @@ export const admissionTable: readonly AdmissionCase[] = [
     "spec",
     "a restored cluster needs volumes",
   ),
+  bad(
+    "asleep without volumes",
+    { replicas: 0, storage: { ephemeral: true } },
+    "spec",
+    "a cluster without volumes cannot sleep",
+  ),
   bad("a recovery without a generation", { recovery: { confirm: "abc" } }, "spec.recovery.confirm"),
   bad("a policy that is none", { deletionPolicy: "Keep" }, "spec.deletionPolicy"),
   bad("an address that is a name", { local: { host: "here" } }, "spec.local.host"),

@@ -4,14 +4,13 @@ import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 
 /** The first field that cannot be honoured, and what to do; undefined if all can. */
 export function kubernetesProblem({ spec }: EtcdCluster): string | undefined {
-  const { tls, auth, bootstrap, connectionSecret, metrics, storage } = spec;
+  const { tls, auth, bootstrap, connectionSecret, metrics } = spec;
   const missing: readonly (readonly [string, boolean])[] = [
     ["spec.tls", tls?.client !== undefined || tls?.peer !== undefined],
     ["spec.auth", auth?.enabled === true],
     ["spec.bootstrap.restore", bootstrap.restore !== undefined],
     ["spec.connectionSecret", connectionSecret !== undefined],
     ["spec.metrics.serviceMonitor", metrics?.serviceMonitor === true],
-    ["spec.storage.ephemeral", storage.ephemeral],
   ];
   const [first] = missing.filter(([, isAsked]) => isAsked);
   return first === undefined

@@ -46,6 +46,7 @@ import {
   claim,
   clientPort,
   clusterOwner,
+  dataVolume,
   headlessDomain,
   holds,
   type Identity,
@@ -60,6 +61,7 @@ import {
 } from "#operator/platform/kubernetes/objects.ts";
 import {
   addressOf,
+  ephemeralVolumeOf,
   type Found,
   objectsOf,
   processOf,
@@ -133,6 +135,7 @@ export class KubernetesPlatform implements Platform {
         headlessDomain(this.identity, this.#options.clusterDomain),
       ),
       ...(volumeBytes === undefined ? {} : { volumeBytes }),
+      isEphemeral: this.#isEphemeral,
       // A cluster that is deleted is taken away by Kubernetes itself: its objects have owners.
       deleting: false,
     };
@@ -235,16 +238,25 @@ export class KubernetesPlatform implements Platform {
     const objects = objectsOf(this.#found, record.name);
     const url = this.#urlOf(record.name);
     const answer = url === undefined ? undefined : await this.#etcd.answer(url);
+    const isLeft = isGivenUp || record.isOut === true;
+    const volume = this.#isEphemeral
+      ? ephemeralVolumeOf(record, objects, isLeft)
+      : volumeOf(record, objects, isLeft);
     return {
       name: record.name,
-      volume: volumeOf(record, objects, isGivenUp || record.isOut === true),
+      volume,
       runs: processOf(objects.pod),
       ...growthOf(objects.claim, this.#volumeBytes(), this.#options.refusals, this.nowMs()),
       ...(answer === undefined ? {} : { answer }),
     };
   }
 
+  get #isEphemeral(): boolean {
+    return this.cluster.spec.storage.ephemeral;
+  }
+
   #volumeBytes(): number | undefined {
+    if (this.#isEphemeral) return undefined;
     return parseQuantity(this.cluster.spec.storage.size);
   }
 
@@ -276,7 +288,9 @@ export class KubernetesPlatform implements Platform {
       const { member } = objects;
       // Made in this very turn: the next one tells of it.
       if (member === undefined || member.metadata.deletionTimestamp !== undefined) continue;
-      const status = memberObjectStatus(state, one, objects);
+      const { started, ...told } = memberObjectStatus(state, one, objects);
+      // Without volumes this says whether there ever was a pod: only who makes one knows.
+      const status = this.#isEphemeral ? told : { ...told, started };
       const is = Object.entries(status).every(
         ([field, value]) => (member.status?.[field] ?? null) === value,
       );
@@ -465,6 +479,7 @@ export class KubernetesPlatform implements Platform {
 
   async #createVolume(record: MemberRecord, state: PlanState): Promise<void> {
     const member = await this.#member(record, state);
+    if (this.#isEphemeral) return;
     const wanted: Claim = claim(this.identity, this.cluster, member);
     await this.#write(() => this.#api.create(claims, wanted));
   }
@@ -492,24 +507,33 @@ export class KubernetesPlatform implements Platform {
     const record = this.#record(state, step.member);
     const member = await this.#member(record, state);
     const { claim: itsClaim } = objectsOf(this.#found, step.member);
-    if (itsClaim === undefined) throw new Error(`${step.member} has no volume claim`);
-    // Kept before it is so: whoever reads it there must not take lost data for none yet.
-    if (member.status?.["started"] !== true) {
-      const { namespace } = this.identity;
-      const status = { started: true };
-      await this.#write(() =>
-        this.#api.patch(members, namespace, record.name, { status }, "/status"),
-      );
+    if (itsClaim === undefined && !this.#isEphemeral) {
+      throw new Error(`${step.member} has no volume claim`);
     }
-    const { bootstrap } = this.cluster.spec;
-    const wanted = pod(this.identity, bootstrap, member, record, itsClaim, step);
+    const { bootstrap, storage } = this.cluster.spec;
+    const data = dataVolume(itsClaim, storage.size);
+    const wanted = pod(this.identity, bootstrap, member, record, data, step);
+    // Kept before it is so: whoever reads it there must not take lost data for none yet.
+    const wasStarted = member.status?.["started"] === true;
+    if (!wasStarted) await this.#markStarted(record.name, true);
     try {
       await this.#write(() => this.#api.create(pods, wanted));
     } catch (error) {
-      if (!isConflict(error)) throw error;
+      if (!isConflict(error)) {
+        const isRefused = error instanceof ApiError && error.status >= 400 && error.status < 500;
+        if (isRefused && !wasStarted) await this.#markStarted(record.name, false);
+        throw error;
+      }
       const is = await this.#api.find(pods, this.identity.namespace, step.member);
       if (is !== undefined) this.#requireOwnPod(is, member);
     }
+  }
+
+  async #markStarted(name: string, started: boolean): Promise<void> {
+    const { namespace } = this.identity;
+    await this.#write(() =>
+      this.#api.patch(members, namespace, name, { status: { started } }, "/status"),
+    );
   }
 
   #requireOwnPod(is: { readonly metadata: ClusterObject["metadata"] }, member: MemberObject): void {

@@ -7,6 +7,7 @@ import { kubernetesProblem } from "#operator/platform/kubernetes/fit.ts";
 import type { Claim, MemberObject, Pod } from "#operator/platform/kubernetes/kinds.ts";
 import {
   claim,
+  dataVolume,
   holds,
   memberObject,
   memberUrls,
@@ -15,6 +16,7 @@ import {
 } from "#operator/platform/kubernetes/objects.ts";
 import {
   addressOf,
+  ephemeralVolumeOf,
   podTrouble,
   processOf,
   remnantsOf,
@@ -111,7 +113,7 @@ test("a pod is its member's, mounts its claim, and says how to join", () => {
     { static: {} },
     member,
     recordOf(1),
-    claim(identity, cluster, member),
+    dataVolume(claim(identity, cluster, member), "1Gi"),
     step,
   );
   assert.equal(made.metadata.ownerReferences?.[0]?.uid, "abcdef01-9999");
@@ -192,6 +194,33 @@ test("a volume is lost when its claim is gone or Lost, or someone says so by the
   }
 });
 
+test("without volumes the data is the pod's, and lost with it", () => {
+  const member = withUid(memberObject(identity, recordOf(1), stateOf([])), "u-1");
+  const started: MemberObject = { ...member, status: { started: true } };
+  const out = { phase: "leaving", isOut: true } as const;
+  type Row = readonly [
+    Partial<MemberRecord>,
+    MemberObject | undefined,
+    Pod | undefined,
+    ReturnType<typeof volumeOf>,
+  ];
+  const table: readonly Row[] = [
+    [{}, undefined, undefined, "absent"],
+    [{}, member, undefined, "present"],
+    [{}, started, undefined, "lost"],
+    [{}, started, aPod({ phase: "Pending" }), "present"],
+    [{}, started, aPod({ phase: "Running" }, true), "present"],
+    [{}, started, aPod({ phase: "Failed" }), "lost"],
+    [out, started, undefined, "present"],
+    [out, undefined, undefined, "absent"],
+  ];
+  for (const [record, memberObj, itsPod, volume] of table) {
+    const objects = { member: memberObj, claim: undefined, pod: itsPod };
+    assert.equal(ephemeralVolumeOf(recordOf(1, record), objects), volume);
+  }
+  assert.deepEqual(dataVolume(undefined, "2Gi"), { emptyDir: { sizeLimit: "2Gi" } });
+});
+
 const aPod = (status: Pod["status"], deleted = false): Pod => ({
   metadata: { name: "a-1", ...(deleted ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {}) },
   spec: { containers: [] },
@@ -245,7 +274,7 @@ test("what cannot be kept on Kubernetes yet is refused by name", () => {
     ["{replicas: 3, auth: {enabled: true}}", "spec.auth"],
     ["{replicas: 3, bootstrap: {dns: {}}}", undefined],
     ["{replicas: 3, bootstrap: {discovery: {url: 'http://d'}}}", undefined],
-    ["{replicas: 3, storage: {ephemeral: true}}", "spec.storage.ephemeral"],
+    ["{replicas: 3, storage: {ephemeral: true}}", undefined],
     ["{replicas: 3, connectionSecret: {name: x}}", "spec.connectionSecret"],
   ];
   for (const [spec, field] of table) {

@@ -238,13 +238,20 @@ export function claim(identity: Identity, cluster: EtcdCluster, member: MemberOb
   };
 }
 
-/** The pod of a member, for one start of the plan; `bootstrap` is the manifest's, for a first start. */
+/** What a pod mounts as its data: its claim, or a folder that goes with it. */
+export function dataVolume(claimed: Claim | undefined, size: string): object {
+  return claimed === undefined
+    ? { emptyDir: { sizeLimit: size } }
+    : { persistentVolumeClaim: { claimName: claimed.metadata.name } };
+}
+
+/** The pod of a member, for one start of the plan, with `data` as its volume; `bootstrap` is the manifest's, for a first start. */
 export function pod(
   identity: Identity,
   bootstrap: EtcdCluster["spec"]["bootstrap"],
   member: MemberObject,
   record: MemberRecord,
-  claimed: Claim,
+  data: object,
   step: Extract<Step, { kind: "start" }>,
 ): Pod {
   const content = step.template.content as unknown as TemplateContent;
@@ -323,11 +330,7 @@ export function pod(
         ],
       },
     ],
-    volumes: [
-      { name: "data", persistentVolumeClaim: { claimName: claimed.metadata.name } },
-      { name: "tmp", emptyDir: {} },
-      ...found.volumes,
-    ],
+    volumes: [{ name: "data", ...data }, { name: "tmp", emptyDir: {} }, ...found.volumes],
   };
   return {
     apiVersion: "v1",

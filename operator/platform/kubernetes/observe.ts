@@ -51,6 +51,20 @@ export function volumeOf(
   return claim.status?.phase === "Lost" || isGivenUp ? "lost" : "present";
 }
 
+/**
+ * The same where members have no volumes: the data is the pod's. Whether there ever was a pod is kept in the
+ * EtcdMember.
+ */
+export function ephemeralVolumeOf(
+  record: MemberRecord,
+  { member, pod }: MemberObjects,
+  isLeft: boolean = record.isOut === true,
+): ObservedMember["volume"] {
+  if (isLeft || member === undefined) return member === undefined ? "absent" : "present";
+  if (pod === undefined) return member.status?.["started"] === true ? "lost" : "present";
+  return processOf(pod).kind === "ended" ? "lost" : "present";
+}
+
 export function processOf(pod: Pod | undefined): ProcessState {
   if (pod === undefined) return { kind: "absent" };
   if (pod.metadata.deletionTimestamp !== undefined) return { kind: "stopping" };
