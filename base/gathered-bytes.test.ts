@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import fc from "fast-check";
 import { GatheredBytes } from "#base/gathered-bytes.ts";
+import { TooManyUnfinished, UnfinishedBytes } from "#base/unfinished-bytes.ts";
 
 test("what is taken is what was pushed, whatever the pieces", () => {
   fc.assert(
@@ -35,4 +36,25 @@ test("single bytes take no more memory than about twice what they are", () => {
   const one = Buffer.of(7);
   for (let i = 0; i < 100_000; i++) gathered.push(one);
   assert.ok(gathered.take().buffer.byteLength <= 262_144);
+});
+
+test("several count together what they hold, and nothing once it is taken, dropped or refused", () => {
+  const unfinished = new UnfinishedBytes(100);
+  const [first, second, third] = [1, 2, 3].map(() => new GatheredBytes(unfinished)) as [
+    GatheredBytes,
+    GatheredBytes,
+    GatheredBytes,
+  ];
+  first.push(Buffer.alloc(40));
+  second.push(Buffer.alloc(40));
+  third.push(Buffer.alloc(20));
+  assert.throws(() => third.push(Buffer.alloc(1)), TooManyUnfinished);
+  assert.deepEqual([third.length, unfinished.held], [0, 80]);
+  third.push(Buffer.alloc(20));
+  assert.equal(first.take().length, 40);
+  second.drop();
+  assert.equal(unfinished.held, 20);
+  third.drop();
+  third.drop();
+  assert.equal(unfinished.held, 0);
 });

@@ -3,6 +3,7 @@
 // come in any pieces; each byte is looked at once, and nothing recurses.
 import type { Buffer } from "node:buffer";
 import { GatheredBytes } from "#base/gathered-bytes.ts";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 
 /** Not JSON; the message is Go's. */
 export class JsonSyntaxError extends Error {
@@ -46,20 +47,27 @@ export class JsonValues {
   private state: State = "value";
   /** What is open: true for an object. */
   private readonly open: boolean[] = [];
-  private readonly held = new GatheredBytes();
+  private readonly held: GatheredBytes;
   private begun = false;
   private isKey = false;
   private literal = "";
   private position = 0;
 
-  /** A value of more than `maxBytes` is refused. */
-  constructor(maxBytes: number) {
+  /** A value of more than `maxBytes` is refused; one that has begun counts in `unfinished`. */
+  constructor(maxBytes: number, unfinished?: UnfinishedBytes) {
     this.maxBytes = maxBytes;
+    this.held = new GatheredBytes(unfinished);
+  }
+
+  /** Forgets what has begun; it must not be used after that. */
+  drop(): void {
+    this.held.drop();
   }
 
   /**
    * Takes the next bytes; calls `onValue` with each value that they complete. With false it stops
-   * there, and looks no further. Throws JsonSyntaxError; after that it must not be used.
+   * there, and looks no further. Throws JsonSyntaxError or TooManyUnfinished; after that it must not be
+   * used.
    */
   push(chunk: Uint8Array, onValue: (value: Buffer) => boolean): void {
     let start = 0;

@@ -6,6 +6,7 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
+import { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import type { Message } from "#proto/gen/raft.ts";
 import { HandlingTimes } from "#server/api/call-observer.ts";
 import { ServingStatus } from "#server/api/health.ts";
@@ -38,6 +39,7 @@ import type { PeerHandler } from "#server/peer/ports.ts";
 import { PeerTransport } from "#server/peer/transport.ts";
 import { startPeerListeners } from "#server/peer-listeners.ts";
 import { raftVars } from "#server/raft-vars.ts";
+import { unfinishedLimitBytes } from "#server/rpc/limits.ts";
 import { ServiceRegistry } from "#server/rpc/service-registry.ts";
 import { sha1 } from "#server/sha1.ts";
 import { markState, openStorage } from "#server/storage.ts";
@@ -312,8 +314,10 @@ async function start(
   });
   if (tls.samples().length > 0) metrics.addTls(() => tls.samples());
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
+  const unfinished = new UnfinishedBytes(unfinishedLimitBytes);
   const listening = await listenForClients({
     config,
+    unfinished,
     security: tls.client?.security,
     registry,
     clock,
@@ -340,7 +344,7 @@ async function start(
                 namesUsers: config.tls.client.namesUsers,
                 stats: v2Stats,
               }),
-              config.maxRequestBytes,
+              { maxRequestBytes: config.maxRequestBytes, unfinished },
             ),
           }),
     },

@@ -2,6 +2,7 @@
 // said when it is served.
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { refusedHost, refusesCertificate } from "#server/api/access-control.ts";
 import { ProfileEndpoints } from "#server/api/debug-endpoints.ts";
 import { Gateway } from "#server/api/gateway/gateway.ts";
@@ -13,7 +14,12 @@ import {
   metricsEndpoints,
 } from "#server/api/http-endpoints.ts";
 import type { ServerConfig } from "#server/config/server-config.ts";
-import { defaultLimits, mostConcurrentStreams, type UpgradeHandler } from "#server/rpc/limits.ts";
+import {
+  type ConnectionLimits,
+  defaultLimits,
+  mostConcurrentStreams,
+  type UpgradeHandler,
+} from "#server/rpc/limits.ts";
 import {
   type ClientListeners,
   type ConnectionSecurity,
@@ -29,6 +35,8 @@ export interface ServedClients {
   readonly security: ConnectionSecurity | undefined;
   /** What HTTP shows; gateway, profiles and access come from the configuration. */
   readonly endpoints: HttpEndpoints;
+  /** Messages and bodies under way, of all client connections together. */
+  readonly unfinished: UnfinishedBytes;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -44,6 +52,7 @@ export async function listenForClients(served: ServedClients): Promise<Listening
   const { config, registry, clock, log } = served;
   const limits = {
     ...defaultLimits(config.maxRequestBytes),
+    unfinished: served.unfinished,
     maxConcurrentStreams: Math.min(config.maxConcurrentStreams, mostConcurrentStreams),
     keepaliveMinMs: config.grpcKeepaliveMinTimeMs,
     keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
@@ -56,9 +65,9 @@ export async function listenForClients(served: ServedClients): Promise<Listening
     certificatesName: () =>
       config.enableGrpcGateway && config.tls.client.namesUsers && auth.isEnabled,
   };
-  const { maxReceiveBytes } = limits;
+  const { maxReceiveBytes, unfinished } = limits;
   const gateway = config.enableGrpcGateway
-    ? new Gateway({ registry, clock, maxReceiveBytes })
+    ? new Gateway({ registry, clock, maxReceiveBytes, unfinished })
     : undefined;
   const endpoints: HttpEndpoints = {
     ...served.endpoints,
@@ -68,8 +77,7 @@ export async function listenForClients(served: ServedClients): Promise<Listening
     ...(gateway === undefined ? {} : { gateway }),
     ...(config.enablePprof ? { profiles: new ProfileEndpoints() } : {}),
   };
-  const upgrade =
-    gateway === undefined ? {} : { upgrade: webSockets(gateway, endpoints, maxReceiveBytes) };
+  const upgrade = gateway === undefined ? {} : { upgrade: webSockets(gateway, endpoints, limits) };
   const secured = served.security === undefined ? {} : { security: served.security };
   const shared = { limits, clock, log, reusePort: config.socketReusePort, ...secured };
   const client = { ...shared, ...upgrade, registry, http: httpEndpoints(endpoints), held: true };
@@ -130,9 +138,10 @@ export async function listenForClients(served: ServedClients): Promise<Listening
 function webSockets(
   gateway: Gateway,
   { access }: HttpEndpoints,
-  maxMessageBytes: number,
+  { maxReceiveBytes, unfinished }: ConnectionLimits,
 ): UpgradeHandler {
-  const sockets = new GatewayWebSockets({ gateway, maxMessageBytes: 4 * maxMessageBytes });
+  const maxMessageBytes = 4 * maxReceiveBytes;
+  const sockets = new GatewayWebSockets({ gateway, maxMessageBytes, unfinished });
   return {
     wants: (request) =>
       request.headers.upgrade?.toLowerCase() === "websocket" &&

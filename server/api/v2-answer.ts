@@ -1,7 +1,9 @@
 // How paths of the v2 API beside /v2/keys answer: JSON, errors as {"message": …}, and Go's texts for
 // methods that are not served (facts: v2 API §5).
 import { Buffer } from "node:buffer";
+import { GatheredBytes } from "#base/gathered-bytes.ts";
 import { goJson } from "#base/go-json.ts";
+import { TooManyUnfinished, type UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import type { Request, Response } from "#server/api/http-endpoints.ts";
 
 /** Bodies of members, users and roles are short; etcd knows no bound. */
@@ -56,16 +58,20 @@ export function methodNotAllowed(request: Request, response: Response): void {
   answerText(request, response, 405, "Method Not Allowed\n", "text/plain; charset=utf-8");
 }
 
-/** Throws V2Refusal for a body that is too long. */
-export async function readBody(request: Request): Promise<string> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length > maxBodyBytes) {
-      throw new V2Refusal(413, `the body has more than ${maxBodyBytes} bytes`);
+/** Throws V2Refusal for a body that is too long, or one too many. */
+export async function readBody(request: Request, unfinished: UnfinishedBytes): Promise<string> {
+  const body = new GatheredBytes(unfinished);
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      if (body.length + part.length > maxBodyBytes) {
+        throw new V2Refusal(413, `the body has more than ${maxBodyBytes} bytes`);
+      }
+      body.push(part);
     }
-    parts.push(part);
+    return body.take().toString();
+  } catch (error) {
+    throw error instanceof TooManyUnfinished ? new V2Refusal(503, error.message) : error;
+  } finally {
+    body.drop();
   }
-  return Buffer.concat(parts, length).toString();
 }

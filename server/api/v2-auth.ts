@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import { goJson } from "#base/go-json.ts";
 import { formatId } from "#base/ids.ts";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import type { Request, Response } from "#server/api/http-endpoints.ts";
 import { allows, answerJson, readBody, V2Refusal } from "#server/api/v2-answer.ts";
 import {
@@ -27,9 +28,12 @@ export function isAuthPath(path: string): boolean {
 export class V2Auth {
   private readonly member: V2Member;
   private readonly store: V2AuthStore;
+  private readonly unfinished: UnfinishedBytes;
 
-  constructor(member: V2Member) {
+  /** Bodies under way count in `unfinished`, of all connections together. */
+  constructor(member: V2Member, unfinished: UnfinishedBytes) {
     this.member = member;
+    this.unfinished = unfinished;
     this.store = new V2AuthStore(member);
   }
 
@@ -101,7 +105,7 @@ export class V2Auth {
   }
 
   private async putRole(name: string, request: Request) {
-    const role = await jsonIn(request, roleIn);
+    const role = await this.jsonIn(request, roleIn);
     if (role.role !== name) {
       throw new V2Refusal(400, "Role JSON name does not match the name in the URL");
     }
@@ -116,7 +120,7 @@ export class V2Auth {
   }
 
   private async putUser(name: string, request: Request) {
-    const given = await jsonIn(request, userIn);
+    const given = await this.jsonIn(request, userIn);
     if (given.user !== name) {
       throw new V2Refusal(400, "User JSON name does not match the name in the URL");
     }
@@ -169,6 +173,15 @@ export class V2Auth {
     }
   }
 
+  private async jsonIn<T>(request: Request, read: (json: string) => T): Promise<T> {
+    const body = await readBody(request, this.unfinished);
+    try {
+      return read(body);
+    } catch {
+      throw new V2Refusal(400, "Invalid JSON in request body.");
+    }
+  }
+
   /** Who asks; undefined for a name or password that is wrong. */
   private async userOf(request: Request): Promise<User | "guest" | undefined> {
     const { authorization } = request.headers;
@@ -191,13 +204,4 @@ export class V2Auth {
 function certificateName(request: Request): string | undefined {
   const subject = request.socket?.getPeerX509Certificate?.()?.subject ?? "";
   return /(?:^|\n)CN=(.+)/.exec(subject)?.[1];
-}
-
-async function jsonIn<T>(request: Request, read: (json: string) => T): Promise<T> {
-  const body = await readBody(request);
-  try {
-    return read(body);
-  } catch {
-    throw new V2Refusal(400, "Invalid JSON in request body.");
-  }
 }

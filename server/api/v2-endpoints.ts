@@ -6,21 +6,20 @@ import { unescapeText } from "#server/api/form.ts";
 import type { HttpEndpoints, Request, Response } from "#server/api/http-endpoints.ts";
 import { answerJson, answerRefusal, V2Refusal } from "#server/api/v2-answer.ts";
 import { isAuthPath, V2Auth } from "#server/api/v2-auth.ts";
-import { serveV2Keys } from "#server/api/v2-keys.ts";
+import { serveV2Keys, type V2Limits } from "#server/api/v2-keys.ts";
 import type { V2Member } from "#server/api/v2-member.ts";
 import { serveV2Members } from "#server/api/v2-members.ts";
 import { serveV2Stats } from "#server/api/v2-stats.ts";
 import { V2Error } from "#server/v2store/errors.ts";
 
 /** The handler to give to httpEndpoints. */
-export function v2Endpoints(
-  member: V2Member,
-  maxRequestBytes: number,
-): NonNullable<HttpEndpoints["v2"]> {
-  const auth = new V2Auth(member);
-  const keys = { member, maxRequestBytes, auth };
-  const mayChangeMembers = async (request: Request): Promise<boolean> =>
+export function v2Endpoints(member: V2Member, limits: V2Limits): NonNullable<HttpEndpoints["v2"]> {
+  const { unfinished } = limits;
+  const auth = new V2Auth(member, unfinished);
+  const keys = { member, limits, auth };
+  const mayChange = async (request: Request): Promise<boolean> =>
     !member.isGuarded() && auth.isRoot(request);
+  const members = { member, unfinished, mayChange };
   return (escaped, query, request, response) => {
     const decoded = unescapeText(escaped, false);
     if (!decoded.ok) {
@@ -44,8 +43,7 @@ export function v2Endpoints(
       return true;
     };
     if (path === "/v2/members" || path.startsWith("/v2/members/")) {
-      const mayChange = (): Promise<boolean> => mayChangeMembers(request);
-      return answered(serveV2Members(member, path, request, response, mayChange));
+      return answered(serveV2Members(members, path, request, response));
     }
     if (isAuthPath(path)) return answered(auth.serve(path, request, response));
     try {

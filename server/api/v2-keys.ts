@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import { errorText } from "#base/errors.ts";
 import { GatheredBytes } from "#base/gathered-bytes.ts";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { EtcdError } from "#proto/errors.ts";
 import { type Form, parseForm } from "#server/api/form.ts";
 import type { Request, Response } from "#server/api/http-endpoints.ts";
@@ -14,10 +15,16 @@ import { eventJson, readJson } from "#server/v2store/event-json.ts";
 import { isReserved } from "#server/v2store/reserved.ts";
 import type { Watcher } from "#server/v2store/watchers.ts";
 
-export interface V2Keys {
-  readonly member: V2Member;
+export interface V2Limits {
   /** `--max-request-bytes`. */
   readonly maxRequestBytes: number;
+  /** Bodies under way, of all connections together. */
+  readonly unfinished: UnfinishedBytes;
+}
+
+export interface V2Keys {
+  readonly member: V2Member;
+  readonly limits: V2Limits;
   /** Who may read and write which keys. */
   readonly auth: Pick<V2Auth, "mayAccess">;
 }
@@ -174,8 +181,9 @@ async function readForm(keys: V2Keys, query: string, request: Request): Promise<
   const type = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
   let body = "";
   if ((method === "PUT" || method === "POST") && type === "application/x-www-form-urlencoded") {
-    const limit = 3 * keys.maxRequestBytes + formOverheadBytes;
-    const bytes = await readBody(request, Math.min(limit, goFormBytes));
+    const { maxRequestBytes, unfinished } = keys.limits;
+    const limit = 3 * maxRequestBytes + formOverheadBytes;
+    const bytes = await readBody(request, Math.min(limit, goFormBytes), unfinished);
     if (bytes === undefined) {
       return limit < goFormBytes
         ? new V2Error("raftInternal", "etcdserver: request is too large", 0)
@@ -188,15 +196,23 @@ async function readForm(keys: V2Keys, query: string, request: Request): Promise<
 }
 
 /** The whole body, or undefined if it is longer than `limit`: then the rest is read and dropped. */
-async function readBody(request: Request, limit: number): Promise<Buffer | undefined> {
-  const body = new GatheredBytes();
+async function readBody(
+  request: Request,
+  limit: number,
+  unfinished: UnfinishedBytes,
+): Promise<Buffer | undefined> {
+  const body = new GatheredBytes(unfinished);
   let length = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length <= limit) body.push(part);
-    else if (length > goFormBytes) return undefined;
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length <= limit) body.push(part);
+      else if (length > goFormBytes) return undefined;
+    }
+    return length <= limit ? body.take() : undefined;
+  } finally {
+    body.drop();
   }
-  return length <= limit ? body.take() : undefined;
 }
 
 function writeIndexes(member: V2Member, index: number, response: Response): void {

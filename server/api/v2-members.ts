@@ -1,6 +1,7 @@
 // /v2/members: the cluster's members, read and changed (facts: v2 API §5). Changes go the way of v3's.
 import { goJson } from "#base/go-json.ts";
 import { formatId, type MemberId, parseId } from "#base/ids.ts";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { isEtcdError } from "#proto/errors.ts";
 import type { Member } from "#proto/gen/cluster.ts";
 import type { Request, Response } from "#server/api/http-endpoints.ts";
@@ -19,17 +20,24 @@ function memberJson({ ID, name, peerURLs, clientURLs }: Member): string {
   return `{"id":"${formatId(ID)}","name":${goJson(name)},"peerURLs":${goJson(peerURLs)},"clientURLs":${goJson(clientURLs)}}`;
 }
 
-/** Answers one request; who asks may change members. Throws V2Refusal. */
+export interface V2Members {
+  readonly member: V2Member;
+  /** Bodies under way, of all connections together. */
+  readonly unfinished: UnfinishedBytes;
+  /** Whether who asks may change members. */
+  mayChange(request: Request): Promise<boolean>;
+}
+
+/** Answers one request. Throws V2Refusal. */
 export async function serveV2Members(
-  member: V2Member,
+  { member, unfinished, mayChange }: V2Members,
   path: string,
   request: Request,
   response: Response,
-  mayChange: () => Promise<boolean>,
 ): Promise<void> {
   if (!allows(request, response, ["GET", "POST", "DELETE", "PUT"])) return;
   const { method } = request;
-  if (method !== "GET" && !(await mayChange())) {
+  if (method !== "GET" && !(await mayChange(request))) {
     throw new V2Refusal(401, "Insufficient credentials");
   }
   response.setHeader("X-Etcd-Cluster-Id", formatId(member.clusterId));
@@ -37,7 +45,7 @@ export async function serveV2Members(
   if (method === "GET") return read(member, name, request, response);
   try {
     if (method === "POST") {
-      const urls = await peerUrlsIn(request);
+      const urls = await peerUrlsIn(request, unfinished);
       const added = (await member.reconfiguration.add(urls, false)).member;
       return answerJson(request, response, 201, `${memberJson(added)}\n`);
     }
@@ -45,7 +53,7 @@ export async function serveV2Members(
     const id = parseId(name) as MemberId | undefined;
     if (id === undefined) throw new V2Refusal(404, `No such member: ${name}`);
     if (method === "DELETE") await remove(member, id);
-    else await update(member, id, await peerUrlsIn(request));
+    else await update(member, id, await peerUrlsIn(request, unfinished));
     answerText(request, response, 204, "", undefined);
   } catch (error) {
     if (isEtcdError(error, "peerUrlExists")) {
@@ -92,7 +100,7 @@ function unknownMember(id: MemberId): V2Refusal {
 }
 
 /** The peer URLs of a body, sorted. */
-async function peerUrlsIn(request: Request): Promise<string[]> {
+async function peerUrlsIn(request: Request, unfinished: UnfinishedBytes): Promise<string[]> {
   let type = request.headers["content-type"] ?? "";
   const semicolon = type.indexOf(";");
   if (semicolon >= 0) type = type.slice(0, semicolon).toLowerCase().trim();
@@ -101,7 +109,7 @@ async function peerUrlsIn(request: Request): Promise<string[]> {
   }
   let parsed: unknown;
   try {
-    parsed = JSON.parse(await readBody(request));
+    parsed = JSON.parse(await readBody(request, unfinished));
   } catch (error) {
     if (error instanceof V2Refusal) throw error;
     throw new V2Refusal(400, "the body is no JSON");

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import type { ClusterId } from "#base/ids.ts";
+import { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { V2Request } from "#proto/gen/extension.ts";
 import { V2Store } from "#server/v2store/v2-store.ts";
 import { httpEndpoints } from "./http-endpoints.ts";
@@ -53,7 +54,17 @@ export class FakeV2Member implements V2Member {
 export async function serveV2(t: TestContext, enabled = true) {
   const member = new FakeV2Member();
   const rest = { member: undefined as never, serverVersion: "", metrics: undefined as never };
-  const handler = httpEndpoints({ ...rest, ...(enabled ? { v2: v2Endpoints(member, 1000) } : {}) });
+  const handler = httpEndpoints({
+    ...rest,
+    ...(enabled
+      ? {
+          v2: v2Endpoints(member, {
+            maxRequestBytes: 1000,
+            unfinished: new UnfinishedBytes(1 << 20),
+          }),
+        }
+      : {}),
+  });
   const server: Server = createServer(handler);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

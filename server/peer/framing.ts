@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { GatheredBytes } from "#base/gathered-bytes.ts";
 import type { MemberId } from "#base/ids.ts";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { Entry, Message, MessageType } from "#proto/gen/raft.ts";
 import type { BinaryWriter } from "#proto/wire.ts";
 
@@ -260,26 +261,34 @@ export interface SnapshotEnvelope {
   readonly body: AsyncIterable<Buffer>;
 }
 
-/** Reads the message that heads a snapshot. Throws FrameError or WireError if there is none. */
+/**
+ * Reads the message that heads a snapshot, which counts in `unfinished` until then. Throws FrameError or
+ * WireError if there is none, or TooManyUnfinished.
+ */
 export async function readSnapshotEnvelope(
   chunks: AsyncIterable<Buffer>,
+  unfinished?: UnfinishedBytes,
 ): Promise<SnapshotEnvelope> {
   const iterator = chunks[Symbol.asyncIterator]();
-  const head = new GatheredBytes();
+  const head = new GatheredBytes(unfinished);
   let needed = 8;
   let data = nothing;
-  while (data.length < needed) {
-    const next = await iterator.next();
-    if (next.done === true) throw new FrameError("unexpected EOF");
-    head.push(next.value);
-    if (head.length < needed) continue;
-    data = head.take();
-    if (needed > 8) break;
-    needed = 8 + readLength(data, 0, snapshotMessageLimit);
-    if (data.length < needed) {
-      head.push(data);
-      data = nothing;
+  try {
+    while (data.length < needed) {
+      const next = await iterator.next();
+      if (next.done === true) throw new FrameError("unexpected EOF");
+      head.push(next.value);
+      if (head.length < needed) continue;
+      data = head.take();
+      if (needed > 8) break;
+      needed = 8 + readLength(data, 0, snapshotMessageLimit);
+      if (data.length < needed) {
+        head.push(data);
+        data = nothing;
+      }
     }
+  } finally {
+    head.drop();
   }
   const message = Message.decode(data.subarray(8, needed));
   return { message, body: restOf(data.subarray(needed), iterator) };

@@ -13,6 +13,7 @@ import { request as httpsRequest } from "node:https";
 import { OperatingError } from "#base/errors.ts";
 import { GatheredBytes } from "#base/gathered-bytes.ts";
 import { formatId } from "#base/ids.ts";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { ownCapabilities } from "#server/membership/capabilities.ts";
 import type { PeerIdentity, PeerTls } from "#server/peer/ports.ts";
 
@@ -95,16 +96,27 @@ export function openRequest(base: string, request: PeerRequest): ClientRequest {
   return opened;
 }
 
-/** Reads a whole body of at most `limit` bytes; rejects if it is longer or cut short. */
-export async function readBody(message: IncomingMessage, limit: number): Promise<Buffer> {
-  const body = new GatheredBytes();
-  for await (const part of message as AsyncIterable<Buffer>) {
-    if (body.length + part.length > limit) {
-      throw new OperatingError("PEER_BODY_TOO_LARGE", `a peer sent more than ${limit} bytes`);
+/**
+ * Reads a whole body of at most `limit` bytes, which counts in `unfinished` until then; rejects if it is
+ * longer or cut short, and with TooManyUnfinished.
+ */
+export async function readBody(
+  message: IncomingMessage,
+  limit: number,
+  unfinished?: UnfinishedBytes,
+): Promise<Buffer> {
+  const body = new GatheredBytes(unfinished);
+  try {
+    for await (const part of message as AsyncIterable<Buffer>) {
+      if (body.length + part.length > limit) {
+        throw new OperatingError("PEER_BODY_TOO_LARGE", `a peer sent more than ${limit} bytes`);
+      }
+      body.push(part);
     }
-    body.push(part);
+    return body.take();
+  } finally {
+    body.drop();
   }
-  return body.take();
 }
 
 const shownBodyBytes = 200;

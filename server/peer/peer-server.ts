@@ -6,6 +6,7 @@ import { InvariantError } from "#base/assert.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId, parseId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
+import { TooManyUnfinished, UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { isEtcdError } from "#proto/errors.ts";
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "#proto/gen/lease.ts";
 import { LeaseInternalRequest, LeaseInternalResponse } from "#proto/gen/leasestate.ts";
@@ -59,6 +60,8 @@ const maxCapabilities = 16;
 /** Any other request on whose connection nothing moves for so long. */
 const stalledMs = 60_000;
 const leaseBodyLimit = 64 * 1024;
+/** Twice the largest message; that of one member is not refused because of strangers' small ones. */
+const unfinishedLimitBytes = 2 * streamFrameLimit;
 
 /** A request handler for node:http servers, over listeners that the caller makes. */
 export function peerRequestHandler(
@@ -79,8 +82,15 @@ export function peerRequestHandler(
   };
 }
 
+/** The rest of the body is not read. */
+function overfull(response: ServerResponse, error: TooManyUnfinished): void {
+  response.setHeader("Connection", "close");
+  plain(response, 503, error.message);
+}
+
 class PeerServer {
   private readonly ports: PeerServerPorts;
+  private readonly unfinished = new UnfinishedBytes(unfinishedLimitBytes);
 
   constructor(ports: PeerServerPorts) {
     this.ports = ports;
@@ -179,8 +189,9 @@ class PeerServer {
     this.rememberSender(request);
     let body: Buffer;
     try {
-      body = await readBody(request, streamFrameLimit);
-    } catch {
+      body = await readBody(request, streamFrameLimit, this.unfinished);
+    } catch (error) {
+      if (error instanceof TooManyUnfinished) return overfull(response, error);
       return plain(response, 400, "error reading raft message");
     }
     let message: Message;
@@ -221,8 +232,9 @@ class PeerServer {
     const { handler, log } = this.ports;
     let envelope: Awaited<ReturnType<typeof readSnapshotEnvelope>>;
     try {
-      envelope = await readSnapshotEnvelope(request as AsyncIterable<Buffer>);
+      envelope = await readSnapshotEnvelope(request as AsyncIterable<Buffer>, this.unfinished);
     } catch (error) {
+      if (error instanceof TooManyUnfinished) return overfull(response, error);
       return plain(response, 400, `failed to decode raft message (${errorText(error)})`);
     }
     const { message, body } = envelope;
@@ -325,7 +337,7 @@ class PeerServer {
     }
     let body: Buffer;
     try {
-      body = await readBody(request, leaseBodyLimit);
+      body = await readBody(request, leaseBodyLimit, this.unfinished);
     } catch {
       return plain(response, 400, "error reading body");
     }
@@ -351,7 +363,7 @@ class PeerServer {
       return undefined;
     }
     try {
-      return await readBody(request, leaseBodyLimit);
+      return await readBody(request, leaseBodyLimit, this.unfinished);
     } catch (error) {
       const tooLarge = error instanceof OperatingError && error.code === "PEER_BODY_TOO_LARGE";
       if (tooLarge) plain(response, 413, "request body too large");

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { gunzip } from "node:zlib";
 import { assert } from "#base/assert.ts";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { type GrpcCode, grpcCode } from "#proto/errors.ts";
 import {
   encodeStatusMessage,
@@ -9,7 +10,6 @@ import {
   MessageReader,
   type MessageTarget,
   metadataField,
-  type UnfinishedBytes,
   writePrefix,
 } from "./grpc-framing.ts";
 import type { HeaderList } from "./http2/header-encoder.ts";

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InvariantError } from "#base/assert.ts";
 import { seededRandom } from "#base/random.ts";
+import { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import {
   encodeStatusMessage,
   type FramingFault,
   MessageReader,
   metadataField,
   parseTimeoutMs,
-  UnfinishedBytes,
   writePrefix,
 } from "./grpc-framing.ts";
 

@@ -2,6 +2,7 @@
 // (compressed flag, length), the timeout header, the percent-encoded status message.
 import { Buffer } from "node:buffer";
 import { assert } from "#base/assert.ts";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { type GrpcCode, grpcCode } from "#proto/errors.ts";
 import type { HeaderField } from "./http2/header-table.ts";
 
@@ -18,16 +19,6 @@ export function writePrefix(target: Buffer, length: number): void {
 export interface FramingFault {
   readonly code: GrpcCode;
   readonly message: string;
-}
-
-/** Bytes of unfinished messages that all connections of a server hold together. */
-export class UnfinishedBytes {
-  readonly max: number;
-  held = 0;
-
-  constructor(max: number) {
-    this.max = max;
-  }
 }
 
 /** Takes what a MessageReader finds. */
@@ -137,11 +128,10 @@ export class MessageReader {
   }
 
   private checkUnfinished(): void {
-    const { held, max } = this.unfinished;
-    if (held <= max) return;
+    const { fault } = this.unfinished;
+    if (fault === undefined) return;
     this.drop();
-    const message = `etcd-ts: clients keep more than ${max} bytes of unfinished messages here`;
-    this.target.onFault({ code: grpcCode.resourceExhausted, message });
+    this.target.onFault({ code: grpcCode.resourceExhausted, message: fault });
   }
 
   private check(flag: number, length: number): FramingFault | undefined {

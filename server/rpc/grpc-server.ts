@@ -5,7 +5,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { errorTable, grpcCode } from "#proto/errors.ts";
 import { type CallLimits, GrpcCall, refuse } from "./grpc-call.ts";
-import { parseTimeoutMs, UnfinishedBytes } from "./grpc-framing.ts";
+import { parseTimeoutMs } from "./grpc-framing.ts";
 import { httpExchange } from "./http-exchange.ts";
 import type { RefusalReason } from "./http2/connection.ts";
 import { BlockPool, QueuedBytes } from "./http2/output.ts";
@@ -17,8 +17,6 @@ import type { ServiceRegistry } from "./service-registry.ts";
 
 const deadlineSweepMs = 20;
 const lookMs = 1000;
-/** Streams are not limited in number, so what they hold before it can be handed on is. */
-const unfinishedLimitBytes = 256 * 1024 * 1024;
 /** Beyond this many bytes that wait for clients to read, those who hold them get no new requests in. */
 const queuedLimitBytes = 512 * 1024 * 1024;
 /** How long the last statuses may take to leave, once the server closes. */
@@ -54,7 +52,7 @@ export class GrpcServer implements ConnectionHost {
     this.limits = options.limits;
     this.callLimits = {
       maxReceiveBytes: options.limits.maxReceiveBytes,
-      unfinished: new UnfinishedBytes(unfinishedLimitBytes),
+      unfinished: options.limits.unfinished,
     };
     const { clock } = options;
     this.timers = [

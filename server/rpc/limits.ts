@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Duplex, Readable, Writable } from "node:stream";
 import type { Clock } from "#base/clock.ts";
+import { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 
 /** A request of plain HTTP: node's own of HTTP/1.1, or ours of HTTP/2. */
 export interface HttpRequest extends Readable {
@@ -53,6 +54,8 @@ export interface UpgradeHandler {
 export interface ConnectionLimits {
   /** Largest gRPC request message, in bytes. */
   readonly maxReceiveBytes: number;
+  /** Messages and bodies under way, of all connections together. */
+  readonly unfinished: UnfinishedBytes;
   readonly maxConcurrentStreams: number;
   /** All header fields of one request together. */
   readonly maxHeaderBytes: number;
@@ -84,10 +87,14 @@ export const receiveOverheadBytes = 512 * 1024;
  */
 export const mostConcurrentStreams = 65_536;
 
+/** Streams and connections are hardly limited in number, so what they hold before it is whole is. */
+export const unfinishedLimitBytes = 256 * 1024 * 1024;
+
 /** etcd's defaults where it has any, with `maxRequestBytes` of `--max-request-bytes`. */
 export function defaultLimits(maxRequestBytes: number): ConnectionLimits {
   return {
     maxReceiveBytes: maxRequestBytes + receiveOverheadBytes,
+    unfinished: new UnfinishedBytes(unfinishedLimitBytes),
     maxConcurrentStreams: mostConcurrentStreams,
     maxHeaderBytes: 64 * 1024,
     maxQueuedBytes: 256 * 1024 * 1024,

@@ -4,7 +4,7 @@
 // while, and an outgoing connection (even one to that very port) must not be given it. Parallel test
 // processes agree through one lock file a port, which names its owner, so that the locks of a test
 // that died are taken over.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,25 +31,43 @@ function alive(pid: number): boolean {
   }
 }
 
+function isOwned(path: string): boolean {
+  try {
+    const owner = Number(readFileSync(path, "utf8"));
+    // An empty file is one whose owner is just writing it.
+    return !(owner > 0) || alive(owner);
+  } catch {
+    return true; // released or taken over meanwhile: somebody is at it
+  }
+}
+
 function lock(port: number): boolean {
   const path = join(locks, String(port));
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      writeFileSync(path, String(process.pid), { flag: "wx" });
-      return true;
-    } catch {
-      let owner = Number.NaN;
-      try {
-        owner = Number(readFileSync(path, "utf8"));
-      } catch {
-        continue; // released between the two calls
-      }
-      // An empty file is one whose owner is just writing it.
-      if (!(owner > 0) || alive(owner)) return false;
-      rmSync(path, { force: true });
-    }
+  if (tryToWrite(path)) return true;
+  if (isOwned(path)) return false;
+  // Who moves it away is alone with it: two that removed what they found would both own the port.
+  const taken = `${path}.${process.pid}`;
+  try {
+    renameSync(path, taken);
+  } catch {
+    return false;
   }
-  return false;
+  if (isOwned(taken)) {
+    // Another one took it over between the look and the move.
+    renameSync(taken, path);
+    return false;
+  }
+  rmSync(taken, { force: true });
+  return tryToWrite(path);
+}
+
+function tryToWrite(path: string): boolean {
+  try {
+    writeFileSync(path, String(process.pid), { flag: "wx" });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function bindable(port: number): Promise<boolean> {

@@ -183,7 +183,9 @@ export class Mapping {
     if (rpc === "Lease/LeaseLeases") {
       // Services make leases of their own where a request brings none, and do not tell.
       const leases = settled["leases"] as { ID: bigint }[];
-      settled["leases"] = leases.map(({ ID }) => ({ ID: isUntold(ID) ? "untold" : ID }));
+      const told = leases.map(({ ID }) => (isUntold(ID) ? "untold" : String(ID)));
+      // They come by the time that is left, which is each member's own (server/lease/lessor.test.ts).
+      settled["leases"] = told.sort();
     }
     if (rpc === "Lease/LeaseTimeToLive") {
       const { TTL, grantedTTL } = settled as { TTL: number; grantedTTL: number };

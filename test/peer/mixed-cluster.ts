@@ -19,7 +19,7 @@ export type MixedKind = Exclude<MemberKind, "reference-3.4">;
 type KindFlags = Readonly<Record<MixedKind, readonly string[]>>;
 
 /** The same setting for each kind, as its release calls it. */
-function asEachCallsIt(now: readonly string[], in35: readonly string[]): KindFlags {
+export function asEachCallsIt(now: readonly string[], in35: readonly string[]): KindFlags {
   return { ours: now, reference: now, "reference-3.6": now, "reference-3.5": in35 };
 }
 

@@ -4,6 +4,7 @@
 import { Buffer } from "node:buffer";
 import type { Clock } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
+import { TooManyUnfinished, type UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import { etcdError, grpcCode } from "#proto/errors.ts";
 import { jsonMethods } from "#proto/gen/json-tables.ts";
 import { readJson } from "#proto/json-read.ts";
@@ -24,6 +25,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   /** Of one request message, as on gRPC connections. */
   readonly maxReceiveBytes: number;
+  /** Of the requests of all connections together. */
+  readonly unfinished: UnfinishedBytes;
 }
 
 /** What asks: an HTTP request, or a WebSocket in the shape of one. */
@@ -110,7 +113,7 @@ export class Gateway {
   ): void {
     if (method.requestStream) return;
     let isTaken = false;
-    const values = this.values();
+    const values = this.values(call);
     const take = (json: Buffer | undefined): false => {
       isTaken = true;
       const message = json === undefined ? Buffer.alloc(0) : readJson(input, json);
@@ -124,9 +127,10 @@ export class Gateway {
       try {
         run();
       } catch (error) {
-        if (!isJsonError(error)) throw error;
+        const isFull = error instanceof TooManyUnfinished;
+        if (!isFull && !isJsonError(error)) throw error;
         isTaken = true;
-        call.refuse(grpcCode.invalidArgument, error.message);
+        call.refuse(isFull ? grpcCode.resourceExhausted : grpcCode.invalidArgument, error.message);
       }
     };
     request.read(
@@ -145,7 +149,7 @@ export class Gateway {
     call: GatewayCall,
     sink: RequestSink,
   ): void {
-    const values = this.values();
+    const values = this.values(call);
     let isOver = false;
     const take = (json: Buffer): boolean => {
       const message = readJson(input, json);
@@ -159,6 +163,10 @@ export class Gateway {
       try {
         run();
       } catch (error) {
+        if (error instanceof TooManyUnfinished) {
+          call.fail(grpcCode.resourceExhausted, error.message);
+          return;
+        }
         if (!isJsonError(error)) throw error;
         // etcd's gateway logs it and ends the request's side of the stream.
         isOver = true;
@@ -176,8 +184,11 @@ export class Gateway {
     );
   }
 
-  private values(): JsonValues {
-    return new JsonValues(this.options.maxReceiveBytes * jsonFactor);
+  private values(call: GatewayCall): JsonValues {
+    const { maxReceiveBytes, unfinished } = this.options;
+    const values = new JsonValues(maxReceiveBytes * jsonFactor, unfinished);
+    call.onEnded(() => values.drop());
+    return values;
   }
 
   private isTooLarge(message: Buffer, call: GatewayCall): boolean {

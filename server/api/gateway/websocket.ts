@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
 import type { AnswerSink, GatewayCall } from "./call.ts";
 import type { Gateway, GatewayRequest } from "./gateway.ts";
 
@@ -12,6 +13,8 @@ export interface WebSocketOptions {
   readonly gateway: Gateway;
   /** Of one message of the client. */
   readonly maxMessageBytes: number;
+  /** Of all connections together. */
+  readonly unfinished: UnfinishedBytes;
 }
 
 /** Above this the call is held back. */
@@ -19,10 +22,12 @@ const highBytes = 1024 * 1024;
 
 export class GatewayWebSockets {
   private readonly gateway: Gateway;
+  private readonly unfinished: UnfinishedBytes;
   private readonly server: WebSocketServer;
 
   constructor(options: WebSocketOptions) {
     this.gateway = options.gateway;
+    this.unfinished = options.unfinished;
     this.server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -35,6 +40,7 @@ export class GatewayWebSockets {
   /** Takes the connection of a request for an upgrade; `path` lies below /v3/. */
   serve(path: string, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.server.handleUpgrade(request, socket, head, (opened) => {
+      countUnfinished(opened, socket, this.unfinished);
       this.begin(path, request, opened);
     });
   }
@@ -63,6 +69,25 @@ export class GatewayWebSockets {
     sink.onDrain = () => call?.drained();
     call = this.gateway.ask(path, source, sink);
   }
+}
+
+/**
+ * ws keeps the fragments of a message until it is whole, and does not say how many there are: what came on
+ * the connection since the last message is no less. One that holds too much is cut off.
+ */
+function countUnfinished(opened: WebSocket, socket: Duplex, unfinished: UnfinishedBytes): void {
+  let held = 0;
+  const release = (): void => {
+    unfinished.held -= held;
+    held = 0;
+  };
+  socket.on("data", (bytes: Buffer) => {
+    held += bytes.length;
+    unfinished.held += bytes.length;
+    if (unfinished.fault !== undefined) opened.terminate();
+  });
+  opened.on("message", release);
+  opened.once("close", release);
 }
 
 const newline = Buffer.from("\n");
