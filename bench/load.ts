@@ -61,6 +61,11 @@ function bodyFile(call: Call): string {
   return file;
 }
 
+/** The call that stands for an operation on one key. */
+export function callOf(operation: Operation): Call {
+  return calls[operation];
+}
+
 /** Calls answered a second by `endpoint`, `concurrency` under way. Throws if any failed. */
 export async function h2load(
   endpoint: string,
@@ -68,10 +73,30 @@ export async function h2load(
   concurrency: number,
   seconds: number,
 ): Promise<number> {
+  const length = ["-D", String(seconds), "--warm-up-time", "1"];
+  return await runH2load(endpoint, call, concurrency, length);
+}
+
+/** As h2load, for a number of calls in place of a time. */
+export async function h2loadCount(
+  endpoint: string,
+  call: Call,
+  concurrency: number,
+  requests: number,
+): Promise<number> {
+  return await runH2load(endpoint, call, concurrency, ["-n", String(requests)]);
+}
+
+async function runH2load(
+  endpoint: string,
+  call: Call,
+  concurrency: number,
+  length: readonly string[],
+): Promise<number> {
   const connections = Math.min(concurrency, maxConnections);
   const { stdout } = await run("h2load", [
     ...["-c", String(connections), "-m", String(Math.round(concurrency / connections))],
-    ...["-D", String(seconds), "--warm-up-time", "1"],
+    ...length,
     ...["-H", "content-type: application/grpc", "-H", "te: trailers"],
     ...["-d", bodyFile(call), `http://${endpoint}/${call.method}`],
   ]);

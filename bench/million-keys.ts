@@ -12,7 +12,8 @@ export interface ManyKeys {
   readonly restartSeconds: number;
 }
 
-function pssMib(pid: number): number {
+/** The proportional set size of a process. */
+export function pssMib(pid: number): number {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? Number.NaN) / 1024;
 }

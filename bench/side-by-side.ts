@@ -8,6 +8,7 @@ import { Command } from "commander";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { locateReference } from "#test/reference/reference.ts";
 import { type Load, measure, type Operation, valueBytes } from "./load.ts";
+import { versus } from "./versus.ts";
 
 interface Row {
   readonly members: number;
@@ -133,9 +134,27 @@ async function main(): Promise<void> {
     .option("--rounds <n>", "rounds that count, after one that warms up", Number, 3)
     .option("--seconds <n>", "length of one run", Number, 2)
     .option("--null", "measure the reference against itself: shows the noise")
+    .option(
+      "--vs <ref>",
+      "measure an earlier commit, or another checkout, in the reference's place",
+    )
+    .option("--operations <list>", "with --vs: put, range", (t) => t.split(","), ["put", "range"])
+    .option("--etcd", "with --vs: measure the reference as well")
     .option("--write", "put the table into docs/benchmarks.md")
     .parse()
     .opts();
+  if (given["vs"] !== undefined) {
+    await versus({
+      vs: given["vs"],
+      members: given["members"],
+      concurrency: given["concurrency"],
+      operations: given["operations"],
+      rounds: given["rounds"],
+      seconds: given["seconds"],
+      withReference: given["etcd"] === true,
+    });
+    return;
+  }
   const reference = await locateReference();
   if (typeof reference === "string") throw new Error(reference);
   const rows: Row[] = [];
