@@ -35,10 +35,17 @@ const port = (description: string) => integer(description, { from: 1, to: 65535 
 const certificates = (whose: string) =>
   ruled(
     object(`Where the certificates ${whose} come from. Without it the connections are plain.`, {
-      operator: object("The operator has a CA of its own for this cluster and renews in time.", {
-        validity: withDefault(duration("How long a certificate is valid."), "2160h"),
-        renewBefore: withDefault(duration("How long before its end it is renewed."), "720h"),
-      }),
+      operator: object(
+        "The operator has a CA of its own for this cluster and renews in time.",
+        {
+          validity: withDefault(duration("How long a certificate is valid."), "2160h"),
+          renewBefore: withDefault(duration("How long before its end it is renewed."), "720h"),
+        },
+        {
+          rule: "duration(self.validity) >= duration('1h') && duration(self.renewBefore) < duration(self.validity)",
+          message: "validity must be at least 1h, and renewBefore shorter",
+        },
+      ),
       certManager: object("cert-manager makes them.", {
         issuerRef: required(
           object("The issuer.", {
@@ -298,6 +305,10 @@ export const etcdClusterSpec = object(
     rule: "!has(self.storage) || !self.storage.ephemeral || self.replicas > 0",
     message: "a cluster without volumes cannot sleep: replicas must be at least 1",
   },
+  ...(["client", "peer"] as const).map((side) => ({
+    rule: `(has(self.tls) && has(self.tls.${side})) == (has(oldSelf.tls) && has(oldSelf.tls.${side}))`,
+    message: `tls.${side} is there from the beginning or never, for whoever has a member's URLs could not reach it any more: restore a snapshot into a new cluster`,
+  })),
 );
 
 const role = choice("What it is in the cluster.", ["leader", "follower", "learner", "unknown"]);

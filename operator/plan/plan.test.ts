@@ -320,54 +320,6 @@ const table: readonly (readonly [string, Case, string])[] = [
     "wait GrowingVolumes",
   ],
   ["a volume that is too large", { wanted: { volumeBytes: 5 } }, "wait Steady"],
-  ["certificates that are good", { certificates: {} }, "wait Steady"],
-  [
-    "a member without a certificate is not started",
-    { certificates: { leaves: [1, 2] }, seen: { 3: { runs: { kind: "absent" }, ...silent } } },
-    "issue c-3 Certifying",
-  ],
-  [
-    "no CA yet",
-    { certificates: { cas: [] }, seen: { 3: { runs: { kind: "absent" }, ...silent } } },
-    "add-ca Certifying",
-  ],
-  ["a CA that ends soon", { certificates: { caEndsInMs: 1000 } }, "add-ca RotatingCertificates"],
-  ["another CA is asked for", { certificates: { request: "2" } }, "add-ca RotatingCertificates"],
-  [
-    "a member that does not know the newest CA",
-    { certificates: { cas: ["a", "b"], unaware: 2 } },
-    "wait RotatingCertificates",
-  ],
-  [
-    "all know the newest CA",
-    { certificates: { cas: ["a", "b"] } },
-    "issue c-1 RotatingCertificates",
-  ],
-  [
-    "a member that has not loaded its certificate",
-    { certificates: { stale: 1 } },
-    "wait RotatingCertificates",
-  ],
-  [
-    "a certificate that ends soon",
-    { certificates: { leafEndsInMs: 10 } },
-    "issue c-1 RotatingCertificates",
-  ],
-  [
-    "an old CA in its time of grace",
-    { certificates: { cas: ["a", "b"], by: "b", ageMs: 10 } },
-    "wait Steady",
-  ],
-  [
-    "an old CA that nobody uses",
-    { certificates: { cas: ["a", "b"], by: "b" } },
-    "drop-cas RotatingCertificates",
-  ],
-  [
-    "certificates that ended took the quorum along",
-    { certificates: { leafEndsInMs: -10 }, noQuorum: true },
-    "issue c-1 RotatingCertificates",
-  ],
   [
     "another template, without volumes",
     { wanted: { isEphemeral: true, template: t2 } },

@@ -12,6 +12,7 @@ import {
   isEndingNamespace,
   isNotFound,
 } from "#operator/platform/kubernetes/api-client.ts";
+import { Authentication } from "#operator/platform/kubernetes/authentication.ts";
 import { kubernetesProblem } from "#operator/platform/kubernetes/fit.ts";
 import {
   type ClusterObject,
@@ -25,6 +26,7 @@ import {
 import { KubernetesPlatform } from "#operator/platform/kubernetes/kubernetes-platform.ts";
 import { labels } from "#operator/platform/kubernetes/objects.ts";
 import { objectsOf, podTrouble } from "#operator/platform/kubernetes/observe.ts";
+import { OperatorAccess } from "#operator/platform/kubernetes/operator-access.ts";
 import { refusedTurn } from "#operator/platform/kubernetes/status.ts";
 import type { StoreDefaults } from "#operator/platform/kubernetes/template.ts";
 import type { Refusals } from "#operator/platform/kubernetes/volume-growth.ts";
@@ -64,6 +66,9 @@ interface Followed {
   readonly uid: string;
   readonly etcd: EtcdView;
   readonly refusals: Refusals;
+  readonly access: OperatorAccess;
+  readonly authentication: Authentication;
+  readonly troubles: Map<string, string>;
   /** What was last said of it. */
   said: string;
   lastStep: string;
@@ -147,6 +152,9 @@ export class Controller {
         uid,
         etcd: new EtcdView({ clock, random, askTimeoutMs }),
         refusals: new Map(),
+        access: new OperatorAccess(),
+        authentication: new Authentication(),
+        troubles: new Map(),
         said: "",
         lastStep: "",
       };
@@ -155,7 +163,7 @@ export class Controller {
     const platform = new KubernetesPlatform({ ...this.#options, ...followed, object });
     const endTimer = metrics.turn();
     try {
-      const problem = kubernetesProblem(platform.cluster);
+      const problem = kubernetesProblem(platform.cluster, platform.state());
       if (problem !== undefined) {
         const turn = refusedTurn("NotSupported", problem);
         platform.decided(turn);
@@ -167,7 +175,7 @@ export class Controller {
       if (!isPaused) await platform.surround(platform.state());
       let first: Turn | undefined;
       const turn = await reconcile(platform, failpoint, (decided) => {
-        const told = withTrouble(decided, platform);
+        const told = withTroubles(withTrouble(decided, platform), followed.troubles);
         first = told;
         platform.decided(told);
         // Said before it is done, so that a step that fails is seen too.
@@ -257,6 +265,20 @@ export class Controller {
 function wasSaid(platform: KubernetesPlatform, { reason }: Decision): boolean {
   const conditions = platform.cluster.status?.conditions ?? [];
   return conditions.some((one) => one.reason === reason.word && one.message === reason.message);
+}
+
+/** What is in the way of things besides the plan: the cluster is not all that was asked for. */
+function withTroubles(turn: Turn, troubles: ReadonlyMap<string, string>): Turn {
+  const [first] = troubles;
+  if (first === undefined) return turn;
+  const [reason] = first;
+  const message = [...troubles.values()].join("; ");
+  const conditions = turn.conditions.map((one) =>
+    one.type === "Degraded" && one.status === "False"
+      ? { ...one, status: "True" as const, reason, message }
+      : one,
+  );
+  return { ...turn, conditions };
 }
 
 /** What Kubernetes says of pods that do not run, added where members are missed. */

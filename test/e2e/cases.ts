@@ -5,6 +5,7 @@ import { claims, pods } from "#operator/platform/kubernetes/kinds.ts";
 import { bootstrapCases } from "./bootstrap-cases.ts";
 import type { Case } from "./case.ts";
 import { disruptionCases } from "./disruption-cases.ts";
+import { securityCases } from "./security-cases.ts";
 
 const name = "db";
 /** How long a cluster at rest is watched for writes. */
@@ -151,7 +152,10 @@ const refused: Case = {
       replicas: 1,
       image: { repository: "localhost/no-such-image", tag: "1", pullPolicy: "Never" },
     });
-    await kube.applyCluster(namespace, "later", { replicas: 1, auth: { enabled: true } });
+    await kube.applyCluster(namespace, "later", {
+      replicas: 1,
+      tls: { peer: { operator: {}, clientAuth: false } },
+    });
     const message = async (cluster: string, type: string) => {
       const { conditions } = await kube.status(namespace, cluster);
       return conditions?.find((one) => one.type === type)?.message ?? "";
@@ -162,10 +166,13 @@ const refused: Case = {
     });
     await kube.until("the condition names the field", async () => {
       const text = await message("later", "Degraded");
-      return text.includes("spec.auth") || text;
+      return text.includes("spec.tls.peer.clientAuth") || text;
     });
     // Mended, it comes up.
-    await kube.applyCluster(namespace, "later", { replicas: 1, auth: null });
+    await kube.applyCluster(namespace, "later", {
+      replicas: 1,
+      tls: { peer: { operator: {}, clientAuth: true } },
+    });
     await kube.settled(namespace, "later", 1);
   },
 };
@@ -245,6 +252,7 @@ export const cases: readonly Case[] = [
   operatorKilled,
   refused,
   ...disruptionCases,
+  ...securityCases,
   deletion,
   helm,
 ];

@@ -170,8 +170,8 @@ export class Kube {
     return `${list}\n${JSON.stringify(conditions)}`;
   }
 
-  /** Starts writing to a cluster; `stopProbe` says what came of it. */
-  async startProbe(namespace: string, cluster: string): Promise<void> {
+  /** Starts writing to a cluster, over TLS with what the Secret `connection` holds; `askProbe` says what came of it. */
+  async startProbe(namespace: string, cluster: string, connection?: string): Promise<void> {
     const source = readFileSync(join(import.meta.dirname, "probe.mts"), "utf8");
     const name = "probe";
     await this.apply({
@@ -194,13 +194,24 @@ export class Kube {
             command: [
               "/opt/etcd-ts/node_modules/.bin/node",
               "/probe/probe.mts",
-              `http://${cluster}-client.${namespace}.svc.cluster.local:2379`,
+              `${connection === undefined ? "http" : "https"}://${cluster}-client.${namespace}.svc.cluster.local:2379`,
               String(requestDeadlineMs),
+              ...(connection === undefined ? [] : ["/connection"]),
             ],
-            volumeMounts: [{ name, mountPath: "/probe" }],
+            volumeMounts: [
+              { name, mountPath: "/probe" },
+              ...(connection === undefined
+                ? []
+                : [{ name: "connection", mountPath: "/connection" }]),
+            ],
           },
         ],
-        volumes: [{ name, configMap: { name } }],
+        volumes: [
+          { name, configMap: { name } },
+          ...(connection === undefined
+            ? []
+            : [{ name: "connection", secret: { secretName: connection } }]),
+        ],
       },
     });
     await this.until("the prober writes", async () => {
@@ -221,17 +232,23 @@ export class Kube {
     return this.kubectl(["-n", namespace, "exec", "probe", "--", node, "-e", script, url]);
   }
 
-  /** Every acknowledged write is there, no write failed, and all members have the same keys. */
-  async requireSound(
-    namespace: string,
-    cluster: string,
-    plannedWork: boolean,
-  ): Promise<ProbeReport> {
+  /** Every acknowledged write is there, and in planned work no write failed. */
+  async requireWritten(namespace: string, plannedWork = true): Promise<ProbeReport> {
     const report = await this.askProbe<ProbeReport>(namespace, "report");
     const { missing, failures, acknowledged } = report;
     if (missing.length > 0) throw new Error(`acknowledged and not there: ${missing.join(", ")}`);
     if (plannedWork && failures.length > 0) throw new Error(`failed: ${failures.join("; ")}`);
     if (acknowledged === 0) throw new Error("the prober has written nothing");
+    return report;
+  }
+
+  /** The same, and all members have the same keys. */
+  async requireSound(
+    namespace: string,
+    cluster: string,
+    plannedWork: boolean,
+  ): Promise<ProbeReport> {
+    const report = await this.requireWritten(namespace, plannedWork);
     const names = this.names(await this.status(namespace, cluster));
     const hosts = names.map((one) => `${one}.${cluster}-peers.${namespace}.svc.cluster.local`);
     const path = `hashes?members=${hosts.join(",")}`;

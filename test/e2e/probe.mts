@@ -1,6 +1,7 @@
 // Runs in a pod beside a cluster: writes one key after the other through its client Service, each with a deadline,
 // and answers over HTTP what came of it. GET /report reads every acknowledged key back; GET /hashes?members=HOST,…
 // asks each member for the hash of its keys at one revision. In the store's image, whose own client it uses.
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 const home = "/opt/etcd-ts";
@@ -8,11 +9,32 @@ const { EtcdClient } = await import(`${home}/client/client.ts`);
 const { seededRandom } = await import(`${home}/base/random.ts`);
 const { systemClock } = await import(`${home}/base/system-clock.ts`);
 
-const [url = "", deadlineText = "10000"] = process.argv.slice(2);
+const [url = "", deadlineText = "10000", folder = ""] = process.argv.slice(2);
 const deadlineMs = Number(deadlineText);
 const pauseMs = 200;
 const ports = { clock: systemClock, random: seededRandom(process.pid) };
-const client = new EtcdClient({ endpoints: [url], callTimeoutMs: deadlineMs, ...ports });
+
+/** CA, certificate and key as they are mounted now. */
+const secretsNow = () => {
+  if (folder === "") return {};
+  const [ca, cert, key] = ["ca.crt", "tls.crt", "tls.key"].map((name) =>
+    readFileSync(`${folder}/${name}`),
+  );
+  return { tls: { ca, cert, key } };
+};
+let secrets = secretsNow();
+let client = new EtcdClient({ endpoints: [url], callTimeoutMs: deadlineMs, ...ports, ...secrets });
+let reloads = 0;
+
+/** As an application that rereads what is mounted: connections are made anew, so that each is judged. */
+function reload(): void {
+  if (folder === "") return;
+  const now = secretsNow();
+  if (JSON.stringify(now) !== JSON.stringify(secrets)) reloads++;
+  secrets = now;
+  client.close();
+  client = new EtcdClient({ endpoints: [url], callTimeoutMs: deadlineMs, ...ports, ...secrets });
+}
 
 /** Revision at which each key was acknowledged. */
 const acknowledged = new Map<string, number>();
@@ -42,6 +64,12 @@ async function write(key: string): Promise<void> {
 
 async function report(): Promise<object> {
   const keys = [...acknowledged];
+  const client = new EtcdClient({
+    endpoints: [url],
+    callTimeoutMs: 30_000,
+    ...ports,
+    ...secretsNow(),
+  });
   const missing: string[] = [];
   let clusterId = "";
   for (const [key, revision] of keys) {
@@ -49,6 +77,7 @@ async function report(): Promise<object> {
     clusterId = header?.clusterId.toString(16) ?? "";
     if (kvs[0]?.modRevision !== revision) missing.push(key);
   }
+  client.close();
   return {
     acknowledged: keys.length,
     missing,
@@ -65,9 +94,10 @@ async function hashes(members: readonly string[]): Promise<object> {
   const answers = await Promise.all(
     members.map(async (host) => {
       const one = new EtcdClient({
-        endpoints: [`http://${host}:2379`],
+        endpoints: [`${folder === "" ? "http" : "https"}://${host}:2379`],
         callTimeoutMs: 30_000,
         ...ports,
+        ...secretsNow(),
       });
       try {
         // A linearizable read first: by then it has applied what was acknowledged.
@@ -93,6 +123,7 @@ createServer((request, response) => {
             acknowledged: acknowledged.size,
             failures: failures.length,
             longestMs,
+            reloads,
           });
   work.then(
     (body) => response.end(JSON.stringify(body)),
@@ -102,6 +133,7 @@ createServer((request, response) => {
 process.on("SIGTERM", () => process.exit(0));
 
 for (;;) {
+  reload();
   await write(`probe/${next++}`);
   await new Promise((resolve) => setTimeout(resolve, pauseMs));
 }

@@ -136,6 +136,12 @@ export const admissionTable: readonly AdmissionCase[] = [
     "spec.tls.client",
     "exactly one of operator, certManager, secret must be set",
   ),
+  bad(
+    "certificates that are always renewed",
+    { tls: { client: { operator: { validity: "90m", renewBefore: "2h" } } } },
+    "spec.tls.client.operator",
+    "renewBefore shorter",
+  ),
   bad("no origin of certificates", { tls: { peer: {} } }, "spec.tls.peer", "exactly one of"),
   bad(
     "restored into nothing",
@@ -177,9 +183,27 @@ export const admissionTable: readonly AdmissionCase[] = [
   change("the next minor version", { version: "0.2.0" }, { version: "0.3.7" }),
   change("one minor version back", { version: "0.3.7" }, { version: "0.2.0" }),
   change("an option more", {}, { options: { "snapshot-count": 10 } }),
-  change("TLS switched on", {}, { tls: { client: { operator: {} } } }),
+  change(
+    "another way to certificates",
+    { tls: { client: { operator: {} } } },
+    { tls: { client: { secret: { name: "s" } } } },
+  ),
   change("the bootstrap spelt out", {}, { bootstrap: { static: {} } }),
 
+  change(
+    "TLS switched on",
+    {},
+    { tls: { client: { operator: {} } } },
+    "spec",
+    "tls.client is there from the beginning",
+  ),
+  change(
+    "TLS switched off between members",
+    { tls: { client: { operator: {} }, peer: { operator: {} } } },
+    { tls: { client: { operator: {} } } },
+    "spec",
+    "tls.peer is there from the beginning",
+  ),
   change(
     "a smaller volume",
     { storage: { size: "1Gi" } },

@@ -31,7 +31,9 @@ export interface Case {
   readonly wanted?: Partial<Wanted>;
   readonly state?: Partial<PlanState>;
   readonly record?: Readonly<Record<number, Partial<MemberRecord>>>;
-  readonly seen?: Readonly<Record<number, Partial<ObservedMember> & { readonly silent?: true }>>;
+  readonly seen?: Readonly<
+    Record<number, Partial<ObservedMember> & { readonly silent?: true; readonly mute?: true }>
+  >;
   readonly alarms?: Membership["alarms"];
   readonly learners?: readonly number[];
   /** Serials that are not in the list. */
@@ -56,6 +58,8 @@ export interface Case {
 
 export const nowMs = 1_000_000;
 export const silent = { silent: true } as const;
+/** It does not even say which certificates it has loaded. */
+export const mute = { silent: true, mute: true } as const;
 export const gone = { volume: "lost", runs: { kind: "absent" }, ...silent } as const;
 export const ended = { runs: { kind: "absent" }, silent: true } as const;
 
@@ -153,7 +157,7 @@ export function decide(one: Case) {
     ...one.state,
   };
   const seen = serials.map((serial): ObservedMember => {
-    const { silent, ...change } = one.seen?.[serial] ?? {};
+    const { silent, mute, ...change } = one.seen?.[serial] ?? {};
     const answer: Answer = {
       memberId: `m${serial}`,
       clusterId: "abc",
@@ -170,7 +174,7 @@ export function decide(one: Case) {
       volume: "present",
       runs: { kind: "running", template: "t1", forced: false },
       ...(silent ? {} : { answer }),
-      ...(certified === undefined ? {} : { loaded: loadedBy(one, serial) }),
+      ...(certified === undefined || mute ? {} : { loaded: loadedBy(one, serial) }),
       ...change,
     };
   });

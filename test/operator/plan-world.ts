@@ -188,16 +188,42 @@ export class World {
     machine.loaded = { leaf: leaf.fingerprint, caId: leaf.caId, cas };
   }
 
-  /** No two members that run refuse each other. */
+  /** No two members that run refuse each other, and none refuses a client that reads what is published in time. */
   #judgeTrust(): void {
-    const running = [...this.machines.values()].filter((one) => one.process.kind === "running");
+    const running = [...this.machines.values()].filter(
+      (one) => one.nodeIsUp && one.process.kind === "running",
+    );
+    this.#judgeClient(running);
     for (const { name, loaded } of running) {
       for (const other of running) {
         if (loaded === undefined || other.loaded === undefined) continue;
+        // Whose CAs have all ended refuses everybody, whatever is done.
+        if (other.loaded.cas.every((id) => (this.#ends.get(id) ?? 0) <= this.nowMs)) continue;
         assert(other.loaded.cas.includes(loaded.caId), `${other.name} refuses ${name}`);
       }
     }
   }
+
+  /** A client that reads the bundle again within the time of grace meets nobody it cannot verify. */
+  #judgeClient(running: readonly Machine[]): void {
+    const { graceMs = 0 } = this.wanted.certificates ?? {};
+    const { readMs, cas } = this.#client;
+    // With CAs that ended, or do any moment, nobody can be verified; the next look finds new ones.
+    const canVerify = cas.some((one) => one.notAfterMs > this.nowMs + 60_000);
+    if (this.nowMs - readMs >= graceMs - 60_000 || !canVerify) {
+      this.#client = { readMs: this.nowMs, cas: [...this.cas] };
+      return;
+    }
+    for (const { name, loaded } of running) {
+      const isKnown = loaded === undefined || cas.some((one) => one.id === loaded.caId);
+      assert(isKnown, `a client refuses ${name}`);
+    }
+  }
+
+  /** When each CA ends, those included that are trusted no more. */
+  readonly #ends = new Map<string, number>();
+
+  #client: { readonly readMs: number; readonly cas: World["cas"] } = { readMs: 0, cas: [] };
 
   /** One volume is lost while the members seek each other. */
   strikeForming(): string {
@@ -237,7 +263,7 @@ export class World {
         volumeBytes: bytes,
         ...(restored === undefined ? {} : { restored: { kind: restored } }),
         ...(resize === undefined ? {} : { resize }),
-        ...(loaded === undefined
+        ...(loaded === undefined || process.kind !== "running" || !machine.nodeIsUp
           ? {}
           : { loaded: { leaf: loaded.leaf, bundle: loaded.cas.join() } }),
       };
@@ -332,6 +358,7 @@ export class World {
         const id = `ca${this.#nextCertificate++}`;
         const notAfterMs = this.nowMs + 4 * validityMs;
         const ca = { id, sinceMs: this.nowMs, notAfterMs };
+        this.#ends.set(id, notAfterMs);
         this.cas.push(request === undefined ? ca : { ...ca, request });
         return;
       }
@@ -493,6 +520,8 @@ export class World {
         return `${one.name} ended`;
       case 1:
         one.nodeIsUp = !one.nodeIsUp;
+        // Its processes begin anew.
+        if (one.nodeIsUp) this.#load(one);
         return `the node of ${one.name} is ${one.nodeIsUp ? "up" : "down"}`;
       case 2: {
         const served = this.serving();
@@ -542,7 +571,10 @@ export class World {
   /** From here on nothing bad happens, and what is wanted can be had. */
   calm(replicas: number): void {
     this.#isCalm = true;
-    for (const machine of this.machines.values()) machine.nodeIsUp = true;
+    for (const machine of this.machines.values()) {
+      if (!machine.nodeIsUp) this.#load(machine);
+      machine.nodeIsUp = true;
+    }
     const { certificates } = this.wanted;
     this.wanted = {
       ...this.wanted,

@@ -1,19 +1,41 @@
 // What of a manifest is not kept on Kubernetes yet. Nothing that promises something is passed over in
 // silence: the cluster is not begun, and a condition says which field it is and what to do. Pure.
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import type { PlanState } from "#operator/plan/types.ts";
+import { tlsSources } from "#operator/platform/kubernetes/tls.ts";
 
-/** The first field that cannot be honoured, and what to do; undefined if all can. */
-export function kubernetesProblem({ spec }: EtcdCluster): string | undefined {
-  const { tls, auth, bootstrap, connectionSecret, metrics } = spec;
+/**
+ * The first field that cannot be honoured, and what to do; undefined if all can. `state` is what is latched of a
+ * cluster that is there.
+ */
+export function kubernetesProblem(
+  cluster: EtcdCluster,
+  state: PlanState | undefined,
+): string | undefined {
+  const { tls, bootstrap } = cluster.spec;
   const missing: readonly (readonly [string, boolean])[] = [
-    ["spec.tls", tls?.client !== undefined || tls?.peer !== undefined],
-    ["spec.auth", auth?.enabled === true],
+    ["spec.tls.client.certManager", tls?.client?.certManager !== undefined],
+    ["spec.tls.peer.certManager", tls?.peer?.certManager !== undefined],
+    ["spec.tls.peer.clientAuth: false", tls?.peer?.clientAuth === false],
     ["spec.bootstrap.restore", bootstrap.restore !== undefined],
-    ["spec.connectionSecret", connectionSecret !== undefined],
-    ["spec.metrics.serviceMonitor", metrics?.serviceMonitor === true],
   ];
   const [first] = missing.filter(([, isAsked]) => isAsked);
-  return first === undefined
-    ? undefined
-    : `this version of the operator cannot do ${first[0]} on Kubernetes: leave it out`;
+  if (first !== undefined) {
+    return `this version of the operator cannot do ${first[0]} on Kubernetes: leave it out`;
+  }
+  return tlsChange(cluster, state);
+}
+
+/** A member's URLs say whether it speaks TLS, and clients and members have them. */
+function tlsChange(cluster: EtcdCluster, state: PlanState | undefined): string | undefined {
+  const sources = tlsSources(cluster);
+  for (const side of ["client", "peer"] as const) {
+    const isWanted = sources[side] !== undefined;
+    const url = state?.members[0]?.[side === "client" ? "clientUrl" : "peerUrl"];
+    if (url === undefined || url.startsWith("https:") === isWanted) continue;
+    return isWanted
+      ? `spec.tls.${side} cannot be switched on for a cluster that was begun without it, for whoever has its URLs could not reach it any more: leave it out, or restore a snapshot into a new cluster`
+      : `spec.tls.${side} cannot be switched off for a cluster that was begun with it, for whoever has its URLs could not reach it any more: put it back, or restore a snapshot into a new cluster`;
+  }
+  return undefined;
 }

@@ -88,13 +88,18 @@ export interface MemberObject extends KubeObject {
   readonly status?: Readonly<Record<string, unknown>>;
 }
 
-/** Values are in base64. */
+export interface Service extends KubeObject {
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+/** Values in base64. */
 export interface Secret extends KubeObject {
+  readonly type?: string;
   readonly data?: Readonly<Record<string, string>>;
 }
 
-export interface Service extends KubeObject {
-  readonly spec: Readonly<Record<string, unknown>>;
+export interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 export interface DisruptionBudget extends KubeObject {
@@ -137,8 +142,9 @@ export const claims: Kind<Claim> = {
   kind: "PersistentVolumeClaim",
   plural: "persistentvolumeclaims",
 };
-export const secrets: Kind<Secret> = { ...core, kind: "Secret", plural: "secrets" };
 export const services: Kind<Service> = { ...core, kind: "Service", plural: "services" };
+export const secrets: Kind<Secret> = { ...core, kind: "Secret", plural: "secrets" };
+export const configMaps: Kind<ConfigMap> = { ...core, kind: "ConfigMap", plural: "configmaps" };
 export const events: Kind<Event> = { ...core, kind: "Event", plural: "events" };
 export const leases: Kind<Lease> = {
   apiVersion: "coordination.k8s.io/v1",

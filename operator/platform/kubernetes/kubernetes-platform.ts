@@ -25,6 +25,10 @@ import {
 } from "#operator/platform/discovery-registry.ts";
 import { type ApiClient, ApiError, isConflict } from "#operator/platform/kubernetes/api-client.ts";
 import {
+  ClusterSecurity,
+  type SecurityMemory,
+} from "#operator/platform/kubernetes/cluster-security.ts";
+import {
   accessOf,
   accessSecrets,
   bootstrapOf,
@@ -68,18 +72,19 @@ import {
   remnantsOf,
   volumeOf,
 } from "#operator/platform/kubernetes/observe.ts";
+import { requireOwn } from "#operator/platform/kubernetes/owned.ts";
 import { lookUpRecords } from "#operator/platform/kubernetes/srv-records.ts";
 import { memberObjectStatus, mirrorOf, statusOf } from "#operator/platform/kubernetes/status.ts";
 import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
+import { schemeOf, wantedCertificates } from "#operator/platform/kubernetes/tls.ts";
 import { growthOf, type Refusals, refuse } from "#operator/platform/kubernetes/volume-growth.ts";
 import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
 import { type Platform, type Turn, wantedBySpec } from "#operator/reconcile.ts";
 
-export interface KubernetesPlatformOptions {
+export interface KubernetesPlatformOptions extends SecurityMemory {
   readonly api: ApiClient;
   /** As it was read just now. */
   readonly object: ClusterObject;
-  readonly etcd: EtcdView;
   readonly clock: Clock;
   readonly random: Random;
   readonly defaults: StoreDefaults;
@@ -96,6 +101,7 @@ export class KubernetesPlatform implements Platform {
   readonly #options: KubernetesPlatformOptions;
   readonly #api: ApiClient;
   readonly #etcd: EtcdView;
+  readonly #security: ClusterSecurity;
   #object: ClusterObject;
   #found: Found = { members: [], claims: [], pods: [] };
   #turn: Turn | undefined;
@@ -111,7 +117,15 @@ export class KubernetesPlatform implements Platform {
     this.identity = { name, namespace, uid };
     // The server has judged it by the schema that the type comes from, and has filled in the defaults.
     this.cluster = object as unknown as EtcdCluster;
-    this.addresses = (serial) => memberUrls(this.identity, clusterDomain, serial);
+    this.#security = new ClusterSecurity({
+      ...options,
+      identity: this.identity,
+      cluster: this.cluster,
+      nowMs: () => this.nowMs(),
+      write: (write) => this.#write(write),
+    });
+    const { tls } = this.#security;
+    this.addresses = (serial) => memberUrls(this.identity, clusterDomain, serial, tls);
   }
 
   /** How often this turn wrote to the API server. */
@@ -125,8 +139,10 @@ export class KubernetesPlatform implements Platform {
 
   wanted(): Wanted {
     const volumeBytes = this.#volumeBytes();
+    const certificates = wantedCertificates(this.cluster);
     return {
       ...wantedBySpec(this.cluster),
+      ...(certificates === undefined ? {} : { certificates }),
       name: this.identity.name,
       uid: this.identity.uid,
       template: kubernetesTemplate(this.cluster, this.#options.defaults),
@@ -161,6 +177,8 @@ export class KubernetesPlatform implements Platform {
       claims: foundClaims.items,
       pods: foundPods.items,
     };
+    await this.#security.secure();
+    const trust = this.#security.trust(this.#found.members);
     const records = state?.members ?? [];
     const urls = records.flatMap((one) => this.#urlOf(one.name) ?? []);
     this.#etcd.keep(urls);
@@ -169,12 +187,13 @@ export class KubernetesPlatform implements Platform {
       this.#etcd.membership(urls),
       this.#registry(state),
       this.#records(state),
-      ...records.map((record) => this.#observeOne(record, isGivenUp)),
+      ...records.map((record) => this.#observeOne(record, isGivenUp, trust?.bundle ?? "")),
     ]);
     return {
       members: observed,
       ...(state === undefined ? await this.#remains() : { remnants: [] }),
       ...(membership === undefined ? {} : { membership }),
+      ...(trust === undefined ? {} : { trust }),
       ...registry,
       ...(srvRecords === undefined ? {} : { records: srvRecords }),
     };
@@ -231,13 +250,21 @@ export class KubernetesPlatform implements Platform {
   }
 
   #urlOf(name: string): string | undefined {
-    return addressOf(objectsOf(this.#found, name).pod, clientPort);
+    const scheme = schemeOf(this.#security.tls.client);
+    return addressOf(objectsOf(this.#found, name).pod, clientPort, scheme);
   }
 
-  async #observeOne(record: MemberRecord, isGivenUp: boolean): Promise<ObservedMember> {
+  async #observeOne(
+    record: MemberRecord,
+    isGivenUp: boolean,
+    bundle: string,
+  ): Promise<ObservedMember> {
     const objects = objectsOf(this.#found, record.name);
     const url = this.#urlOf(record.name);
-    const answer = url === undefined ? undefined : await this.#etcd.answer(url);
+    const [answer, loaded] = await Promise.all([
+      url === undefined ? undefined : this.#etcd.answer(url),
+      this.#security.loadedBy(objects.pod, bundle),
+    ]);
     const isLeft = isGivenUp || record.isOut === true;
     const volume = this.#isEphemeral
       ? ephemeralVolumeOf(record, objects, isLeft)
@@ -248,6 +275,7 @@ export class KubernetesPlatform implements Platform {
       runs: processOf(objects.pod),
       ...growthOf(objects.claim, this.#volumeBytes(), this.#options.refusals, this.nowMs()),
       ...(answer === undefined ? {} : { answer }),
+      ...(loaded === undefined ? {} : { loaded }),
     };
   }
 
@@ -280,6 +308,8 @@ export class KubernetesPlatform implements Platform {
     if (state === undefined || observed === undefined || this.cluster.spec.paused) return;
     await this.#labelVoters(state.members);
     await this.#ownClaims();
+    const urls = state.members.flatMap((one) => this.#urlOf(one.name) ?? []);
+    await this.#security.tell(observed, this.#found, urls);
     const { addresses } = this;
     const wanted = this.wanted();
     const view = viewOf({ wanted, state, observed, addresses, nowMs: this.nowMs() }, state);
@@ -317,6 +347,7 @@ export class KubernetesPlatform implements Platform {
   /** The Services and the budget: what the plan does not speak of. */
   async surround(state: PlanState | undefined): Promise<void> {
     const { namespace } = this.identity;
+    await this.#security.publish();
     const wanted = surroundings(this.identity, this.cluster, state);
     for (const service of wanted.services) {
       const { name } = service.metadata;
@@ -325,7 +356,7 @@ export class KubernetesPlatform implements Platform {
         await this.#write(() => this.#api.create(services, service));
         continue;
       }
-      this.#requireOwn(is, "Service");
+      requireOwn(this.identity, is, "Service");
       const { spec, metadata } = service;
       const change = { spec, metadata: { annotations: metadata.annotations } };
       if (holds(is, change)) continue;
@@ -343,7 +374,7 @@ export class KubernetesPlatform implements Platform {
       }
       return;
     }
-    this.#requireOwn(is, "PodDisruptionBudget");
+    requireOwn(this.identity, is, "PodDisruptionBudget");
     if (wanted === undefined) {
       await this.#write(() => this.#api.delete(disruptionBudgets, is));
     } else if (!holds(is.spec, wanted.spec)) {
@@ -380,16 +411,6 @@ export class KubernetesPlatform implements Platform {
   async #write<T>(write: () => Promise<T>): Promise<T> {
     this.#writes++;
     return await write();
-  }
-
-  /** An object of an earlier cluster of this name is on its way out: Kubernetes deletes it. */
-  #requireOwn(object: { readonly metadata: ClusterObject["metadata"] }, kind: string): void {
-    if (isOwnedBy(object, this.identity.uid)) return;
-    throw new ApiError(
-      409,
-      "NotOurs",
-      `${kind} ${object.metadata.name} belongs to something else: if it is of an earlier cluster of this name it will go by itself, else delete or rename it`,
-    );
   }
 
   async act(step: Step, state: PlanState): Promise<void> {
@@ -441,10 +462,15 @@ export class KubernetesPlatform implements Platform {
       }
       case "grow-volume":
         return this.#growVolume(step.member, step.bytes);
-      case "restore":
       case "add-ca":
-      case "issue":
+        return this.#security.certificates.addCa(step.request);
+      case "issue": {
+        const member = await this.#member(this.#record(state, step.member), state);
+        return this.#security.certificates.issue(member, step.ca);
+      }
       case "drop-cas":
+        return this.#security.certificates.dropCas();
+      case "restore":
         // Nothing that is observed here leads to these so far.
         throw new Error(`${step.kind} cannot be done on Kubernetes yet`);
     }
@@ -472,7 +498,7 @@ export class KubernetesPlatform implements Platform {
     } catch (error) {
       if (!isConflict(error)) throw error;
       const is = await this.#api.get(members, this.identity.namespace, record.name);
-      this.#requireOwn(is, "EtcdMember");
+      requireOwn(this.identity, is, "EtcdMember");
       return is;
     }
   }

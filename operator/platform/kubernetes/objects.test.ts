@@ -25,6 +25,7 @@ import {
 import { imageOf, kubernetesTemplate } from "#operator/platform/kubernetes/template.ts";
 
 const identity = { name: "a", namespace: "ns", uid: "11111111-2222-3333-4444-555555555555" };
+const operatorTls = { kind: "operator", asksClients: true } as const;
 const defaults = { image: "registry/store:0.2.0", version: "0.2.0" };
 
 function clusterOf(spec: string): EtcdCluster {
@@ -270,16 +271,42 @@ test("an object holds what is wanted though the server has filled in more", () =
 test("what cannot be kept on Kubernetes yet is refused by name", () => {
   const table: readonly (readonly [string, string | undefined])[] = [
     ["{replicas: 3}", undefined],
-    ["{replicas: 3, tls: {client: {operator: {}}}}", "spec.tls"],
-    ["{replicas: 3, auth: {enabled: true}}", "spec.auth"],
+    ["{replicas: 3, tls: {client: {operator: {}}, peer: {secret: {name: s}}}}", undefined],
+    [
+      "{replicas: 3, tls: {client: {certManager: {issuerRef: {name: a}}}}}",
+      "spec.tls.client.certManager",
+    ],
+    ["{replicas: 3, tls: {peer: {operator: {}, clientAuth: false}}}", "spec.tls.peer.clientAuth"],
     ["{replicas: 3, bootstrap: {dns: {}}}", undefined],
     ["{replicas: 3, bootstrap: {discovery: {url: 'http://d'}}}", undefined],
     ["{replicas: 3, storage: {ephemeral: true}}", undefined],
-    ["{replicas: 3, connectionSecret: {name: x}}", "spec.connectionSecret"],
   ];
   for (const [spec, field] of table) {
-    const problem = kubernetesProblem(clusterOf(spec));
+    const problem = kubernetesProblem(clusterOf(spec), undefined);
     if (field === undefined) assert.equal(problem, undefined);
     else assert(problem?.includes(field), `${spec}: ${problem}`);
+  }
+});
+
+test("TLS is neither switched on nor off under a cluster that is there", () => {
+  const both = "{replicas: 1, tls: {client: {operator: {}}, peer: {operator: {}}}}";
+  const secure = memberUrls(identity, "cluster.local", 1, {
+    client: operatorTls,
+    peer: operatorTls,
+  });
+  const table: readonly (readonly [string, Partial<MemberRecord>, string | undefined])[] = [
+    ["{replicas: 1}", {}, undefined],
+    [both, secure, undefined],
+    [both, {}, "spec.tls.client cannot be switched on"],
+    [
+      "{replicas: 1, tls: {client: {operator: {}}}}",
+      secure,
+      "spec.tls.peer cannot be switched off",
+    ],
+  ];
+  for (const [spec, urls, expected] of table) {
+    const problem = kubernetesProblem(clusterOf(spec), stateOf([recordOf(1, urls)]));
+    if (expected === undefined) assert.equal(problem, undefined);
+    else assert(problem?.includes(expected), `${spec}: ${problem}`);
   }
 });

@@ -20,6 +20,17 @@ import type {
   Pod,
   Service,
 } from "#operator/platform/kubernetes/kinds.ts";
+import { clientName, headlessName, type Identity } from "#operator/platform/kubernetes/names.ts";
+import {
+  leafName,
+  schemeOf,
+  type TlsSources,
+  tlsArguments,
+  tlsMounts,
+  tlsSources,
+} from "#operator/platform/kubernetes/tls.ts";
+
+export { clientName, headlessName, type Identity } from "#operator/platform/kubernetes/names.ts";
 
 export const clientPort = 2379;
 export const peerPort = 2380;
@@ -40,6 +51,8 @@ export const annotations = {
   template: `${group}/template`,
   forced: `${group}/forced`,
   token: `${group}/token`,
+  /** On a pod: which certificates it is to have loaded. */
+  certificates: `${group}/certificates`,
   /** On an EtcdMember, with its UID as value: its volume counts as lost. */
   replace: `${group}/replace`,
 } as const;
@@ -50,17 +63,10 @@ export interface TemplateContent {
   readonly pullPolicy: string;
   readonly options: ServerOptions;
   readonly pod: EtcdCluster["spec"]["pod"];
+  /** Undefined: plain. */
+  readonly tls?: TlsSources;
 }
 
-/** A cluster as the server has it: with namespace and UID. */
-export interface Identity {
-  readonly name: string;
-  readonly namespace: string;
-  readonly uid: string;
-}
-
-export const headlessName = (cluster: string): string => `${cluster}-peers`;
-export const clientName = (cluster: string): string => `${cluster}-client`;
 export const claimName = (member: string, memberUid: string): string =>
   `${member}-${memberUid.slice(0, 8)}`;
 
@@ -73,9 +79,13 @@ export function memberUrls(
   identity: Identity,
   domain: string,
   serial: number,
+  { client, peer }: TlsSources = {},
 ): { readonly peerUrl: string; readonly clientUrl: string } {
   const host = `${identity.name}-${serial}.${headlessDomain(identity, domain)}`;
-  return { peerUrl: `http://${host}:${peerPort}`, clientUrl: `http://${host}:${clientPort}` };
+  return {
+    peerUrl: `${schemeOf(peer)}://${host}:${peerPort}`,
+    clientUrl: `${schemeOf(client)}://${host}:${clientPort}`,
+  };
 }
 
 /** Labels by which all that belongs to a cluster is found. */
@@ -89,14 +99,14 @@ export const selectorText = (identity: Identity): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join(",");
 
-const commonLabels = (identity: Identity): Readonly<Record<string, string>> => ({
+export const commonLabels = (identity: Identity): Readonly<Record<string, string>> => ({
   "app.kubernetes.io/name": "etcd-ts",
   "app.kubernetes.io/instance": identity.name,
   "app.kubernetes.io/managed-by": "etcd-operator",
   ...selectorOf(identity),
 });
 
-const memberLabels = (identity: Identity, member: string) => ({
+export const memberLabels = (identity: Identity, member: string) => ({
   ...commonLabels(identity),
   [labels.member]: member,
 });
@@ -110,7 +120,7 @@ export const clusterOwner = ({ name, uid }: Identity): OwnerReference => ({
   blockOwnerDeletion: true,
 });
 
-const memberOwner = (member: MemberObject): OwnerReference => ({
+export const memberOwner = (member: MemberObject): OwnerReference => ({
   apiVersion,
   kind: "EtcdMember",
   name: member.metadata.name,
@@ -127,7 +137,11 @@ export function surroundings(
 ): { readonly services: readonly Service[]; readonly budget: DisruptionBudget | undefined } {
   const { service, disruptionBudget } = cluster.spec;
   const { namespace, name } = identity;
-  const ports = [{ name: "etcd-client", port: clientPort, targetPort: "client", protocol: "TCP" }];
+  const tls = tlsSources(cluster);
+  const clientEntry = { port: clientPort, targetPort: "client", protocol: "TCP" };
+  const ports = [{ name: "etcd-client", ...clientEntry }];
+  // By these names DNS gives SRV records, and they say whether to speak TLS.
+  const srvName = (base: string, isSecure: boolean) => `${base}${isSecure ? "-ssl" : ""}`;
   const owned = { namespace, ownerReferences: [clusterOwner(identity)] };
   const headless: Service = {
     apiVersion: "v1",
@@ -144,8 +158,12 @@ export function surroundings(
       publishNotReadyAddresses: true,
       selector: selectorOf(identity),
       ports: [
-        ...ports,
-        { name: "etcd-server", port: peerPort, targetPort: "peer", protocol: "TCP" },
+        { name: srvName("etcd-client", tls.client !== undefined), ...clientEntry },
+        {
+          name: srvName("etcd-server", tls.peer !== undefined),
+          ...{ port: peerPort, targetPort: "peer", protocol: "TCP" },
+        },
+        { name: "metrics", port: metricsPort, targetPort: "metrics", protocol: "TCP" },
       ],
     },
   };
@@ -269,6 +287,8 @@ export function pod(
     },
   };
   const found = findParts(step.join, record.peerUrl, bootstrap.discovery, like);
+  const tls = content.tls ?? {};
+  const mounted = tlsMounts(identity, tls, leafName(name, member.metadata.uid ?? ""));
   const probe = (path: string, more: object) => ({
     httpGet: { path, port: "metrics", scheme: "HTTP" },
     timeoutSeconds: 5,
@@ -311,7 +331,7 @@ export function pod(
         name: "etcd",
         ...like,
         command: ["/usr/bin/etcd"],
-        args: memberArguments(record, step, content.options, found.args),
+        args: memberArguments(record, step, content, found.args),
         // Where its options could hide from its arguments.
         env: [{ name: "TMPDIR", value: "/tmp" }, ...found.env],
         ports: [
@@ -327,10 +347,16 @@ export function pod(
           { name: "data", mountPath: dataFolder },
           { name: "tmp", mountPath: "/tmp" },
           ...found.volumeMounts,
+          ...mounted.volumeMounts,
         ],
       },
     ],
-    volumes: [{ name: "data", ...data }, { name: "tmp", emptyDir: {} }, ...found.volumes],
+    volumes: [
+      { name: "data", ...data },
+      { name: "tmp", emptyDir: {} },
+      ...found.volumes,
+      ...mounted.volumes,
+    ],
   };
   return {
     apiVersion: "v1",
@@ -372,22 +398,24 @@ function keepApart(identity: Identity): object {
 }
 
 function memberArguments(
-  { name, peerUrl, clientUrl }: MemberRecord,
+  record: MemberRecord,
   { join, force }: Extract<Step, { kind: "start" }>,
-  options: ServerOptions,
+  { options, tls = {} }: TemplateContent,
   find: readonly string[],
 ): readonly string[] {
+  const { name, peerUrl, clientUrl } = record;
   return [
     `--name=${name}`,
     `--data-dir=${dataFolder}/data`,
-    `--listen-client-urls=http://0.0.0.0:${clientPort}`,
+    `--listen-client-urls=${schemeOf(tls.client)}://0.0.0.0:${clientPort}`,
     `--advertise-client-urls=${clientUrl}`,
-    `--listen-peer-urls=http://0.0.0.0:${peerPort}`,
+    `--listen-peer-urls=${schemeOf(tls.peer)}://0.0.0.0:${peerPort}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
     `--listen-metrics-urls=http://0.0.0.0:${metricsPort}`,
     ...find,
     `--initial-cluster-token=${join.token}`,
     `--initial-cluster-state=${join.state}`,
+    ...tlsArguments(record, tls),
     ...optionArguments(options),
     ...(force ? ["--force-new-cluster"] : []),
   ];

@@ -78,12 +78,16 @@ export function processOf(pod: Pod | undefined): ProcessState {
 }
 
 /** Where a member can be asked, by its pod's address; undefined while it has none. */
-export function addressOf(pod: Pod | undefined, port: number): string | undefined {
+export function addressOf(
+  pod: Pod | undefined,
+  port: number,
+  scheme: "http" | "https" = "http",
+): string | undefined {
   const ip = pod?.status?.podIP;
   if (ip === undefined || ip === "" || pod?.metadata.deletionTimestamp !== undefined) {
     return undefined;
   }
-  return `http://${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
+  return `${scheme}://${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
 }
 
 /** Objects of this cluster that no record speaks of. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import type { Template } from "#operator/plan/types.ts";
 import type { TemplateContent } from "#operator/platform/kubernetes/objects.ts";
+import { tlsSources } from "#operator/platform/kubernetes/tls.ts";
 
 /** What the operator gives where a manifest says nothing. */
 export interface StoreDefaults {
@@ -27,11 +28,14 @@ function repositoryOf(image: string): string {
 
 export function kubernetesTemplate(cluster: EtcdCluster, defaults: StoreDefaults): Template {
   const { spec } = cluster;
+  const tls = tlsSources(cluster);
   const content: TemplateContent = {
     image: imageOf(cluster, defaults),
     pullPolicy: spec.image?.pullPolicy ?? "IfNotPresent",
     options: spec.options,
     pod: spec.pod,
+    // Left out where it is plain: the name of a template that is in use must not change.
+    ...(tls.client === undefined && tls.peer === undefined ? {} : { tls }),
   };
   const text = JSON.stringify(sorted(content));
   const id = createHash("sha256").update(text).digest("hex").slice(0, 12);

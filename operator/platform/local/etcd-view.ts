@@ -4,7 +4,9 @@ import type { Clock } from "#base/clock.ts";
 import { formatId, parseId } from "#base/ids.ts";
 import type { Random } from "#base/random.ts";
 import { EtcdClient } from "#client/client.ts";
+import type { TlsOptions } from "#client/options.ts";
 import type { Answer, Membership } from "#operator/plan/types.ts";
+import { isEtcdError } from "#proto/errors.ts";
 import { AlarmType } from "#proto/gen/maintenance.ts";
 
 /** On one machine; over a network the caller says how long. */
@@ -21,13 +23,30 @@ export interface Ports {
   readonly askTimeoutMs?: number;
 }
 
+/** How members are connected to and who asks; another `id` means other connections. */
+export interface Access {
+  readonly id: string;
+  readonly tls?: TlsOptions;
+  /** Logs in where authentication is on; without it a certificate says who asks. */
+  readonly user?: { readonly name: string; readonly password: string };
+}
+
 /** The clients of members by client URL; `close` when done. */
 export class EtcdView {
   readonly #clients = new Map<string, EtcdClient>();
+  readonly #logIns = new WeakMap<EtcdClient, Promise<void>>();
   readonly #ports: Ports;
+  #access: Access | undefined;
 
   constructor(ports: Ports) {
     this.#ports = ports;
+  }
+
+  /** Connects with this from now on; what stands under another `id` is closed. */
+  use(access: Access | undefined): void {
+    if (this.#access?.id === access?.id) return;
+    this.#access = access;
+    this.close();
   }
 
   #client(urls: readonly string[]): EtcdClient {
@@ -35,10 +54,47 @@ export class EtcdView {
     let client = this.#clients.get(key);
     if (client === undefined) {
       const { askTimeoutMs: callTimeoutMs = localAskTimeoutMs, ...ports } = this.#ports;
-      client = new EtcdClient({ endpoints: urls, callTimeoutMs, ...ports });
+      const { tls } = this.#access ?? {};
+      const secrets = tls === undefined ? {} : { tls };
+      client = new EtcdClient({ endpoints: urls, callTimeoutMs, ...secrets, ...ports });
       this.#clients.set(key, client);
     }
     return client;
+  }
+
+  /** A client of these URLs, logged in if there is somebody to log in as. */
+  async asUser(urls: readonly string[]): Promise<EtcdClient> {
+    const client = this.#client(urls);
+    const user = this.#access?.user;
+    if (user === undefined) return client;
+    let logIn = this.#logIns.get(client);
+    if (logIn === undefined) {
+      logIn = client.authenticate(user.name, user.password, { timeoutMs: listTimeoutMs });
+      this.#logIns.set(client, logIn);
+      logIn.catch(() => this.#logIns.delete(client));
+    }
+    await logIn;
+    return client;
+  }
+
+  /** Whether this password is the user's. */
+  async knows(urls: readonly string[], name: string, password: string): Promise<boolean> {
+    const { askTimeoutMs: _, ...ports } = this.#ports;
+    const { tls } = this.#access ?? {};
+    const client = new EtcdClient({
+      endpoints: urls,
+      ...(tls === undefined ? {} : { tls }),
+      ...ports,
+    });
+    try {
+      await client.authenticate(name, password, { timeoutMs: actTimeoutMs });
+      return true;
+    } catch (error) {
+      if (isEtcdError(error, "authFailed")) return false;
+      throw error;
+    } finally {
+      client.close();
+    }
   }
 
   /** Closes the clients of URLs that are no longer used. */
@@ -78,9 +134,9 @@ export class EtcdView {
   /** The list as a quorum has it now; undefined if none answers. */
   async membership(urls: readonly string[]): Promise<Membership | undefined> {
     if (urls.length === 0) return undefined;
-    const client = this.#client(urls);
     const timeout = { timeoutMs: listTimeoutMs };
     try {
+      const client = await this.asUser(urls);
       const [{ header, members }, { alarms }] = await Promise.all([
         client.cluster.list({}, timeout),
         client.maintenance.alarms(timeout),
@@ -106,25 +162,25 @@ export class EtcdView {
 
   async addLearner(urls: readonly string[], peerUrl: string): Promise<void> {
     const timeout = { timeoutMs: actTimeoutMs };
-    await this.#client(urls).cluster.add([peerUrl], { learner: true }, timeout);
+    await (await this.asUser(urls)).cluster.add([peerUrl], { learner: true }, timeout);
   }
 
   async promote(urls: readonly string[], memberId: string): Promise<void> {
-    await this.#client(urls).cluster.promote(idOf(memberId), { timeoutMs: actTimeoutMs });
+    await (await this.asUser(urls)).cluster.promote(idOf(memberId), { timeoutMs: actTimeoutMs });
   }
 
   async remove(urls: readonly string[], memberId: string): Promise<void> {
-    await this.#client(urls).cluster.remove(idOf(memberId), { timeoutMs: actTimeoutMs });
+    await (await this.asUser(urls)).cluster.remove(idOf(memberId), { timeoutMs: actTimeoutMs });
   }
 
   /** Asks the leader, at `url`, to hand over. */
   async moveLeader(url: string, toMemberId: string): Promise<void> {
     const timeout = { timeoutMs: actTimeoutMs };
-    await this.#client([url]).maintenance.moveLeader(idOf(toMemberId), timeout);
+    await (await this.asUser([url])).maintenance.moveLeader(idOf(toMemberId), timeout);
   }
 
   async compact(urls: readonly string[]): Promise<void> {
-    const client = this.#client(urls);
+    const client = await this.asUser(urls);
     const { header } = await client.kv.range(
       "\0",
       { countOnly: true },
@@ -135,7 +191,7 @@ export class EtcdView {
   }
 
   async defragment(url: string): Promise<void> {
-    await this.#client([url]).maintenance.defragment({ timeoutMs: longTimeoutMs });
+    await (await this.asUser([url])).maintenance.defragment({ timeoutMs: longTimeoutMs });
   }
 
   async disarm(
@@ -145,7 +201,7 @@ export class EtcdView {
   ): Promise<void> {
     const kind = alarm === "corrupt" ? AlarmType.CORRUPT : AlarmType.NOSPACE;
     const request = { memberId: idOf(memberId), alarm: kind };
-    await this.#client(urls).maintenance.disarm(request, { timeoutMs: actTimeoutMs });
+    await (await this.asUser(urls)).maintenance.disarm(request, { timeoutMs: actTimeoutMs });
   }
 }
 

@@ -161,6 +161,7 @@ volumePluginDir: $node/volumeplugins
 imageGCHighThresholdPercent: 100
 evictionHard: {memory.available: "100Mi", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%", imagefs.inodesFree: "0%"}
 nodeStatusUpdateFrequency: 5s
+syncFrequency: 10s
 Y
 done
 api() { curl -sf --cacert "$pki/ca.crt" --cert "$pki/admin.crt" --key "$pki/admin.key" "https://$first_ip:6443$1"; }

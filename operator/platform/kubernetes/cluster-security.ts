@@ -1,0 +1,282 @@
+// What of TLS, authentication and the Secrets for people one turn sees to, besides the plan: reads certificates,
+// publishes what members mount, lets the operator connect, and tells members and applications what changed.
+import { isDeepStrictEqual } from "node:util";
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import type { Observed, ObservedTrust } from "#operator/plan/types.ts";
+import { type ApiClient, isNotFound } from "#operator/platform/kubernetes/api-client.ts";
+import { type Authentication, rootUser } from "#operator/platform/kubernetes/authentication.ts";
+import { secretText } from "#operator/platform/kubernetes/authorities.ts";
+import { ClusterCertificates } from "#operator/platform/kubernetes/cluster-certificates.ts";
+import { connectionSecret, rootSecret } from "#operator/platform/kubernetes/connection-secret.ts";
+import {
+  type MemberObject,
+  type Pod,
+  pods,
+  type Secret,
+  secrets,
+} from "#operator/platform/kubernetes/kinds.ts";
+import { askLoaded, type Loaded } from "#operator/platform/kubernetes/loaded.ts";
+import {
+  annotations,
+  holds,
+  type Identity,
+  metricsPort,
+} from "#operator/platform/kubernetes/objects.ts";
+import { addressOf, type Found, objectsOf } from "#operator/platform/kubernetes/observe.ts";
+import {
+  type OperatorAccess,
+  operatorUser,
+} from "#operator/platform/kubernetes/operator-access.ts";
+import { requireOwn } from "#operator/platform/kubernetes/owned.ts";
+import {
+  monitorMissing,
+  serviceMonitor,
+  serviceMonitors,
+} from "#operator/platform/kubernetes/service-monitor.ts";
+import {
+  sidesFrom,
+  type TlsSource,
+  type TlsSources,
+  tlsSources,
+  wantedCertificates,
+} from "#operator/platform/kubernetes/tls.ts";
+import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
+
+/** How often a kubelet is reminded of certificates that a member has not loaded. */
+const remindMs = 5000;
+
+/** What is kept of a cluster from turn to turn. */
+export interface SecurityMemory {
+  readonly etcd: EtcdView;
+  readonly access: OperatorAccess;
+  readonly authentication: Authentication;
+  /** What is in the way of things besides the plan, by reason: told with the next turn's conditions. */
+  readonly troubles: Map<string, string>;
+}
+
+export interface SecuritySetup extends SecurityMemory {
+  readonly api: ApiClient;
+  readonly identity: Identity;
+  readonly cluster: EtcdCluster;
+  readonly clusterDomain: string;
+  nowMs(): number;
+  /** Counts a write. */
+  write<T>(write: () => Promise<T>): Promise<T>;
+}
+
+/** Of one cluster and one turn. */
+export class ClusterSecurity {
+  readonly tls: TlsSources;
+  readonly #setup: SecuritySetup;
+  readonly #identity: Identity;
+  readonly #cluster: EtcdCluster;
+  /** Undefined: the operator makes none. */
+  readonly #certificates: ClusterCertificates | undefined;
+  #isRead = false;
+  #root: Secret | undefined;
+
+  constructor(setup: SecuritySetup) {
+    this.#setup = setup;
+    this.#identity = setup.identity;
+    this.#cluster = setup.cluster;
+    this.tls = tlsSources(setup.cluster);
+    const wanted = wantedCertificates(setup.cluster);
+    this.#certificates =
+      wanted === undefined ? undefined : new ClusterCertificates({ ...setup, wanted });
+  }
+
+  /** Throws if the operator makes none. */
+  get certificates(): ClusterCertificates {
+    if (this.#certificates === undefined) throw new Error("no certificates are made here");
+    return this.#certificates;
+  }
+
+  /** What the plan goes by; undefined if the operator makes none, or they cannot be read. */
+  trust(members: readonly MemberObject[]): ObservedTrust | undefined {
+    return this.#certificates?.trust(members);
+  }
+
+  /** What must be there before anything else: what members mount, root's password, the monitor. */
+  async publish(): Promise<void> {
+    await this.#read();
+    await this.#certificates?.publish();
+    await this.#makeRootSecret();
+    await this.#keepMonitor();
+  }
+
+  /** What follows from what was seen. */
+  async tell(observed: Observed, found: Found, urls: readonly string[]): Promise<void> {
+    await this.#remind(observed, found);
+    await this.#keepConnection(observed);
+    await this.#keepAuthentication(observed, urls);
+  }
+
+  /** The certificates that the operator makes, once in a turn. */
+  async #read(): Promise<void> {
+    if (this.#isRead) return;
+    await this.#certificates?.load();
+    this.#isRead = true;
+  }
+
+  /** From now on members are asked with what they can be asked with. */
+  async secure(): Promise<void> {
+    await this.#read();
+    const { client } = this.tls;
+    const { access } = this.#setup;
+    this.#root = await this.#rootSecret();
+    const password = secretText(this.#root, "password");
+    const shown = {
+      authorities: this.#certificates?.authorities ?? [],
+      given: await this.#givenSecret(client),
+      ...(this.#certificateUser !== undefined || password === ""
+        ? {}
+        : { user: { name: rootUser, password } }),
+    };
+    this.#setup.etcd.use(await access.access(this.#identity, client, shown, this.#setup.nowMs()));
+  }
+
+  /** The operator's own user; undefined: clients show no certificate of the operator's making. */
+  get #certificateUser(): string | undefined {
+    const { client } = this.tls;
+    return client?.kind === "operator" && client.asksClients ? operatorUser : undefined;
+  }
+
+  get #rootName(): string {
+    return this.#cluster.spec.auth?.rootPassword?.name ?? `${this.#identity.name}-root`;
+  }
+
+  async #rootSecret(): Promise<Secret | undefined> {
+    if (this.#cluster.spec.auth === undefined) return undefined;
+    return this.#setup.api.find(secrets, this.#identity.namespace, this.#rootName);
+  }
+
+  /** Root's password, made if nobody gave one. */
+  async #makeRootSecret(): Promise<void> {
+    const { auth } = this.#cluster.spec;
+    if (auth?.enabled !== true || auth.rootPassword !== undefined) return;
+    const is = await this.#rootSecret();
+    if (is !== undefined) requireOwn(this.#identity, is, "Secret");
+    else await this.#setup.write(() => this.#setup.api.create(secrets, rootSecret(this.#identity)));
+  }
+
+  /** Authentication as the manifest says. */
+  async #keepAuthentication({ membership }: Observed, urls: readonly string[]): Promise<void> {
+    const { auth } = this.#cluster.spec;
+    const { authentication, troubles } = this.#setup;
+    if (auth === undefined) return;
+    const trouble = await authentication.keep({
+      etcd: this.#setup.etcd,
+      urls,
+      enabled: auth.enabled,
+      rootSecret: this.#rootName,
+      root: this.#root,
+      certificateUser: this.#certificateUser,
+      isListed: membership !== undefined,
+    });
+    setTrouble(troubles, "AuthenticationFailed", trouble);
+  }
+
+  async #givenSecret(source: TlsSource | undefined): Promise<Secret | undefined> {
+    if (source?.kind !== "given") return undefined;
+    return this.#setup.api.find(secrets, this.#identity.namespace, source.secret);
+  }
+
+  /** What this member says it has loaded; `bundle` is the fingerprint of what is published. */
+  async loadedBy(pod: Pod | undefined, bundle: string): Promise<Loaded | undefined> {
+    const url = addressOf(pod, metricsPort);
+    if (this.#certificates === undefined || url === undefined) return undefined;
+    return askLoaded(url, this.tls, sidesFrom(this.tls, "operator"), bundle);
+  }
+
+  async #keepMonitor(): Promise<void> {
+    const { troubles } = this.#setup;
+    const wanted = serviceMonitor(this.#identity, this.#cluster);
+    const reason = "ServiceMonitorMissing";
+    if (wanted === undefined) {
+      troubles.delete(reason);
+      return;
+    }
+    const { namespace, name } = this.#identity;
+    const is = await this.#setup.api.find(serviceMonitors, namespace, name);
+    if (is === undefined) {
+      try {
+        // Neither is there an object, nor perhaps its kind, which a list tells without writing.
+        await this.#setup.api.list(serviceMonitors, { namespace });
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        troubles.set(reason, monitorMissing);
+        return;
+      }
+      await this.#setup.write(() => this.#setup.api.create(serviceMonitors, wanted));
+    } else {
+      requireOwn(this.#identity, is, "ServiceMonitor");
+      const { spec } = wanted;
+      if (!holds(is.spec, spec)) {
+        await this.#setup.write(() =>
+          this.#setup.api.patch(serviceMonitors, namespace, name, { spec }),
+        );
+      }
+    }
+    troubles.delete(reason);
+  }
+
+  /** The Secret that tells applications how to connect. */
+  async #keepConnection({ trust, members: all }: Observed): Promise<void> {
+    const wanted = this.#cluster.spec.connectionSecret;
+    if (wanted === undefined) return;
+    const { client } = this.tls;
+    if (client?.kind === "operator" && trust?.cas.length === 0) return;
+    const { namespace } = this.#identity;
+    const { name } = wanted;
+    const is = await this.#setup.api.find(secrets, namespace, name);
+    if (is !== undefined) requireOwn(this.#identity, is, "Secret");
+    const running = all.filter(({ runs }) => runs.kind === "running");
+    const secret = await connectionSecret({
+      identity: this.#identity,
+      clusterDomain: this.#setup.clusterDomain,
+      name,
+      source: client,
+      authorities: this.#certificates?.authorities ?? [],
+      terms: wantedCertificates(this.#cluster),
+      areAllAware:
+        running.length > 0 && running.every(({ loaded }) => loaded?.bundle === trust?.bundle),
+      given: await this.#givenSecret(client),
+      is,
+      nowMs: this.#setup.nowMs(),
+    });
+    if (is === undefined) await this.#setup.write(() => this.#setup.api.create(secrets, secret));
+    else if (!isDeepStrictEqual(is.data, secret.data)) {
+      const { resourceVersion = "" } = is.metadata;
+      const metadata = { ...secret.metadata, resourceVersion };
+      await this.#setup.write(() => this.#setup.api.replace(secrets, { ...secret, metadata }));
+    }
+  }
+
+  /**
+   * A kubelet looks at what a pod mounts when the pod changes, else once a minute or so: an annotation that says
+   * what is to be loaded makes it look, and again as long as the member says that it has not.
+   */
+  async #remind(observed: Observed, found: Found): Promise<void> {
+    const certificates = this.#certificates;
+    if (certificates === undefined || observed.trust === undefined) return;
+    const { bundle, leaves } = observed.trust;
+    const { namespace } = this.#identity;
+    for (const { name, loaded } of observed.members) {
+      const { pod: itsPod, member } = objectsOf(found, name);
+      if (itsPod === undefined || member === undefined || loaded === undefined) continue;
+      if (itsPod.metadata.deletionTimestamp !== undefined) continue;
+      const isLoaded = loaded.bundle === bundle && loaded.leaf === leaves[name]?.fingerprint;
+      if (isLoaded) continue;
+      const id = certificates.contentId(member);
+      const value = `${id}.${Math.floor(this.#setup.nowMs() / remindMs)}`;
+      if (itsPod.metadata.annotations?.[annotations.certificates] === value) continue;
+      const change = { metadata: { annotations: { [annotations.certificates]: value } } };
+      await this.#setup.write(() => this.#setup.api.patch(pods, namespace, name, change));
+    }
+  }
+}
+
+function setTrouble(troubles: Map<string, string>, reason: string, text: string | undefined): void {
+  if (text === undefined) troubles.delete(reason);
+  else troubles.set(reason, text);
+}

@@ -1,0 +1,97 @@
+// How the operator itself connects to members over TLS: with the CAs that they are verified by, and with a client
+// certificate of its own, which lives in memory and is signed by a CA that all members know. Where others give
+// the certificates, it shows the one that it was given.
+import type { TlsOptions } from "#client/options.ts";
+import {
+  type Authority,
+  authorityId,
+  bundleOf,
+  secretText,
+  trustedByAll,
+} from "#operator/platform/kubernetes/authorities.ts";
+import {
+  type CertifiedKey,
+  issue,
+  parsedCertificate,
+  sha256,
+} from "#operator/platform/kubernetes/certificates.ts";
+import type { Secret } from "#operator/platform/kubernetes/kinds.ts";
+import type { Identity } from "#operator/platform/kubernetes/names.ts";
+import { serverNameOf, type TlsSource } from "#operator/platform/kubernetes/tls.ts";
+import type { Access } from "#operator/platform/local/etcd-view.ts";
+
+/** Common name of the operator's certificate, and its user where authentication is on. */
+export const operatorUser = "etcd-operator";
+const validityMs = 24 * 3_600_000;
+
+/** What it can show. */
+export interface Shown {
+  /** CAs of the operator's own, oldest first. */
+  readonly authorities: readonly Authority[];
+  /** The Secret of certificates that others make. */
+  readonly given: Secret | undefined;
+  /** Logs in where a certificate does not say who asks. */
+  readonly user?: { readonly name: string; readonly password: string };
+}
+
+/** Of one cluster; kept from turn to turn. */
+export class OperatorAccess {
+  #own: { readonly by: string; readonly renewMs: number; readonly pair: CertifiedKey } | undefined;
+
+  /** Undefined: plain, or there is nothing yet to connect with. */
+  async access(
+    identity: Identity,
+    source: TlsSource | undefined,
+    { authorities, given, user }: Shown,
+    nowMs: number,
+  ): Promise<Access | undefined> {
+    const tls = await this.#tls(identity, source, { authorities, given }, nowMs);
+    if (tls === undefined && (source !== undefined || user === undefined)) return undefined;
+    const { ca = "", cert = "" } = tls ?? {};
+    return {
+      id: sha256(`${ca}${cert}${user?.password ?? ""}`),
+      ...(tls === undefined ? {} : { tls }),
+      ...(user === undefined ? {} : { user }),
+    };
+  }
+
+  async #tls(
+    identity: Identity,
+    source: TlsSource | undefined,
+    { authorities, given }: Shown,
+    nowMs: number,
+  ): Promise<TlsOptions | undefined> {
+    if (source === undefined) return undefined;
+    if (source.kind === "operator") return this.#made(identity, authorities, nowMs);
+    const pair = { cert: secretText(given, "tls.crt"), key: secretText(given, "tls.key") };
+    const ca = secretText(given, "ca.crt");
+    if (parsedCertificate(pair.cert) === undefined || ca === "") return undefined;
+    return optionsOf(identity, ca, pair);
+  }
+
+  async #made(
+    identity: Identity,
+    authorities: readonly Authority[],
+    nowMs: number,
+  ): Promise<TlsOptions | undefined> {
+    const authority = trustedByAll(authorities, nowMs);
+    if (authority === undefined) return undefined;
+    const by = authorityId(authority);
+    if (this.#own === undefined || this.#own.by !== by || this.#own.renewMs <= nowMs) {
+      const request = { commonName: operatorUser, names: [], validityMs };
+      const pair = await issue(authority, request, nowMs);
+      const endMs = Date.parse(parsedCertificate(pair.cert)?.validTo ?? "");
+      this.#own = { by, renewMs: nowMs + (endMs - nowMs) / 2, pair };
+    }
+    return optionsOf(identity, bundleOf(authorities), this.#own.pair);
+  }
+}
+
+function optionsOf(identity: Identity, ca: string, { cert, key }: CertifiedKey): TlsOptions {
+  return {
+    ca: Buffer.from(ca),
+    cert: Buffer.from(cert),
+    key: Buffer.from(key),
+    serverName: serverNameOf(identity),
+  };
+}

@@ -1,0 +1,195 @@
+// What a manifest says of TLS, as the objects of a cluster need it: where the certificates of each port come
+// from, under which names members are reached, what a member's pod mounts and is told. Pure.
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
+import { parseDuration } from "#operator/api/quantity.ts";
+import type { MemberRecord, WantedCertificates } from "#operator/plan/types.ts";
+import { clientName, headlessName, type Identity } from "#operator/platform/kubernetes/names.ts";
+
+export type Side = "client" | "peer";
+
+/** Where the certificates of one port come from. Part of a template: whoever changes it restarts members. */
+export type TlsSource =
+  /** A CA of the operator's. */
+  | { readonly kind: "operator"; readonly asksClients: boolean }
+  | { readonly kind: "cert-manager"; readonly asksClients: boolean }
+  | { readonly kind: "given"; readonly secret: string; readonly asksClients: boolean };
+
+/** Undefined: plain. */
+export interface TlsSources {
+  readonly client?: TlsSource;
+  readonly peer?: TlsSource;
+}
+
+/** Whoever changes the value of this annotation of an EtcdCluster gets another CA. */
+export const rotateAnnotation = "etcd-ts.dev/rotate-ca";
+
+const mountRoot = "/etc/etcd/tls";
+/** Readable for the group of the pod. */
+const fileMode = 0o440;
+
+type TlsSpec = NonNullable<EtcdCluster["spec"]["tls"]>;
+type PortSpec = NonNullable<TlsSpec[Side]>;
+
+function sourceOf(spec: PortSpec | undefined): TlsSource | undefined {
+  if (spec === undefined) return undefined;
+  const asksClients = spec.clientAuth;
+  if (spec.secret !== undefined) return { kind: "given", secret: spec.secret.name, asksClients };
+  return { kind: spec.certManager === undefined ? "operator" : "cert-manager", asksClients };
+}
+
+export function tlsSources({ spec }: EtcdCluster): TlsSources {
+  const client = sourceOf(spec.tls?.client);
+  const peer = sourceOf(spec.tls?.peer);
+  return {
+    ...(client === undefined ? {} : { client }),
+    ...(peer === undefined ? {} : { peer }),
+  };
+}
+
+/** The ports whose certificates come from here. */
+export function sidesFrom(sources: TlsSources, kind: TlsSource["kind"]): readonly Side[] {
+  return (["client", "peer"] as const).filter((side) => sources[side]?.kind === kind);
+}
+
+export const schemeOf = (source: TlsSource | undefined): "http" | "https" =>
+  source === undefined ? "http" : "https";
+
+/** A CA's time of grace for clients: a tenth of the time in which certificates are renewed. */
+const graceParts = 10;
+const maxGraceMs = 7 * 24 * 3_600_000;
+
+/** What the plan is to do about certificates; undefined if the operator makes none. */
+export function wantedCertificates(cluster: EtcdCluster): WantedCertificates | undefined {
+  const { client, peer } = cluster.spec.tls ?? {};
+  const made = [client?.operator, peer?.operator].filter((one) => one !== undefined);
+  if (made.length === 0) return undefined;
+  // A member has one certificate for both ports: the one that ends first counts.
+  const terms = made.map(({ validity, renewBefore }) => ({
+    validityMs: parseDuration(validity) ?? 0,
+    renewBeforeMs: parseDuration(renewBefore) ?? 0,
+  }));
+  const validityMs = Math.min(...terms.map((one) => one.validityMs));
+  const renewBeforeMs = Math.min(...terms.map((one) => one.renewBeforeMs));
+  const request = cluster.metadata.annotations?.[rotateAnnotation];
+  return {
+    validityMs,
+    renewBeforeMs,
+    graceMs: Math.min(Math.floor(renewBeforeMs / graceParts), maxGraceMs),
+    ...(request === undefined ? {} : { request }),
+  };
+}
+
+/** Names of the client Service; whoever connects by it expects one of them. */
+export function serviceNames({ name, namespace }: Identity, domain: string): readonly string[] {
+  const service = clientName(name);
+  const short = `${service}.${namespace}`;
+  return [service, short, `${short}.svc`, `${short}.svc.${domain}`];
+}
+
+/** The name that the operator expects of every member, by whatever address it reaches it. */
+export const serverNameOf = ({ name, namespace }: Identity): string =>
+  `${clientName(name)}.${namespace}.svc`;
+
+/** The headless Service's full name: the domain of SRV records, which all members and nobody else have. */
+export const peersDomain = ({ name, namespace }: Identity, domain: string): string =>
+  `${headlessName(name)}.${namespace}.svc.${domain}`;
+
+/** What a member's certificate is for; the addresses of pods, which change, are not among it. */
+export function memberNames(
+  identity: Identity,
+  domain: string,
+  member: string,
+  { spec }: EtcdCluster,
+): readonly string[] {
+  const { namespace } = identity;
+  const host = `${member}.${headlessName(identity.name)}`;
+  const names = [
+    // First, for it is what others look up to see that a connection is this member's.
+    `${host}.${namespace}.svc.${domain}`,
+    `${host}.${namespace}.svc`,
+    `${host}.${namespace}`,
+    host,
+    member,
+    peersDomain(identity, domain),
+    ...(spec.bootstrap.dns?.domain === undefined ? [] : [spec.bootstrap.dns.domain]),
+    ...serviceNames(identity, domain),
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    ...(spec.tls?.extraSans ?? []),
+  ];
+  return [...new Set(names)];
+}
+
+/** Names of the objects that hold certificates. */
+export const authorityName = (cluster: string): string => `${cluster}-ca`;
+export const leafName = (member: string, memberUid: string): string =>
+  `${member}-${memberUid.slice(0, 8)}-tls`;
+
+/** Mounts of a pod: whole folders, for a file that is mounted alone never changes. */
+export function tlsMounts(
+  identity: Identity,
+  sources: TlsSources,
+  leaf: string,
+): { readonly volumes: readonly object[]; readonly volumeMounts: readonly object[] } {
+  const sides = (["client", "peer"] as const).filter((side) => sources[side] !== undefined);
+  return {
+    volumes: sides.map((side) => ({
+      name: `tls-${side}`,
+      ...volumeSource(identity, sources[side]!, leaf),
+    })),
+    volumeMounts: sides.map((side) => ({
+      name: `tls-${side}`,
+      mountPath: `${mountRoot}/${side}`,
+      readOnly: true,
+    })),
+  };
+}
+
+function volumeSource({ name }: Identity, source: TlsSource, leaf: string): object {
+  const keys = (...names: readonly string[]) => names.map((key) => ({ key, path: key }));
+  switch (source.kind) {
+    case "operator": {
+      const trust = { name: authorityName(name), items: keys("ca.crt") };
+      const sources = [
+        { secret: { name: leaf, items: keys("tls.crt", "tls.key") } },
+        { configMap: trust },
+      ];
+      return { projected: { defaultMode: fileMode, sources } };
+    }
+    case "cert-manager":
+      return { secret: { secretName: leaf, defaultMode: fileMode } };
+    case "given":
+      return { secret: { secretName: source.secret, defaultMode: fileMode } };
+  }
+}
+
+/** A member's flags of TLS. */
+export function tlsArguments(
+  { peerUrl }: MemberRecord,
+  { client, peer }: TlsSources,
+): readonly string[] {
+  const domain = new URL(peerUrl).hostname.replace(/^[^.]*\./, "");
+  const file = (side: Side, name: string) => `${mountRoot}/${side}/${name}`;
+  return [
+    ...(client === undefined
+      ? []
+      : [
+          `--cert-file=${file("client", "tls.crt")}`,
+          `--key-file=${file("client", "tls.key")}`,
+          ...(client.asksClients
+            ? ["--client-cert-auth", `--trusted-ca-file=${file("client", "ca.crt")}`]
+            : []),
+        ]),
+    ...(peer === undefined
+      ? []
+      : [
+          `--peer-cert-file=${file("peer", "tls.crt")}`,
+          `--peer-key-file=${file("peer", "tls.key")}`,
+          "--peer-client-cert-auth",
+          `--peer-trusted-ca-file=${file("peer", "ca.crt")}`,
+          // The same CA signs certificates of clients, who are no members.
+          ...(peer.kind === "given" ? [] : [`--peer-cert-allowed-hostname=${domain}`]),
+        ]),
+  ];
+}

@@ -1,0 +1,157 @@
+// Cases of TLS and authentication.
+import assert from "node:assert/strict";
+import { configMaps, pods } from "#operator/platform/kubernetes/kinds.ts";
+import type { Case } from "./case.ts";
+import type { Kube } from "./kube.ts";
+
+const name = "db";
+const connection = "db-connection";
+/** Renewed half a minute after clients could know the new CA. */
+const made = { operator: { validity: "1h", renewBefore: "5m" } };
+const secured = {
+  replicas: 3,
+  tls: { client: made, peer: made },
+  connectionSecret: { name: connection },
+};
+
+/** As a user: etcdctl in the prober's pod. */
+function etcdctl(kube: Kube, namespace: string, ...args: readonly string[]): Promise<string> {
+  return kube.kubectl(["-n", namespace, "exec", "probe", "--", "etcdctl", ...args]);
+}
+
+const endpoint = (scheme: string) => `--endpoints=${scheme}://${name}-client:2379`;
+const identity = [
+  "--cacert=/connection/ca.crt",
+  "--cert=/connection/tls.crt",
+  "--key=/connection/tls.key",
+];
+
+const tls: Case = {
+  name: "tls",
+  what: "TLS by the operator from the start: plain text and strangers are refused, a member joins",
+  async run({ kube, namespace }) {
+    await kube.applyCluster(namespace, name, secured);
+    await kube.settled(namespace, name, 3);
+    await kube.startProbe(namespace, name, connection);
+    await kube.requireSound(namespace, name, true);
+    const ctl = (...args: readonly string[]) => etcdctl(kube, namespace, ...args);
+    assert.equal((await ctl(endpoint("https"), ...identity, "put", "a", "b")).trim(), "OK");
+    const quick = ["--dial-timeout=2s", "--command-timeout=3s"];
+    const [ca = ""] = identity;
+    await assert.rejects(ctl(endpoint("http"), ...quick, "get", "a"), "plain text is refused");
+    await assert.rejects(ctl(endpoint("https"), ca, ...quick, "get", "a"), "without a certificate");
+    const listed = await ctl(endpoint("https"), ...identity, "member", "list");
+    assert(!listed.includes("http:"), listed);
+    // One that joins later gets a certificate too.
+    await kube.scale(namespace, name, 4);
+    await kube.settled(namespace, name, 4);
+    await kube.requireSound(namespace, name, true);
+  },
+};
+
+const rotation: Case = {
+  name: "rotation",
+  what: "a certificate and the CA are changed under load, nobody is refused or restarted",
+  isCore: true,
+  async run({ kube, namespace }) {
+    await kube.applyCluster(namespace, name, secured);
+    await kube.settled(namespace, name, 3);
+    await kube.startProbe(namespace, name, connection);
+    const itsPods = async () => {
+      const { items } = await kube.api.list(pods, { namespace, labels: "etcd-ts.dev/member" });
+      return items.map(({ metadata, status }) => [
+        metadata.uid,
+        status?.containerStatuses?.map((one) => one.restartCount),
+      ]);
+    };
+    const before = await itsPods();
+    const leaf = async (member: string) => {
+      const labels = `etcd-ts.dev/member=${member}`;
+      const path = "jsonpath={.items[*].data.tls\\.crt}";
+      return kube.kubectl(["-n", namespace, "get", "secrets", "-l", labels, "-o", path]);
+    };
+    const old = await leaf("db-2");
+    assert.notEqual(old, "");
+    const labels = "etcd-ts.dev/member=db-2";
+    await kube.kubectl(["-n", namespace, "delete", "secrets", "-l", labels]);
+    await kube.until("db-2 has another certificate", async () => {
+      const now = await leaf("db-2");
+      return (now !== "" && now !== old) || "not yet";
+    });
+    await kube.settled(namespace, name, 3);
+    const trusted = async () => {
+      const { data } = await kube.api.get(configMaps, namespace, `${name}-ca`);
+      const text = data?.["ca.crt"] ?? "";
+      return text.split(/(?<=-----END CERTIFICATE-----\n)/).filter((one) => one !== "");
+    };
+    const [first = ""] = await trusted();
+    await kube.kubectl([
+      ...["-n", namespace, "annotate", "etcdcluster", name],
+      "etcd-ts.dev/rotate-ca=now",
+    ]);
+    await kube.until("both CAs are trusted", async () => {
+      const now = await trusted();
+      return (now.length === 2 && now[0] === first) || `${now.length}`;
+    });
+    await kube.until("only the new one is", async () => {
+      const now = await trusted();
+      return (now.length === 1 && now[0] !== first) || `${now.length}`;
+    });
+    await kube.settled(namespace, name, 3);
+    await kube.requireSound(namespace, name, true);
+    const { reloads } = await kube.askProbe<{ readonly reloads: number }>(namespace, "");
+    assert(reloads > 0, "the prober went on with its old certificate");
+    assert.deepEqual(await itsPods(), before, "members were restarted");
+  },
+};
+
+const auth: Case = {
+  name: "auth",
+  what: "authentication switched on, scaled 1, 3, 1, root's password changed, switched off",
+  async run({ kube, namespace }) {
+    await kube.applyCluster(namespace, name, { ...secured, replicas: 1 });
+    await kube.settled(namespace, name, 1);
+    await kube.startProbe(namespace, name, connection);
+    const ctl = (...args: readonly string[]) =>
+      etcdctl(kube, namespace, endpoint("https"), ...identity, ...args);
+    // The prober's user may write what it writes, once there are users.
+    await ctl("user", "add", connection, "--no-password");
+    await ctl("role", "add", "prober");
+    await ctl("role", "grant-permission", "prober", "readwrite", "probe", "probf");
+    await ctl("user", "grant-role", connection, "prober");
+    await kube.applyCluster(namespace, name, { ...secured, replicas: 1, auth: {} });
+    const password = async () => {
+      const path = "jsonpath={.data.password}";
+      const args = ["-n", namespace, "get", "secret", `${name}-root`, "-o", path];
+      return Buffer.from(await kube.kubectl(args), "base64").toString();
+    };
+    await kube.until("authentication is on", async () => {
+      const as = ["--user", `root:${await password()}`];
+      const text = await ctl(...as, "auth", "status");
+      return text.includes("Authentication Status: true") || text;
+    });
+    await assert.rejects(ctl("put", "a", "b"), /permission denied/);
+    await kube.scale(namespace, name, 3);
+    await kube.settled(namespace, name, 3);
+    await kube.scale(namespace, name, 1);
+    await kube.settled(namespace, name, 1);
+    await kube.requireWritten(namespace);
+    // Another password in the Secret is root's from then on.
+    const data = JSON.stringify({ stringData: { password: "another" } });
+    await kube.kubectl(["-n", namespace, "patch", "secret", `${name}-root`, "-p", data]);
+    await kube.until("root has another password", async () => {
+      const listed = await ctl("--user", "root:another", "user", "list");
+      return listed.includes("etcd-operator") || listed;
+    });
+    await kube.applyCluster(namespace, name, {
+      ...secured,
+      ...{ replicas: 1, auth: { enabled: false } },
+    });
+    await kube.until("authentication is off", async () => {
+      return (await ctl("put", "a", "b")).trim() === "OK" || "it is on";
+    });
+    await kube.requireSound(namespace, name, true);
+  },
+};
+
+export const securityCases: readonly Case[] = [tls, rotation, auth];
