@@ -2,7 +2,7 @@
 // records byte by byte, its identity, its log behind the state. The old folder is only read. Everything
 // is checked before anything is written and the records are compared afterwards; a conversion that is
 // cut short leaves a folder that no member starts from.
-import { readFile, rm, stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import { text, utf8 } from "#base/bytes.ts";
@@ -11,29 +11,29 @@ import { formatId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import { type Progress, readingOf } from "#base/progress.ts";
 import {
+  ConfChange,
   type ConfState,
   type Entry,
   EntryType,
   type HardState,
-  Snapshot,
 } from "#proto/gen/raft.ts";
-import { SnapFrame } from "#proto/gen/storage.ts";
 import { decodeCommand } from "#server/apply/command.ts";
 import { BoltBackend } from "#server/backend/bbolt/bolt-backend.ts";
 import { checkBolt, integrityText } from "#server/backend/bbolt/check.ts";
 import { copyRecords } from "#server/backend/bbolt/copy.ts";
 import type { BoltFile } from "#server/backend/bbolt/reader.ts";
 import { openSnapshotFile } from "#server/backend/bbolt/snapshot-file.ts";
-import { diskError, listFolder, systemCode } from "#server/backend/folder.ts";
+import { diskError, listFolder } from "#server/backend/folder.ts";
 import { defaultWalDir, openStateFolder } from "#server/backend/state-folder.ts";
+import { refused, refuseV2Data, refuseV2Requests } from "#server/convert-v2.ts";
 import { holdEtcdFile } from "#server/etcd-lock.ts";
 import { confStateOf } from "#server/membership/bootstrap-ids.ts";
 import { storageVersionKey } from "#server/membership/cluster-version.ts";
 import { encodeConfState } from "#server/membership/conf-state-json.ts";
-import { parseMember } from "#server/membership/member-json.ts";
+import { type Member, parseMember } from "#server/membership/member-json.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import { confStateKey } from "#server/node/apply-turn.ts";
-import { readApplied } from "#server/node/boot-state.ts";
+import { type AppliedPosition, readApplied } from "#server/node/boot-state.ts";
 import { markState } from "#server/storage.ts";
 import { type EtcdLog, readEtcdWal } from "#server/wal/etcd-wal.ts";
 import { openWal, walExists } from "#server/wal/rocks-wal.ts";
@@ -70,10 +70,6 @@ export interface Converted extends WalIdentity {
 /** What of etcd's storage versions this program reads; 3.5 writes none. */
 const knownStorage: ReadonlySet<string> = new Set(["3.6.0", "3.7.0"]);
 const hashSlice = 1000;
-
-function refused(message: string): OperatingError {
-  return new OperatingError("CONVERT_REFUSED", message);
-}
 
 /** Rejects with OperatingError; then nothing has changed. */
 export async function convertEtcdFolder(options: ConvertOptions): Promise<Converted> {
@@ -154,7 +150,13 @@ async function openSource(main: string, walDir: string, reading: Reading): Promi
   try {
     let applied = await readApplied(opened.state);
     reading.step("reading the log");
-    const log = await readEtcdWal(walDir, applied.index);
+    const v2Index = await refuseV2Data(path.dirname(main));
+    // Up to 3.5 keys of the v2 API are in no state, but in what the log holds behind etcd's snapshot.
+    const mayHoldV2 = (await storageVersion(opened.state, applied, db)) === "3.5.0";
+    const log = await readEtcdWal(
+      walDir,
+      mayHoldV2 ? Math.min(applied.index, v2Index) : applied.index,
+    );
     const { index: snapIndex } = lastSnapshot(log);
     if (snapIndex > applied.index) {
       // The state that a leader sent lies beside the old one, which the next start would replace.
@@ -169,21 +171,23 @@ async function openSource(main: string, walDir: string, reading: Reading): Promi
       applied = await readApplied(opened.state);
     }
     const entries = checkLog(log, applied, db);
+    refuseV2Requests(log.entries);
     checkEntries(entries);
-    await refuseV2Data(path.dirname(main));
-    const confState = await membersOf(opened.state, db);
+    const members = await membersOf(opened.state, db);
+    checkOwner(log, members, entries, db);
     const toApply = entries.filter(({ index }) => index <= log.hardState.commit).length;
     const { bolt, close } = opened;
     const told: Converted = {
       ...log.identity,
       db,
-      storageVersion: await storageVersion(opened.state, applied.term, db),
+      storageVersion: await storageVersion(opened.state, applied, db),
       appliedIndex: applied.index,
       appliedTerm: applied.term,
       entriesToApply: toApply,
       entriesNotCommitted: entries.length - toApply,
     };
     const { hardState, tornBytes } = log;
+    const confState = confStateOf(members);
     return { db, bolt, told, confState, hardState, entries, tornBytes, close };
   } catch (error) {
     await opened.close();
@@ -216,12 +220,16 @@ async function openDb(file: string, reading: Reading): Promise<OpenedDb> {
   }
 }
 
-async function storageVersion(state: BoltBackend, term: number, db: string): Promise<string> {
+async function storageVersion(
+  state: BoltBackend,
+  applied: AppliedPosition,
+  db: string,
+): Promise<string> {
   const [told] = await state.getMany("meta", [storageVersionKey]);
   if (told === undefined) {
-    if (term > 0) return "3.5.0";
+    if (applied.term > 0) return "3.5.0";
     // Nothing was carried out yet, in whatever version: the log tells everything.
-    if ((await readApplied(state)).index === 0) return "none";
+    if (applied.index === 0) return "none";
     throw refused(`${db} is of etcd 3.4 or older, which keeps no term: upgrade it to 3.5 first`);
   }
   const version = text(told);
@@ -264,6 +272,25 @@ function checkLog(
   return behind;
 }
 
+/** The log's member must be one of the state's, or become one by an entry that is still to come. */
+function checkOwner(
+  { identity }: EtcdLog,
+  members: readonly Member[],
+  entries: readonly Entry[],
+  db: string,
+): void {
+  const { memberId } = identity;
+  if (members.length === 0 || members.some(({ id }) => id === memberId)) return;
+  const joins = entries.some(
+    ({ type, data }) =>
+      type === EntryType.EntryConfChange && ConfChange.decode(data).nodeId === memberId,
+  );
+  if (joins) return;
+  throw refused(
+    `the log is of member ${formatId(memberId)}, which the state in ${db} does not know: they belong to two members, or it was removed from its cluster`,
+  );
+}
+
 /** Every entry that is still to be carried out must be one that this program knows. */
 function checkEntries(entries: readonly Entry[]): void {
   for (const { type, index, data } of entries) {
@@ -281,46 +308,13 @@ function checkEntries(entries: readonly Entry[]): void {
   }
 }
 
-const snapName = /^[0-9a-f]{16}-[0-9a-f]{16}\.snap$/;
-
-/** Up to 3.5 a folder may hold keys of the v2 API, in etcd's own snapshots of them. */
-async function refuseV2Data(snapDir: string): Promise<void> {
-  const names = ((await listFolder(snapDir)) ?? [])
-    .map(({ name }) => name)
-    .filter((name) => snapName.test(name))
-    .sort();
-  const newest = names.at(-1);
-  if (newest === undefined) return;
-  const file = path.join(snapDir, newest);
-  let isEmpty: boolean;
-  try {
-    const { data } = Snapshot.decode(SnapFrame.decode(await readFile(file)).data);
-    isEmpty = data.length === 0 || !hasV2Keys(JSON.parse(text(data)));
-  } catch (error) {
-    if (systemCode(error) !== undefined) throw diskError(error, file);
-    // etcd does not need it to start either.
-    return;
-  }
-  if (isEmpty) return;
-  throw refused(
-    `${file} holds keys of the v2 API, which a converted folder would lose: remove them first`,
-  );
-}
-
-function hasV2Keys(tree: unknown): boolean {
-  const node = (tree as { Root?: { Children?: Record<string, { Children?: object | null }> } })
-    .Root;
-  const keys = node?.Children?.["1"]?.Children;
-  return keys !== undefined && keys !== null && Object.keys(keys).length > 0;
-}
-
-/** The configuration, as etcd 3.7 takes it from the list of members. */
-async function membersOf(state: BoltBackend, db: string): Promise<ConfState> {
+/** Those of the state, from which etcd 3.7 takes the configuration. */
+async function membersOf(state: BoltBackend, db: string): Promise<readonly Member[]> {
   const view = state.scan("members", new Uint8Array());
   const records = await view.next(10_000);
   await view.close();
   try {
-    return confStateOf(records.map(([, json]) => parseMember(text(json))));
+    return records.map(([, json]) => parseMember(text(json)));
   } catch (error) {
     throw refused(`${db} holds a member that cannot be read: ${String(error)}`);
   }

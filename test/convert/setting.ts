@@ -55,7 +55,7 @@ export async function view(
   };
   return {
     keys: await json("get", "", "--prefix"),
-    old: await json("get", "k1", "--rev", "20"),
+    old: await json("get", "k1", "--rev", "12"),
     leases: (await json("lease", "list")).split(/[,[\]]/).sort(),
     members: await json("member", "list"),
     hash: (await json("endpoint", "hashkv")).replace(/"Endpoint":"[^"]*"/, ""),
@@ -69,7 +69,7 @@ export async function go(ctl: string, endpoint: string, ...args: string[]): Prom
   return done.stdout;
 }
 
-/** Keys with a history, and 80 revisions. */
+/** Keys with a history, and 15 revisions. */
 export async function writeKeys(ctl: string, endpoint: string): Promise<void> {
   const puts = Array.from({ length: 60 }, (_, i) => `put k${i % 20} "${"v".repeat(i * 9)}"`);
   // One transaction holds a key once; each of them is a revision.
