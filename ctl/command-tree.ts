@@ -6,7 +6,7 @@ const clusterFlag: Flag = {
   name: "cluster",
   kind: "bool",
   initial: false,
-  usage: "ask every member of the cluster, not only those of --endpoints",
+  usage: "every member of the cluster, not only those of --endpoints",
 };
 
 export interface CommandSection {
@@ -172,7 +172,7 @@ export const sections: readonly CommandSection[] = [
       },
       {
         name: "snapshot",
-        summary: "Backups",
+        summary: "Backups: saved here, looked at and restored by etcdutl",
         children: [
           {
             name: "save",
@@ -199,7 +199,7 @@ export const sections: readonly CommandSection[] = [
     nodes: [
       {
         name: "auth",
-        summary: "Whether authentication is on",
+        summary: "Switches authentication on and off, and tells whether it is on",
         children: [
           {
             name: "disable",

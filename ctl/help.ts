@@ -61,5 +61,6 @@ ${lists}${examples([
 ])}
 Explain a command: etcdctl COMMAND --help
 Flags that every command takes: etcdctl options
+The API of etcd 2: ETCDCTL_API=2 etcdctl --help
 `;
 }

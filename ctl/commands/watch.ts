@@ -182,9 +182,12 @@ export const command: Command = {
   description: `Prints every change of KEY, or of the keys from KEY up to but without RANGE_END, until interrupted.
 With a command after \`--\`, runs it for each change, with the change in the variables
 ETCD_WATCH_REVISION, ETCD_WATCH_EVENT_TYPE, ETCD_WATCH_KEY and ETCD_WATCH_VALUE.
-KEY and RANGE_END can come from ETCDCTL_WATCH_KEY and ETCDCTL_WATCH_RANGE_END instead.`,
+KEY and RANGE_END can come from ETCDCTL_WATCH_KEY and ETCDCTL_WATCH_RANGE_END instead.
+With -i it reads lines: \`watch\` with keys, flags and a command, as here, begins one more watch, and
+\`progress\` asks how far the watches have come.`,
   examples: [
     "etcdctl watch greeting",
+    "etcdctl watch -i",
     "etcdctl watch --prefix /app/ --rev 1 --prev-kv",
     `etcdctl watch --prefix /app/ -- sh -c 'echo "$ETCD_WATCH_KEY changed"'`,
   ],
