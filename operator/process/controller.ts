@@ -171,8 +171,9 @@ export class Controller {
         await platform.tell();
         return { againMs: restMs };
       }
-      const isPaused = platform.cluster.spec.paused;
-      if (!isPaused) await platform.surround(platform.state());
+      // Before there is a record, what is there may be in use by what is to be taken over.
+      const state = platform.state();
+      if (state !== undefined && !platform.cluster.spec.paused) await platform.surround(state);
       let first: Turn | undefined;
       const turn = await reconcile(platform, failpoint, (decided) => {
         const told = withTroubles(withTrouble(decided, platform), followed.troubles);

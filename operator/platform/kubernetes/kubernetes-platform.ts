@@ -345,7 +345,7 @@ export class KubernetesPlatform implements Platform {
   }
 
   /** The Services and the budget: what the plan does not speak of. */
-  async surround(state: PlanState | undefined): Promise<void> {
+  async surround(state: PlanState): Promise<void> {
     const { namespace } = this.identity;
     await this.#security.publish();
     const wanted = surroundings(this.identity, this.cluster, state);

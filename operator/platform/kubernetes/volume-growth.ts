@@ -7,7 +7,7 @@ import type { Claim } from "#operator/platform/kubernetes/kinds.ts";
 /** A driver that can enlarge a file system in use has done so by then; else the pod must go for it. */
 const onlinePatienceMs = 2 * 60_000;
 /** So long what was refused is not asked for again. */
-const refusalMs = 60_000;
+const refusalMs = 10 * 60_000;
 
 export interface Refusal {
   readonly bytes: number;
