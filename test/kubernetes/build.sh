@@ -4,7 +4,7 @@
 # six minutes for all of Kubernetes, three each for CoreDNS and helm.
 #
 #   build.sh NAME...   kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy,
-#                      kubectl, coredns, helm, pause
+#                      kubectl, coredns, helm, nfpm, pause
 #   XDG_CACHE_HOME     where caches live, ~/.cache if unset
 #
 # Exit codes: 2 for an unknown name, 3 if go is missing, 1 if a build fails; the reason is on stderr.
@@ -15,7 +15,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/etcd-ts
 module_of() {
   case $1 in
     kube-apiserver | kube-controller-manager | kube-scheduler | kubelet | kube-proxy | kubectl) echo kubernetes ;;
-    coredns | helm | pause) echo "$1" ;;
+    coredns | helm | nfpm | pause) echo "$1" ;;
     *) echo "there is no program $1 to build" >&2; exit 2 ;;
   esac
 }
@@ -55,6 +55,7 @@ build() { # module, names...
       flags="-s -w -X helm.sh/helm/v3/internal/version.version=$version"
       paths=(helm.sh/helm/v3/cmd/helm)
       ;;
+    nfpm) paths=(github.com/goreleaser/nfpm/v2/cmd/nfpm) ;;
     coredns | pause) paths=(.) ;;
   esac
   echo "building $*" >&2
