@@ -114,6 +114,7 @@ async function start(
     localAddress: config.peerLocalAddress,
     ...peerTls,
   });
+  const meters = silentMeters();
   const storage = await openStorage(config, {
     clock,
     log,
@@ -121,6 +122,7 @@ async function start(
     resolver: around.resolver,
     processName: around.processName,
     peerClient,
+    stateWritten: (durationMs) => meters.stateWritten?.(durationMs),
     onClose: (close) => closers.push(close),
   });
   const { clusterId, folder, memberId } = storage;
@@ -158,7 +160,6 @@ async function start(
       }
     },
   };
-  const meters = silentMeters();
   const transport = new PeerTransport({
     clock,
     log,

@@ -38,6 +38,8 @@ export interface MemberStorage extends Identity {
 export interface StoragePorts extends FirstStartPorts {
   /** This process, as another one that wants its folder is told. */
   readonly processName: string;
+  /** A write of the state has ended. */
+  stateWritten?(durationMs: number): void;
   /** Takes what must be closed at the end, or if a later step fails. */
   onClose(close: () => Promise<unknown>): void;
 }
@@ -68,7 +70,13 @@ export async function openStorage(
     dataDir: config.dataDir,
     log,
     holder: ports.processName,
-    tuning: { unsafeNoSync: config.unsafeNoFsync },
+    tuning: {
+      unsafeNoSync: config.unsafeNoFsync,
+      meter: {
+        nowMs: () => ports.clock.monotonicMs(),
+        written: (durationMs) => ports.stateWritten?.(durationMs),
+      },
+    },
   });
   ports.onClose(() => folder.close());
   const opened = await openWal({

@@ -2,7 +2,8 @@
 // and the count of their bytes, which every batch carries, so that it is right after any crash.
 //
 // Two writes in the addon at a time could change places, so one is under way and the others wait in
-// line: a batch is filled natively as it is built, and costs nothing more while it waits.
+// line. All that wait leave together: a batch for the addon costs a thread's wake-up and the loop's,
+// as much as some fifty records do. For the same reason a lazy one waits a little for others.
 import { Buffer } from "node:buffer";
 import { assert } from "#base/assert.ts";
 import { OperatingError } from "#base/errors.ts";
@@ -38,6 +39,12 @@ const maxWaitingWrites = 4096;
 
 const viewPageBytes = 256 * 1024;
 
+/** How long a lazy write waits for others at most. A crash loses as much, and the log brings it back. */
+const gatherMs = 10;
+/** Records, and bytes of them, at which it waits no longer: filling the addon's batch must not take long. */
+const gatherRecords = 512;
+const gatherBytes = 512 * 1024;
+
 /** Keys and values in a page after which no other is fetched ahead: an iterator's first has one row. */
 const fewRows = 2;
 
@@ -48,6 +55,8 @@ export interface RocksTuning {
   readonly maxParallelReads?: number;
   /** `--unsafe-no-fsync` */
   readonly unsafeNoSync?: boolean;
+  /** Is told how long each write took. */
+  readonly meter?: { nowMs(): number; written(durationMs: number): void } | undefined;
 }
 
 export interface RocksBackendOptions extends RocksTuning {
@@ -79,7 +88,7 @@ export async function openRocksBackend(
   });
   try {
     await checkFormat(rocks, dir);
-    return new RocksBackend(rocks, dir, await readLedger(rocks, dir));
+    return new RocksBackend(rocks, dir, await readLedger(rocks, dir), options.meter);
   } catch (error) {
     await rocks.close();
     throw error;
@@ -132,7 +141,7 @@ async function readLedger(rocks: Rocks, dir: string): Promise<SizeLedger> {
 }
 
 interface Waiting {
-  readonly batch: RocksBatch;
+  readonly batch: GatheredBatch;
   readonly sync: boolean;
   /** Bytes of all records after this write. */
   readonly total: number;
@@ -147,25 +156,36 @@ export class RocksBackend implements Backend {
   private readonly ledger: SizeLedger;
   private resolvedBytes: number;
   private waiting: Waiting[] = [];
+  private waitingRecords = 0;
+  private waitingBytes = 0;
+  /** True while all that wait are lazy. */
+  private timer: NodeJS.Timeout | undefined;
+  private hurried = false;
   private writing = false;
+  private readonly meter: RocksTuning["meter"];
   private failure: OperatingError | undefined;
   private closing: Promise<void> | undefined;
   private idle: (() => void) | undefined;
   /** One at a time: whoever asks meanwhile waits for the one under way. */
   private compacting: Promise<void> | undefined;
 
-  constructor(rocks: Rocks, dir: string, ledger: SizeLedger) {
+  constructor(rocks: Rocks, dir: string, ledger: SizeLedger, meter: RocksTuning["meter"]) {
     this.rocks = rocks;
     this.dir = dir;
     this.ledger = ledger;
+    this.meter = meter;
     this.resolvedBytes = ledger.total;
   }
 
   newBatch(): WritableBatch {
-    return new PrefixedBatch(this.rocks.newBatch());
+    this.rocks.check();
+    return new GatheredBatch();
   }
 
-  write(batch: WritableBatch, options: { readonly sync: boolean }): Promise<void> {
+  write(
+    batch: WritableBatch,
+    options: { readonly sync: boolean; readonly lazily?: boolean },
+  ): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     if (this.closing !== undefined) return Promise.reject(closedError(this.dir));
     if (this.waiting.length >= maxWaitingWrites) {
@@ -173,11 +193,14 @@ export class RocksBackend implements Backend {
         new OperatingError("STATE_OVERLOADED", `${maxWaitingWrites} writes wait for ${this.dir}`),
       );
     }
-    assert(batch instanceof PrefixedBatch, "backend: another store's batch");
+    assert(batch instanceof GatheredBatch, "backend: another store's batch");
     const total = batch.finish(this.ledger);
+    this.waitingRecords += batch.opCount;
+    this.waitingBytes += batch.byteSize;
+    if (options.lazily !== true) this.hurried = true;
     return new Promise((resolve, reject) => {
-      this.waiting.push({ batch: batch.native, sync: options.sync, total, resolve, reject });
-      if (!this.writing) this.writeNext();
+      this.waiting.push({ batch, sync: options.sync, total, resolve, reject });
+      this.writeNext();
     });
   }
 
@@ -239,6 +262,8 @@ export class RocksBackend implements Backend {
 
   close(): Promise<void> {
     this.closing ??= (async () => {
+      this.hurried = true;
+      this.writeNext();
       if (this.writing) {
         await new Promise<void>((resolve) => {
           this.idle = resolve;
@@ -249,25 +274,58 @@ export class RocksBackend implements Backend {
     return this.closing;
   }
 
+  /** Writes all that wait, unless one is under way or they may wait on. */
   private writeNext(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) {
-      this.writing = false;
+    if (this.writing) return;
+    if (this.waiting.length === 0) {
+      this.hurried = false;
       this.idle?.();
       return;
     }
+    const full = this.waitingRecords >= gatherRecords || this.waitingBytes >= gatherBytes;
+    if (!this.hurried && !full) {
+      this.timer ??= setTimeout(this.waitedEnough, gatherMs);
+      return;
+    }
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.hurried = false;
+    this.waitingRecords = 0;
+    this.waitingBytes = 0;
     this.writing = true;
-    this.rocks.write(next.batch, next.sync).then(
+    const group = this.waiting;
+    this.waiting = [];
+    this.writeGroup(group).then(
       () => {
-        this.resolvedBytes = next.total;
-        next.resolve();
+        this.resolvedBytes = group.at(-1)!.total;
+        this.writing = false;
+        for (const one of group) one.resolve();
         this.writeNext();
       },
-      (error: unknown) => this.fail(error, next),
+      (error: unknown) => this.fail(error, group),
     );
   }
 
-  private fail(error: unknown, first: Waiting): void {
+  private readonly waitedEnough = (): void => {
+    this.timer = undefined;
+    this.hurried = true;
+    this.writeNext();
+  };
+
+  private async writeGroup(group: readonly Waiting[]): Promise<void> {
+    const native = this.rocks.newBatch();
+    let sync = false;
+    for (const one of group) {
+      one.batch.fill(native);
+      sync ||= one.sync;
+    }
+    native.put(sizeKey, sizeValue(group.at(-1)!.total));
+    const startMs = this.meter?.nowMs() ?? 0;
+    await this.rocks.write(native, sync);
+    this.meter?.written(this.meter.nowMs() - startMs);
+  }
+
+  private fail(error: unknown, group: readonly Waiting[]): void {
     this.failure =
       error instanceof OperatingError
         ? error
@@ -275,7 +333,8 @@ export class RocksBackend implements Backend {
             cause: error,
           });
     this.writing = false;
-    for (const one of [first, ...this.waiting]) one.reject(this.failure);
+    clearTimeout(this.timer);
+    for (const one of [...group, ...this.waiting]) one.reject(this.failure);
     this.waiting = [];
     this.idle?.();
   }
@@ -365,39 +424,38 @@ function borrowPrefixed(prefix: number, key: Uint8Array): Uint8Array {
   return view;
 }
 
-class PrefixedBatch implements WritableBatch {
-  readonly native: RocksBatch;
+/** Keeps what it is given until the backend fills a batch of the addon with it. */
+class GatheredBatch implements WritableBatch {
   byteSize = 0;
-  opCount = 0;
+  private readonly prefixes: number[] = [];
+  private readonly keys: Uint8Array[] = [];
+  /** Undefined for a deletion. */
+  private readonly values: (Uint8Array | undefined)[] = [];
   /** Bytes that bucket `key` gains; its sizes need no look-up. */
   private keyBytes = 0;
   /** Sizes of the other buckets depend on what was written before: worked out by write. */
   private changes: SizeChange[] = [];
   private finished = false;
 
-  constructor(native: RocksBatch) {
-    this.native = native;
+  get opCount(): number {
+    return this.keys.length;
   }
 
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
-    this.count(key.length + value.length);
+    this.add(bucket, key, value);
+    this.byteSize += value.length;
     if (bucket === "key") this.keyBytes += key.length + value.length;
     else this.changes.push({ bucket, key, valueBytes: value.length });
-    this.native.put(borrowPrefixed(bucketPrefix(bucket), key), value);
   }
 
   delete(bucket: Bucket, key: Uint8Array, valueBytes?: number): void {
-    this.count(key.length);
-    if (bucket === "key") {
-      assert(valueBytes !== undefined, "backend: a deletion needs its size");
-      this.keyBytes -= key.length + valueBytes;
-    } else {
-      this.changes.push({ bucket, key, valueBytes: undefined });
-    }
-    this.native.delete(borrowPrefixed(bucketPrefix(bucket), key));
+    assert(bucket !== "key" || valueBytes !== undefined, "backend: a deletion needs its size");
+    this.add(bucket, key, undefined);
+    if (valueBytes !== undefined && bucket === "key") this.keyBytes -= key.length + valueBytes;
+    else this.changes.push({ bucket, key, valueBytes: undefined });
   }
 
-  /** Adds the count of bytes as it is after this batch, and returns it; the batch is then closed. */
+  /** Counts the batch in, and returns the bytes of all records after it; the batch is then closed. */
   finish(ledger: SizeLedger): number {
     assert(!this.finished, "backend: a batch is written twice");
     this.finished = true;
@@ -407,13 +465,25 @@ class PrefixedBatch implements WritableBatch {
       else ledger.put(bucket, key, valueBytes);
     }
     this.changes = [];
-    this.native.put(sizeKey, sizeValue(ledger.total));
     return ledger.total;
   }
 
-  private count(bytes: number): void {
+  /** Puts everything into the addon's batch, which copies it. */
+  fill(native: RocksBatch): void {
+    const { prefixes, keys, values } = this;
+    for (let i = 0; i < keys.length; i++) {
+      const key = borrowPrefixed(prefixes[i]!, keys[i]!);
+      const value = values[i];
+      if (value === undefined) native.delete(key);
+      else native.put(key, value);
+    }
+  }
+
+  private add(bucket: Bucket, key: Uint8Array, value: Uint8Array | undefined): void {
     assert(!this.finished, "backend: a batch changes after it was written");
-    this.opCount++;
-    this.byteSize += bytes;
+    this.prefixes.push(bucketPrefix(bucket));
+    this.keys.push(key);
+    this.values.push(value);
+    this.byteSize += key.length;
   }
 }

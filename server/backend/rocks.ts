@@ -253,7 +253,8 @@ export class Rocks {
     });
   }
 
-  private check(): void {
+  /** Throws once it closes. */
+  check(): void {
     if (this.state !== "open") {
       throw new OperatingError("STORE_CLOSED", `${this.dir} is closed`);
     }

@@ -50,8 +50,13 @@ export interface Backend extends StateReader {
    * has resolved is seen by every read that begins later, one under way may be. With `sync`, resolves
    * once this and all earlier writes are on the disk. Once a write has failed, that one and all
    * later ones reject with an OperatingError, and the process must end.
+   * A write that may be done `lazily` can be held back for some milliseconds to share its way to the
+   * disk with later ones; one that may not ends the wait.
    */
-  write(batch: WritableBatch, options: { readonly sync: boolean }): Promise<void>;
+  write(
+    batch: WritableBatch,
+    options: { readonly sync: boolean; readonly lazily?: boolean },
+  ): Promise<void>;
   /** Bytes of all records (keys and values) after the last resolved write: a counter, not file sizes. */
   sizeBytes(): number;
   /** Gives the disk space of deleted records back. Reads and writes go on meanwhile. */

@@ -36,11 +36,12 @@ export interface ApplyTurnPorts {
   readonly slow: SlowApplies;
   /** A command was applied; counted, and nothing kept of it. */
   timed?(command: Command, result: object, tookMs: number): void;
-  /** What a turn changed was handed to the backend's disk. */
-  stateWritten?(durationMs: number): void;
   monotonicMs(): number;
   fatal(error: unknown): void;
 }
+
+/** Readers find in memory what is not written yet, so nobody waits for it. */
+const lazily = { sync: false, lazily: true } as const;
 
 interface Settled {
   readonly id: bigint;
@@ -218,14 +219,10 @@ export class ApplyTurn {
     batch.put("meta", consistentIndexKey, uint64Bytes(this.index));
     batch.put("meta", termKey, uint64Bytes(this.entryTerm));
     const revision = ports.store.currentRevision;
-    const startMs = ports.monotonicMs();
     this.writing = ports
       .backend()
-      .write(batch, { sync: false })
-      .then(() => {
-        ports.stateWritten?.(ports.monotonicMs() - startMs);
-        ports.store.written(revision);
-      }, ports.fatal);
+      .write(batch, lazily)
+      .then(() => ports.store.written(revision), ports.fatal);
     ports.hub.deliver();
     ports.applied(this.index);
     this.settle(settled);

@@ -143,7 +143,6 @@ export class Member {
         },
         slow: this.slowApplies,
         timed: (command, result, tookMs) => parts.meters.commandApplied?.(command, result, tookMs),
-        stateWritten: (durationMs) => parts.meters.stateWritten?.(durationMs),
         monotonicMs: () => clock.monotonicMs(),
         fatal: (error) => parts.fatal(error),
       },
