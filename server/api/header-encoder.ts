@@ -5,20 +5,28 @@ import { BinaryWriter } from "#proto/wire.ts";
 import type { ApiMember } from "./member.ts";
 
 const headerTag = 10;
+const revisionTag = 24;
+const termTag = 32;
+/** Two IDs, a revision and a term, each of ten bytes at most behind its tag. */
+const maxHeaderBytes = 4 * 11;
 
 export class HeaderEncoder {
   private readonly member: ApiMember;
-  private readonly identity: Buffer;
+  /** Identity, and behind it the revision and term of the last answer; whoever writes it copies it. */
+  private readonly buffer = Buffer.alloc(maxHeaderBytes);
+  private readonly identityBytes: number;
+  /** The buffer's first bytes, by their number: a view is not made for each answer. */
+  private readonly views: Uint8Array[] = [];
   private revision = -1;
   private term = -1;
-  private bytes: Uint8Array = Buffer.alloc(0);
+  private bytes: Uint8Array = this.buffer;
 
   constructor(member: ApiMember) {
     this.member = member;
     const writer = new BinaryWriter();
     if (member.clusterId !== 0n) writer.uint32(8).uint64(member.clusterId);
     if (member.memberId !== 0n) writer.uint32(16).uint64(member.memberId);
-    this.identity = writer.finish();
+    this.identityBytes = writer.finish().copy(this.buffer);
   }
 
   /** Writes field 1, the header with `revision` (0 is left out) and the current term. */
@@ -29,11 +37,32 @@ export class HeaderEncoder {
   }
 
   private refresh(revision: number, term: number): void {
-    const tail = new BinaryWriter(24);
-    if (revision !== 0) tail.uint32(24).int64(revision);
-    if (term !== 0) tail.uint32(32).uint64(term);
-    this.bytes = Buffer.concat([this.identity, tail.finish()]);
+    const { buffer } = this;
+    let at = this.identityBytes;
+    if (revision !== 0) {
+      buffer[at] = revisionTag;
+      at = writeVarint(buffer, at + 1, revision);
+    }
+    if (term !== 0) {
+      buffer[at] = termTag;
+      at = writeVarint(buffer, at + 1, term);
+    }
+    const bytes = this.views[at] ?? buffer.subarray(0, at);
+    this.views[at] = bytes;
+    this.bytes = bytes;
     this.revision = revision;
     this.term = term;
   }
+}
+
+/** Writes a number that is not negative; returns the end. */
+function writeVarint(target: Uint8Array, from: number, value: number): number {
+  let at = from;
+  let left = value;
+  while (left >= 0x80) {
+    target[at++] = (left % 128) | 0x80;
+    left = Math.floor(left / 128);
+  }
+  target[at++] = left;
+  return at;
 }

@@ -6,7 +6,7 @@ export interface DurationSeries {
   readonly durations: DurationCounts;
 }
 
-/** One metric; a series that counted nothing is left out. */
+/** One metric; a series with labels that counted nothing is left out. */
 export function histogramText(
   name: string,
   help: string,
@@ -17,7 +17,7 @@ export function histogramText(
     const pairs = Object.entries(labels).map(
       ([label, value]) => `${label}=${JSON.stringify(value)}`,
     );
-    const joined = pairs.join(",");
+    const joined = pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
     const { bounds, counts, sumSeconds } = durations;
     let total = 0;
     let lines = "";
@@ -26,8 +26,8 @@ export function histogramText(
       const le = at < bounds.length ? String(bounds[at]) : "+Inf";
       lines += `${name}_bucket{${[...pairs, `le="${le}"`].join(",")}} ${total}\n`;
     }
-    if (total === 0) continue;
-    text += `${lines}${name}_sum{${joined}} ${sumSeconds}\n${name}_count{${joined}} ${total}\n`;
+    if (total === 0 && joined !== "") continue;
+    text += `${lines}${name}_sum${joined} ${sumSeconds}\n${name}_count${joined} ${total}\n`;
   }
   return text;
 }

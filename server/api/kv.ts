@@ -54,14 +54,18 @@ interface Codec<Response> {
   encode(response: Response, writer: BinaryWriter): BinaryWriter;
 }
 
+/** Room for a header and little more: all that a put's answer holds, as a rule. */
+const putAnswerBytes = 64;
+
 /** An answer with its full header in front; takes the answer's own header away. */
 export function encodeAnswer<Response extends Answer>(
   headers: HeaderEncoder,
   codec: Codec<Response>,
   response: Response,
   revision: number,
+  likelyBytes?: number,
 ): Uint8Array {
-  const writer = headers.write(new BinaryWriter(), revision);
+  const writer = headers.write(new BinaryWriter(likelyBytes), revision);
   response.header = undefined;
   return codec.encode(response, writer).finish();
 }
@@ -72,6 +76,12 @@ export function kvMethods(context: ServiceContext): SingleRequestMethod[] {
 
   const encodeRange = (response: RangeResponse): Uint8Array =>
     encodeAnswer(headers, RangeResponse, response, revisionOf(response));
+  const encodePut = (response: PutResponse): Uint8Array =>
+    encodeAnswer(headers, PutResponse, response, revisionOf(response), putAnswerBytes);
+  const putAs = async (request: PutRequest, caller: Caller): Promise<Uint8Array> => {
+    const who = await access.userOf(caller);
+    return encodePut(await member.propose("put", request, who));
+  };
   const readRange = (
     request: RangeRequest,
     caller: Caller,
@@ -113,11 +123,10 @@ export function kvMethods(context: ServiceContext): SingleRequestMethod[] {
     singleRequest(gate, {
       path: `${service}Put`,
       decode: (bytes) => PutRequest.decode(bytes),
-      async run(request, responder) {
+      run(request, responder) {
         refuseIf(checkPut(request));
-        const who = access.isOn ? await access.userOf(responder) : undefined;
-        const response = await member.propose("put", request, who);
-        return encodeAnswer(headers, PutResponse, response, revisionOf(response));
+        if (access.isOn) return putAs(request, responder);
+        return member.propose("put", request).then(encodePut);
       },
     }),
     singleRequest(gate, {

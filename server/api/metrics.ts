@@ -1,7 +1,8 @@
 // What /metrics shows. Everything but durations is pulled when scraped, so that serving a request
 // only ever increments plain numbers.
 import { readdirSync, readFileSync } from "node:fs";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { DurationCounts, growingBounds } from "#base/duration-counts.ts";
 import { formatId } from "#base/ids.ts";
 import { grpcCode } from "#proto/errors.ts";
 import { AlarmType } from "#proto/gen/maintenance.ts";
@@ -67,7 +68,7 @@ export class Metrics {
   private readonly prometheus = new Registry();
   private readonly sources: MetricSource[] = [];
   private readonly scalars = new Map<ScalarName, Gauge | Counter>();
-  private readonly durations = new Map<DurationName, Histogram>();
+  private readonly durations = new Map<DurationName, DurationCounts>();
   private readonly labelled: (() => void)[] = [];
   private readonly lastChecks: Gauge<LabelName>;
   private readonly checks: Counter<LabelName>;
@@ -90,8 +91,9 @@ export class Metrics {
     }
     for (const name of Object.keys(durationMetrics) as DurationName[]) {
       const [help, start, factor, count] = durationMetrics[name];
-      const buckets = Array.from({ length: count }, (_, index) => start * factor ** index);
-      this.durations.set(name, new Histogram({ name, help, buckets, registers }));
+      const durations = new DurationCounts(growingBounds(start, factor, count));
+      this.durations.set(name, durations);
+      this.addDurations(name, help, () => [{ labels: {}, durations }]);
     }
     this.lastChecks = this.gauge("etcd_server_healthcheck", "How each check went last.", [
       "type",

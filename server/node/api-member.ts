@@ -94,7 +94,7 @@ export class NodeApi implements ApiMember {
     return this.member.raftTerm;
   }
 
-  async propose<K extends keyof Proposals>(
+  propose<K extends keyof Proposals>(
     kind: K,
     request: Proposals[K][0],
     who?: Identity,
@@ -107,9 +107,9 @@ export class NodeApi implements ApiMember {
     const cost = commandCost({ kind, payload: request as never });
     if (cost > 0 && parts.backend().sizeBytes() + cost >= parts.quotaBytes) {
       this.member.raiseNoSpace();
-      throw etcdError("noSpace");
+      return Promise.reject(etcdError("noSpace"));
     }
-    return (await proposer.propose(kind, request as never, who)) as Proposals[K][1];
+    return proposer.propose(kind, request as never, who) as Promise<Proposals[K][1]>;
   }
 
   linearize(): Promise<void> | undefined {
