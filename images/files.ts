@@ -24,8 +24,9 @@ interface ImageContent {
 
 const images: Readonly<Record<string, ImageContent>> = {
   store: {
-    folders: ["base", "proto", "server", "client", "ctl"],
-    programs: ["etcd", "etcdctl", "etcdutl"],
+    folders: ["base", "proto", "server", "client", "ctl", "operator/snapshot"],
+    // The last one is run by the operator's Jobs.
+    programs: ["etcd", "etcdctl", "etcdutl", "etcd-snapshot"],
   },
   operator: {
     // The types of server options come from the server's own table.

@@ -6,9 +6,11 @@ import { parse } from "yaml";
 
 const root = join(import.meta.dirname, "..");
 
-test("the chart's versions are the project's", () => {
-  const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
-  const file = join(root, "helm", "etcd-operator", "Chart.yaml");
-  const chart = parse(readFileSync(file, "utf8")) as Readonly<Record<string, unknown>>;
-  assert.deepEqual([chart["version"], chart["appVersion"]], [own.version, own.version]);
-});
+for (const name of ["etcd-operator", "etcd-cluster"]) {
+  test(`the versions of the chart ${name} are the project's`, () => {
+    const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+    const file = join(root, "helm", name, "Chart.yaml");
+    const chart = parse(readFileSync(file, "utf8")) as Readonly<Record<string, unknown>>;
+    assert.deepEqual([chart["version"], chart["appVersion"]], [own.version, own.version]);
+  });
+}

@@ -10,6 +10,8 @@ import { systemClock } from "#base/system-clock.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { readManifest as parseManifest } from "#operator/api/manifest.ts";
 import type { Problem } from "#operator/api/validate.ts";
+import { addCommands } from "#operator/commands/commands.ts";
+import { LocalClusterReader } from "#operator/commands/local-clusters.ts";
 import { deleteLocalCluster } from "#operator/platform/local/delete-cluster.ts";
 import { localBackupProblem, localProblem } from "#operator/platform/local/fit.ts";
 import { type LocalWanted, runLocalCluster } from "#operator/platform/local/local-cluster.ts";
@@ -214,7 +216,8 @@ function ownVersion(): string {
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 
-const program = new Command("etcd-operator")
+/** As kubectl calls it, it is called so. */
+const program = new Command(process.env["ETCD_OPERATOR_NAME"] ?? "etcd-operator")
   .description("Runs clusters of etcd-ts from EtcdCluster manifests.")
   .version(ownVersion());
 
@@ -244,9 +247,25 @@ program
   .option("--log-level <level>", "debug, info, warn or error", "info")
   .action(run);
 
+let exitCode = 0;
+addCommands(program, {
+  clock: systemClock,
+  openLocal(file) {
+    const path = resolve(file);
+    const wanted = readManifest(path);
+    const random = seededRandom(process.pid);
+    const ports = { clock: systemClock, random, etcdutl };
+    return new LocalClusterReader(wanted, dataFolder(wanted.cluster, path), ports);
+  },
+  say: (lines) => process.stdout.write(`${lines.join("\n")}\n`),
+  exit(code) {
+    exitCode = code;
+  },
+});
+
 try {
   await program.parseAsync();
-  process.exit(0);
+  process.exit(exitCode);
 } catch (thrown) {
   const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   const text = thrown instanceof OperatingError ? thrown.message : stack;

@@ -48,6 +48,8 @@ export interface BackedUp {
   readonly state: ScheduleInput["cluster"];
   /** Client URL of a member that serves. */
   readonly from: string | undefined;
+  /** Why nobody is asked, where that is known. */
+  readonly why?: string;
 }
 
 /**
@@ -130,7 +132,16 @@ export async function reconcileBackup(
   const run = await platform.run(backup);
   const removal = deleting ? await platform.removal(backup) : ({ kind: "none" } as const);
   const nowMs = platform.nowMs();
-  const decision = planBackup({ spec, status, deleting, from: of.from, run, removal, nowMs });
+  const decision = planBackup({
+    spec,
+    status,
+    deleting,
+    from: of.from,
+    why: of.why,
+    run,
+    removal,
+    nowMs,
+  });
   const { step } = decision;
   if (!isDeepStrictEqual(decision.status, status)) {
     await platform.writeBackup(backup, decision.status);

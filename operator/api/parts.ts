@@ -41,9 +41,7 @@ const s3 = object("An S3 bucket, or what speaks its protocol.", {
     bool("Whether the bucket stands in the path, not in the host."),
     false,
   ),
-  credentials: secretRef(
-    "Secret with accessKeyId and secretAccessKey; what the pod's surroundings give if left out.",
-  ),
+  credentials: required(secretRef("Secret with accessKeyId and secretAccessKey.")),
   ca: secretRef("Secret with ca.crt for the endpoint's certificate."),
 });
 

@@ -237,6 +237,12 @@ const backups: readonly (readonly [string, Partial<BackupInput>, string, string 
     "stop",
     "Failed",
   ],
+  [
+    "it cannot begin",
+    { status: started, nowMs: at(60), run: { kind: "running", trouble: "disk full" } },
+    "stop",
+    "Failed",
+  ],
   ["a failed one stays so", { status: { phase: "Failed" } }, "none", "Failed"],
   ["a good one stays so", { status: { phase: "Complete" }, run: done }, "none", "Complete"],
   ["deleted while it runs", { deleting: true, run: { kind: "running" } }, "stop", undefined],

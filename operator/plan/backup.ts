@@ -5,7 +5,9 @@ import type { EtcdBackupSpec, EtcdBackupStatus } from "#operator/api/etcd-backup
 
 /** What is seen of the snapshot that is being taken. */
 export type SnapshotRun =
-  | { readonly kind: "none" | "running" }
+  | { readonly kind: "none" }
+  /** `trouble`: what keeps it from beginning. */
+  | { readonly kind: "running"; readonly trouble?: string }
   | { readonly kind: "failed"; readonly message: string; readonly atMs: number }
   | {
       readonly kind: "done";
@@ -27,6 +29,8 @@ export interface BackupInput {
   readonly deleting: boolean;
   /** Client URL of a member that serves; undefined: none does, or there is no such cluster. */
   readonly from: string | undefined;
+  /** Why `from` is undefined, where that is known. */
+  readonly why?: string | undefined;
   readonly run: SnapshotRun;
   readonly removal: SnapshotRemoval;
   readonly nowMs: number;
@@ -75,9 +79,11 @@ export function planBackup(input: BackupInput): BackupDecision {
   const fault =
     run.kind === "failed"
       ? run.message
-      : input.from === undefined
-        ? `no member of ${spec.clusterName} answers`
-        : undefined;
+      : run.kind === "running" && run.trouble !== undefined
+        ? run.trouble
+        : input.from === undefined
+          ? (input.why ?? `no member of ${spec.clusterName} answers`)
+          : undefined;
   if (nowMs >= endMs) {
     const message = `not done within ${spec.deadlineSeconds} s: ${fault ?? "it takes longer"}`;
     const failed = { ...status, startedAt, phase: "Failed", completedAt: iso(nowMs) } as const;

@@ -18,7 +18,6 @@ import {
   type ClusterObject,
   claims,
   clusters,
-  events,
   type KubeObject,
   members,
   pods,
@@ -32,6 +31,7 @@ import type { StoreDefaults } from "#operator/platform/kubernetes/template.ts";
 import type { Refusals } from "#operator/platform/kubernetes/volume-growth.ts";
 import { watchKind } from "#operator/platform/kubernetes/watcher.ts";
 import { EtcdView } from "#operator/platform/local/etcd-view.ts";
+import { eventOf } from "#operator/process/events.ts";
 import type { OperatorMetrics } from "#operator/process/metrics.ts";
 import { WorkQueue } from "#operator/process/work-queue.ts";
 import { type Failpoint, reconcile, type Turn } from "#operator/reconcile.ts";
@@ -237,24 +237,12 @@ export class Controller {
     type: "Normal" | "Warning",
     { reason }: Decision,
   ): Promise<void> {
-    const { api, clock, random, log } = this.#options;
-    const { namespace, name, uid } = platform.identity;
-    const time = new Date(clock.wallMs()).toISOString().replace(/\.[0-9]+Z$/, "Z");
-    const suffix = random.uint32().toString(16).padStart(8, "0");
-    const { apiVersion, kind } = clusters;
+    const { api, log } = this.#options;
+    const { identity } = platform;
     try {
-      await api.create(events, {
-        apiVersion: "v1",
-        kind: "Event",
-        metadata: { name: `${name}.${suffix}`, namespace },
-        type,
+      await eventOf(api, this.#options, clusters, { metadata: identity }, type, {
         reason: reason.word,
-        message: reason.message.slice(0, 1000),
-        involvedObject: { apiVersion, kind, name, namespace, uid },
-        firstTimestamp: time,
-        lastTimestamp: time,
-        count: 1,
-        source: { component: "etcd-operator" },
+        message: reason.message,
       });
     } catch (error) {
       log.debug({ error: errorText(error) }, "an event could not be made");

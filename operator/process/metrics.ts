@@ -1,4 +1,5 @@
-// What the operator counts, for Prometheus. None of it is by cluster, so that it stays small.
+// What the operator counts, for Prometheus. None of it is by cluster, so that it stays small, but for the last
+// backup of each schedule, which is what alerts go by.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 export class OperatorMetrics {
@@ -7,6 +8,8 @@ export class OperatorMetrics {
   readonly #failures: Counter<"kind">;
   readonly #steps: Counter<"kind">;
   readonly #writes: Counter;
+  readonly #backups: Counter<"result">;
+  readonly #lastBackup: Gauge<"namespace" | "schedule">;
 
   constructor(version: string, leads: () => boolean) {
     const registers = [this.registry];
@@ -34,6 +37,19 @@ export class OperatorMetrics {
       name: "etcd_operator_writes_total",
       help: "Writes to the API server, but for the lease and events.",
     });
+    this.#backups = new Counter({
+      registers,
+      name: "etcd_operator_backups_total",
+      help: "Backups that are over: complete or failed.",
+      labelNames: ["result"],
+    });
+    for (const result of ["complete", "failed"]) this.#backups.inc({ result }, 0);
+    this.#lastBackup = new Gauge({
+      registers,
+      name: "etcd_operator_backup_last_success_timestamp_seconds",
+      help: "When the last good backup of a schedule was done, or the schedule was made if there is none.",
+      labelNames: ["namespace", "schedule"],
+    });
     new Gauge({
       registers,
       name: "etcd_operator_leader",
@@ -48,6 +64,19 @@ export class OperatorMetrics {
       help: "The version of this operator.",
       labelNames: ["version"],
     }).set({ version }, 1);
+  }
+
+  backedUp(result: "complete" | "failed"): void {
+    this.#backups.inc({ result });
+  }
+
+  /** A schedule is there, whose last good backup was done at `ms`, or which was made then. */
+  scheduled(namespace: string, schedule: string, ms: number): void {
+    this.#lastBackup.set({ namespace, schedule }, ms / 1000);
+  }
+
+  forgetSchedule(namespace: string, schedule: string): void {
+    this.#lastBackup.remove({ namespace, schedule });
   }
 
   /** Begins the time of a turn; call what it returns at its end. */

@@ -8,6 +8,7 @@ import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
 import { ApiClient, ApiError } from "#operator/platform/kubernetes/api-client.ts";
 import type { StoreDefaults } from "#operator/platform/kubernetes/template.ts";
+import { BackupController } from "#operator/process/backup-controller.ts";
 import { Controller } from "#operator/process/controller.ts";
 import { serveHttp } from "#operator/process/http.ts";
 import { LeaderElection } from "#operator/process/leader-election.ts";
@@ -70,13 +71,11 @@ export async function runOperator(options: RunOptions): Promise<void> {
   });
   const begin = () => {
     log.info({ identity: options.identity }, "leading");
-    const controller = new Controller({
-      ...options,
-      api: guarded,
-      stop: AbortSignal.any([controllerStop.signal, abort.signal]),
-      metrics,
-    });
-    running = controller.run().catch((error: unknown) => abort.abort(errorText(error)));
+    const stop = AbortSignal.any([controllerStop.signal, abort.signal]);
+    const parts = { ...options, api: guarded, stop, metrics };
+    const controllers = [new Controller(parts), new BackupController(parts)];
+    const all = Promise.all(controllers.map((one) => one.run()));
+    running = all.then(() => {}).catch((error: unknown) => abort.abort(errorText(error)));
   };
   const server = await serveHttp({ ...options, metrics, ready: () => plain.ready() });
   log.info({ port: options.port, version: options.version }, "serving /healthz and /metrics");

@@ -287,7 +287,14 @@ export const admissionTable: readonly AdmissionCase[] = [
     kind: "EtcdBackup",
     spec: {
       clusterName: "c",
-      target: { s3: { bucket: "backups", endpoint: "http://s3.example", forcePathStyle: true } },
+      target: {
+        s3: {
+          bucket: "backups",
+          endpoint: "http://s3.example",
+          forcePathStyle: true,
+          credentials: { name: "keys" },
+        },
+      },
     },
   },
   {
@@ -299,7 +306,10 @@ export const admissionTable: readonly AdmissionCase[] = [
   {
     what: "a backup to two places",
     kind: "EtcdBackup",
-    spec: { clusterName: "c", target: { ...volume, s3: { bucket: "backups" } } },
+    spec: {
+      clusterName: "c",
+      target: { ...volume, s3: { bucket: "backups", credentials: { name: "keys" } } },
+    },
     refused: { field: "spec.target", message: "exactly one of volume, s3 must be set" },
   },
   {

@@ -18,6 +18,29 @@ const object = (kind: string, name: string, spec: object) => ({
   spec: { clusterName: "t", target: { volume: { claimName: "v", path: "p" } }, ...spec },
 });
 
+async function commands(run: LocalRun): Promise<void> {
+  const ask = async (code: number, ...args: readonly string[]): Promise<string> => {
+    const one = run.start([...args, "-f", run.manifest]);
+    assert.equal(await one.exited, `code ${code}`, one.text);
+    return one.text;
+  };
+  const members = await ask(0, "members");
+  const roles = () => members.match(/(leader|follower) +yes/g);
+  assert.equal(roles()?.length, 3, members);
+  const heir = /^(t-[0-9]) .*follower/m.exec(members)?.[1] ?? "";
+  assert.match(await ask(0, "leader", "move", heir), new RegExp(`^${heir} leads instead of t-`));
+  assert.match(await ask(0, "leader", "move", heir), /leads already/);
+  assert.match(await ask(1, "leader", "move", "t-9"), /there is no member t-9: there are t-1/);
+  const status = await ask(0, "status");
+  assert.match(status, new RegExp(`Available +True(.|\\n)*${heir} .* leader +yes`));
+  const said = await ask(0, "backup", "now", "--claim", "w", "--name", "by-hand");
+  assert.match(said, /^BACKUP .*\nby-hand +Complete +[0-9]+ /);
+  assert.match(await ask(1, "backup", "now", "--claim", "w", "--name", "by-hand"), /already/);
+  assert.match(await ask(1, "backup", "now"), /name one schedule .* --like, or a folder/);
+  run.stopMembers();
+  assert.match(await ask(3, "status"), /Available +False/);
+}
+
 test("back up, prune, restore: the operator killed at every step", async (t) => {
   const run = await LocalRun.open(3);
   const shared = (...names: readonly string[]) => join(run.folder, "etcd-ts.backups", ...names);
@@ -115,6 +138,17 @@ test("back up, prune, restore: the operator killed at every step", async (t) => 
   } finally {
     before.close();
     after.close();
+    await run.close();
+  }
+});
+
+test("the commands, on members whose operator is away", async () => {
+  const run = await LocalRun.open(3);
+  try {
+    run.want({ replicas: 3 });
+    await run.toRest();
+    await commands(run);
+  } finally {
     await run.close();
   }
 });

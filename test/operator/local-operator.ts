@@ -201,6 +201,13 @@ export class LocalRun {
   async close(): Promise<void> {
     this.#last?.child.kill("SIGKILL");
     await this.#last?.exited;
+    this.stopMembers();
+    releasePorts(this.#ports);
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Ends all members at once. */
+  stopMembers(): void {
     const file = this.data("cluster.json");
     const state = existsSync(file) ? readFileSync(file, "utf8") : '{"processes":{}}';
     const { processes } = JSON.parse(state) as Processes;
@@ -211,7 +218,5 @@ export class LocalRun {
         // It has ended.
       }
     }
-    releasePorts(this.#ports);
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

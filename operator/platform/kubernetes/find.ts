@@ -14,7 +14,8 @@ type Discovery = NonNullable<EtcdCluster["spec"]["bootstrap"]["discovery"]>;
 
 /** The plan's words for spec.bootstrap; `ownDomain` is that of the headless Service. */
 export function bootstrapOf({ spec }: EtcdCluster, ownDomain: string): Bootstrap {
-  const { discovery, dns } = spec.bootstrap;
+  const { discovery, dns, restore } = spec.bootstrap;
+  if (restore !== undefined) return { kind: "restore", source: restore };
   if (dns !== undefined) {
     const { domain = ownDomain } = dns;
     return { kind: "dns", domain, isOutside: domain !== ownDomain };

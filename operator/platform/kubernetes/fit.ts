@@ -12,12 +12,11 @@ export function kubernetesProblem(
   cluster: EtcdCluster,
   state: PlanState | undefined,
 ): string | undefined {
-  const { tls, bootstrap } = cluster.spec;
+  const { tls } = cluster.spec;
   const missing: readonly (readonly [string, boolean])[] = [
     ["spec.tls.client.certManager", tls?.client?.certManager !== undefined],
     ["spec.tls.peer.certManager", tls?.peer?.certManager !== undefined],
     ["spec.tls.peer.clientAuth: false", tls?.peer?.clientAuth === false],
-    ["spec.bootstrap.restore", bootstrap.restore !== undefined],
   ];
   const [first] = missing.filter(([, isAsked]) => isAsked);
   if (first !== undefined) {

@@ -1,4 +1,10 @@
 // The kinds of objects that the operator handles, and where the API server has them.
+import type {
+  EtcdBackupScheduleSpec,
+  EtcdBackupScheduleStatus,
+  EtcdBackupSpec,
+  EtcdBackupStatus,
+} from "#operator/api/etcd-backup.ts";
 import { group, version } from "#operator/api/parts.ts";
 
 /** What every object has. Times are texts, as they come over the wire. */
@@ -54,7 +60,11 @@ export interface Pod extends KubeObject {
       readonly restartCount: number;
       readonly state?: {
         readonly waiting?: { readonly reason?: string; readonly message?: string };
-        readonly terminated?: { readonly reason?: string; readonly exitCode: number };
+        readonly terminated?: {
+          readonly reason?: string;
+          readonly message?: string;
+          readonly exitCode: number;
+        };
       };
     }[];
   };
@@ -136,6 +146,31 @@ export interface ClusterObject extends KubeObject {
   readonly status?: Readonly<Record<string, unknown>>;
 }
 
+/** What of a Job is read here. */
+export interface Job extends KubeObject {
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly status?: {
+    readonly completionTime?: string;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly message?: string;
+      readonly lastTransitionTime?: string;
+    }[];
+  };
+}
+
+/** As the server has it; judged by its schema there. */
+export interface BackupObject extends KubeObject {
+  readonly spec: EtcdBackupSpec;
+  readonly status?: EtcdBackupStatus;
+}
+
+export interface ScheduleObject extends KubeObject {
+  readonly spec: EtcdBackupScheduleSpec;
+  readonly status?: EtcdBackupScheduleStatus;
+}
+
 export const pods: Kind<Pod> = { ...core, kind: "Pod", plural: "pods" };
 export const claims: Kind<Claim> = {
   ...core,
@@ -155,6 +190,13 @@ export const disruptionBudgets: Kind<DisruptionBudget> = {
   apiVersion: "policy/v1",
   kind: "PodDisruptionBudget",
   plural: "poddisruptionbudgets",
+};
+export const jobs: Kind<Job> = { apiVersion: "batch/v1", kind: "Job", plural: "jobs" };
+export const backups: Kind<BackupObject> = { ...own, kind: "EtcdBackup", plural: "etcdbackups" };
+export const schedules: Kind<ScheduleObject> = {
+  ...own,
+  kind: "EtcdBackupSchedule",
+  plural: "etcdbackupschedules",
 };
 export const clusters: Kind<ClusterObject> = {
   ...own,

@@ -62,6 +62,7 @@ import {
   pod,
   selectorText,
   surroundings,
+  type TemplateContent,
 } from "#operator/platform/kubernetes/objects.ts";
 import {
   addressOf,
@@ -73,6 +74,12 @@ import {
   volumeOf,
 } from "#operator/platform/kubernetes/observe.ts";
 import { requireOwn } from "#operator/platform/kubernetes/owned.ts";
+import {
+  beginRestore,
+  endRestore,
+  observeRestore,
+  type RestoreOf,
+} from "#operator/platform/kubernetes/restores.ts";
 import { lookUpRecords } from "#operator/platform/kubernetes/srv-records.ts";
 import { memberObjectStatus, mirrorOf, statusOf } from "#operator/platform/kubernetes/status.ts";
 import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
@@ -187,7 +194,7 @@ export class KubernetesPlatform implements Platform {
       this.#etcd.membership(urls),
       this.#registry(state),
       this.#records(state),
-      ...records.map((record) => this.#observeOne(record, isGivenUp, trust?.bundle ?? "")),
+      ...records.map((record) => this.#observeOne(record, isGivenUp, trust?.bundle ?? "", state)),
     ]);
     return {
       members: observed,
@@ -258,8 +265,12 @@ export class KubernetesPlatform implements Platform {
     record: MemberRecord,
     isGivenUp: boolean,
     bundle: string,
+    state: PlanState | undefined,
   ): Promise<ObservedMember> {
     const objects = objectsOf(this.#found, record.name);
+    const restore = state?.clusterId === undefined && !record.started ? this.#restore() : undefined;
+    const restored =
+      restore === undefined ? undefined : await observeRestore(restore, objects.member);
     const url = this.#urlOf(record.name);
     const [answer, loaded] = await Promise.all([
       url === undefined ? undefined : this.#etcd.answer(url),
@@ -276,6 +287,7 @@ export class KubernetesPlatform implements Platform {
       ...growthOf(objects.claim, this.#volumeBytes(), this.#options.refusals, this.nowMs()),
       ...(answer === undefined ? {} : { answer }),
       ...(loaded === undefined ? {} : { loaded }),
+      ...(restored === undefined ? {} : { restored }),
     };
   }
 
@@ -286,6 +298,24 @@ export class KubernetesPlatform implements Platform {
   #volumeBytes(): number | undefined {
     if (this.#isEphemeral) return undefined;
     return parseQuantity(this.cluster.spec.storage.size);
+  }
+
+  /** Where a first member's data comes from, if it is not to begin empty. */
+  #restore(): RestoreOf | undefined {
+    const { restore: source } = this.cluster.spec.bootstrap;
+    const { namespace } = this.identity;
+    return source === undefined ? undefined : { api: this.#api, namespace, source };
+  }
+
+  async #beginRestore(step: Extract<Step, { kind: "restore" }>, state: PlanState): Promise<void> {
+    const restore = this.#restore();
+    const { member, claim: itsClaim } = objectsOf(this.#found, step.member);
+    const template = state.templates[this.#record(state, step.member).template];
+    if (restore === undefined || member === undefined || itsClaim === undefined || !template) {
+      throw new Error(`${step.member} has no volume to restore into`);
+    }
+    const content = template.content as unknown as TemplateContent;
+    await this.#write(() => beginRestore(restore, step, member, itsClaim, content));
   }
 
   /** What was decided, before anything is done about it. */
@@ -455,6 +485,8 @@ export class KubernetesPlatform implements Platform {
         return this.#etcd.defragment(this.#requireUrl(step.member));
       case "disarm":
         return this.#etcd.disarm(urls, step.memberId, step.alarm);
+      case "restore":
+        return this.#beginRestore(step, state);
       case "open-registry": {
         if (step.find.kind === "dns") return;
         const access = await this.#registryAccess();
@@ -470,9 +502,6 @@ export class KubernetesPlatform implements Platform {
       }
       case "drop-cas":
         return this.#security.certificates.dropCas();
-      case "restore":
-        // Nothing that is observed here leads to these so far.
-        throw new Error(`${step.kind} cannot be done on Kubernetes yet`);
     }
   }
 
@@ -536,6 +565,8 @@ export class KubernetesPlatform implements Platform {
     if (itsClaim === undefined && !this.#isEphemeral) {
       throw new Error(`${step.member} has no volume claim`);
     }
+    const restore = state.clusterId === undefined ? this.#restore() : undefined;
+    if (restore !== undefined) await endRestore(restore, member);
     const { bootstrap, storage } = this.cluster.spec;
     const data = dataVolume(itsClaim, storage.size);
     const wanted = pod(this.identity, bootstrap, member, record, data, step);

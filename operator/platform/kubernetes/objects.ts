@@ -36,7 +36,9 @@ export const clientPort = 2379;
 export const peerPort = 2380;
 /** Plain HTTP for probes and Prometheus: a kubelet has no client certificate. */
 export const metricsPort = 2381;
-const dataFolder = "/var/lib/etcd";
+const volumeMount = "/var/lib/etcd";
+/** Of a member, on its volume. */
+export const dataFolder = `${volumeMount}/data`;
 /** Of the image's own user. */
 const userId = 65_532;
 
@@ -344,7 +346,7 @@ export function pod(
         livenessProbe: probe("/livez", { periodSeconds: 10, failureThreshold: 6 }),
         readinessProbe: probe("/readyz", { periodSeconds: 3, failureThreshold: 2 }),
         volumeMounts: [
-          { name: "data", mountPath: dataFolder },
+          { name: "data", mountPath: volumeMount },
           { name: "tmp", mountPath: "/tmp" },
           ...found.volumeMounts,
           ...mounted.volumeMounts,
@@ -406,7 +408,7 @@ function memberArguments(
   const { name, peerUrl, clientUrl } = record;
   return [
     `--name=${name}`,
-    `--data-dir=${dataFolder}/data`,
+    `--data-dir=${dataFolder}`,
     `--listen-client-urls=${schemeOf(tls.client)}://0.0.0.0:${clientPort}`,
     `--advertise-client-urls=${clientUrl}`,
     `--listen-peer-urls=${schemeOf(tls.peer)}://0.0.0.0:${peerPort}`,

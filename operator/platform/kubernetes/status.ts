@@ -27,7 +27,11 @@ export function statusOf(
   const { state } = turn.decision;
   const old = cluster.status ?? {};
   const generation = cluster.metadata.generation ?? 0;
-  const conditions = mergeConditions(old.conditions ?? [], turn.conditions, generation, time);
+  const conditions = [
+    ...mergeConditions(old.conditions ?? [], turn.conditions, generation, time),
+    // Said by whoever follows the backups (operator/process/backup-controller.ts).
+    ...(old.conditions ?? []).filter((one) => one.type === "BackupHealthy"),
+  ];
   const base = {
     observedGeneration: generation,
     conditions,
@@ -146,10 +150,15 @@ export function mirrorOf({ metadata, spec, status = {} }: MemberObject, clientUr
   };
 }
 
+/** A condition as it is said now; what others write has types of their own. */
+interface Said extends Omit<Condition, "type"> {
+  readonly type: string;
+}
+
 /** The time of a condition is when its status last changed. */
 export function mergeConditions(
   old: Conditions,
-  now: readonly Condition[],
+  now: readonly Said[],
   observedGeneration: number,
   time: string,
 ): Conditions {

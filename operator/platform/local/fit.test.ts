@@ -29,7 +29,7 @@ test("what a local cluster cannot honour is refused by name", () => {
     [{ bootstrap: { dns: {} } }, "spec.bootstrap.dns: cannot be had"],
     [{ bootstrap: { restore: { volume: { claimName: "v" } } } }, undefined],
     [
-      { bootstrap: { restore: { s3: { bucket: "abc" } } } },
+      { bootstrap: { restore: { s3: { bucket: "abc", credentials: { name: "k" } } } } },
       "spec.bootstrap.restore.s3: cannot be had in a local cluster: name a volume",
     ],
     [{ local: { host: "12" } }, "spec.local.host: must be an IP address, not 12"],
@@ -52,7 +52,10 @@ test("of backups what cannot be here, or ever", () => {
   const rows: readonly (readonly [object, string | undefined])[] = [
     [{}, undefined],
     [{ clusterName: "d" }, "spec.clusterName: must be c, as the cluster beside it"],
-    [{ target: { s3: { bucket: "abc" } } }, "spec.target.s3: cannot be had in a local cluster"],
+    [
+      { target: { s3: { bucket: "abc", credentials: { name: "k" } } } },
+      "spec.target.s3: cannot be had in a local cluster",
+    ],
     [{ schedule: "0 99 * * *" }, "spec.schedule: "],
     [{ timeZone: "Europe/Nowhere" }, "spec.schedule: "],
   ];
