@@ -14,7 +14,6 @@ export interface AuditEntry {
     readonly extra?: Readonly<Record<string, readonly string[]>>;
   };
   readonly objectRef?: { readonly resource: string };
-  readonly responseStatus?: { readonly code: number };
 }
 
 /** A Kubernetes with our images in it. */
