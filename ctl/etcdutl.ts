@@ -1,7 +1,7 @@
 // etcdutl: what is done to files of a member that does not run. bin/etcdutl runs it.
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { errorText } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
 import type { Progress } from "#base/progress.ts";
@@ -60,9 +60,9 @@ interface RestoreFlags {
   readonly initialCluster: string;
   readonly initialClusterToken: string;
   readonly initialAdvertisePeerUrls: string;
-  readonly skipHashCheck: boolean;
+  readonly skipHashCheck?: boolean;
   readonly bumpRevision: number;
-  readonly markCompacted: boolean;
+  readonly markCompacted?: boolean;
 }
 
 async function restore(files: readonly string[], flags: RestoreFlags): Promise<void> {
@@ -70,7 +70,7 @@ async function restore(files: readonly string[], flags: RestoreFlags): Promise<v
   if (file === undefined || files.length !== 1) {
     throw badArguments("snapshot restore requires exactly one argument");
   }
-  if (flags.bumpRevision > 0 !== flags.markCompacted) {
+  if (flags.bumpRevision > 0 !== (flags.markCompacted === true)) {
     throw badArguments("--mark-compacted required if --revision-bump > 0");
   }
   const { restoreSnapshot } = await import("#server/restore.ts");
@@ -82,7 +82,7 @@ async function restore(files: readonly string[], flags: RestoreFlags): Promise<v
     initialCluster: flags.initialCluster,
     initialClusterToken: flags.initialClusterToken,
     advertisePeerUrls: flags.initialAdvertisePeerUrls,
-    skipHashCheck: flags.skipHashCheck,
+    skipHashCheck: flags.skipHashCheck === true,
     bumpRevision: flags.bumpRevision,
     ...progressing(),
   }).finally(() => waiting.end());
@@ -116,8 +116,8 @@ function addSnapshotCommands(etcdutl: Command): void {
     .command("restore [files...]")
     .usage("<filename> --data-dir {output dir} [options]")
     .description("Makes a new data folder of a snapshot file, for a member of a new cluster")
-    .option("--data-dir <folder>", "folder to make (default: NAME.etcd)", "")
-    .option("--wal-dir <folder>", "folder for the log (default: within --data-dir)", "")
+    .addOption(new Option("--data-dir <folder>", "folder to make").default("", "NAME.etcd"))
+    .addOption(new Option("--wal-dir <folder>", "folder for the log").default("", "in --data-dir"))
     .option("--name <name>", "name of this member", "default")
     .option(
       "--initial-cluster <members>",
@@ -130,14 +130,10 @@ function addSnapshotCommands(etcdutl: Command): void {
       "peer URLs of this member",
       "http://localhost:2380",
     )
-    .option("--skip-hash-check", "accept a file without digest, copied from a data folder", false)
+    .option("--skip-hash-check", "accept a file without digest, copied from a data folder")
     .option("--initial-memory-map-size <bytes>", "accepted and of no effect", wholeNumber, 0)
     .option("--bump-revision <n>", "how much to add to the newest revision", wholeNumber, 0)
-    .option(
-      "--mark-compacted",
-      "compact up to the new revision; required with --bump-revision",
-      false,
-    )
+    .option("--mark-compacted", "compact up to the new revision; required with --bump-revision")
     .addHelpText(
       "after",
       "\nExample:\n  etcdutl snapshot restore backup.db --data-dir /var/lib/etcd --name a \\\n    --initial-cluster a=http://10.0.0.1:2380 --initial-advertise-peer-urls http://10.0.0.1:2380",
@@ -149,7 +145,7 @@ interface MigrateFlags {
   readonly dataDir: string;
   readonly walDir?: string;
   readonly targetVersion: string;
-  readonly force: boolean;
+  readonly force?: boolean;
 }
 
 function addMigrate(etcdutl: Command): void {
@@ -159,7 +155,7 @@ function addMigrate(etcdutl: Command): void {
     .requiredOption("--data-dir <folder>", "the member's --data-dir")
     .requiredOption("--target-version <X.Y>", "3.5, 3.6 or 3.7")
     .option("--wal-dir <folder>", "the member's --wal-dir, if it lies elsewhere")
-    .option("--force", "set it even if the log holds what that version does not know", false)
+    .option("--force", "set it even if the log holds what that version does not know")
     .addHelpText(
       "after",
       `
@@ -172,7 +168,7 @@ Example:
     )
     .action(async (flags: MigrateFlags) => {
       const { migrateFolder, targetVersion } = await import("#ctl/etcdutl/migrate.ts");
-      const { dataDir, force, walDir } = flags;
+      const { dataDir, force = false, walDir } = flags;
       const target = targetVersion(flags.targetVersion);
       await migrateFolder({ dataDir, walDir, target, force, ...work() });
     });
@@ -269,6 +265,7 @@ function program(): Command {
     .command("hashkv [files...]")
     .usage("<filename>")
     .description("Prints the hash of a snapshot file's keys and their history")
+    .addHelpText("after", "\nExample:\n  etcdutl hashkv backup.db --rev 1000")
     .option("--rev <revision>", "newest revision to hash (default: the newest)", integer, 0)
     .action(async (files: string[], flags: { readonly rev: number }) => {
       const [file] = files;
@@ -285,6 +282,7 @@ function program(): Command {
   etcdutl
     .command("defrag")
     .description("Gives the free space of a stopped member's data folder back")
+    .addHelpText("after", "\nExample:\n  etcdutl defrag --data-dir /var/lib/etcd-ts")
     .requiredOption("--data-dir <folder>", "the member's --data-dir")
     .action(async (flags: { readonly dataDir: string }) => {
       const { defragmentFolder } = await import("#ctl/etcdutl/defrag.ts");

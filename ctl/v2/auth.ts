@@ -297,7 +297,7 @@ export const role: V2Command = {
 
 export const auth: V2Command = {
   name: "auth",
-  summary: "Whether authentication is on",
+  summary: "Switches authentication on and off",
   usage: "COMMAND",
   children: [
     switchAuth("enable", "PUT", "Enabled", "Switches authentication on"),

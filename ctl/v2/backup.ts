@@ -6,7 +6,7 @@ import { Ended, endCode } from "./ended.ts";
 
 export const backup: V2Command = {
   name: "backup",
-  summary: "Copies the data folder of a stopped member",
+  summary: "Copies the data folder of a stopped member, to start with etcd --force-new-cluster",
   usage: "--data-dir FOLDER --backup-dir FOLDER",
   flags: [
     { names: ["data-dir"], kind: "string", usage: "the member's data folder" },
@@ -15,10 +15,7 @@ export const backup: V2Command = {
     { names: ["backup-wal-dir"], kind: "string", usage: "where to put the log, if elsewhere" },
     { names: ["with-v3"], kind: "bool", usage: "accepted: v3 keys are always in it" },
   ],
-  examples: [
-    "backup --data-dir /var/lib/etcd --backup-dir /backup/etcd",
-    "# then: etcd --data-dir /backup/etcd --force-new-cluster --enable-v2 …",
-  ],
+  examples: ["backup --data-dir /var/lib/etcd --backup-dir /backup/etcd"],
   async run({ flags }) {
     const [dataDir, backupDir] = [flags.string("data-dir"), flags.string("backup-dir")];
     if (dataDir === "" || backupDir === "") {
