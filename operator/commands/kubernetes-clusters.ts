@@ -14,9 +14,11 @@ import {
   backups,
   type ClusterObject,
   clusters,
+  pods,
   type ScheduleObject,
   schedules,
 } from "#operator/platform/kubernetes/kinds.ts";
+import { etcdctlIn } from "#operator/platform/kubernetes/tls.ts";
 
 const lookMs = 500;
 
@@ -149,10 +151,9 @@ export class KubernetesClusters {
           done();
         },
       });
-    const command = [
-      ...["etcdctl", "--endpoints=http://127.0.0.1:2379"],
-      ...["move-leader", toMemberId],
-    ];
+    const { spec } = await this.#api.get(pods, this.namespace, leader);
+    const [container] = spec.containers as readonly { readonly args?: readonly string[] }[];
+    const command = [...etcdctlIn(container?.args ?? []), "move-leader", toMemberId];
     const status = await new Promise<V1Status>((resolve, reject) => {
       const exec = new Exec(this.#config);
       exec

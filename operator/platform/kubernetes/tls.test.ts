@@ -5,6 +5,7 @@ import type { MemberRecord } from "#operator/plan/types.ts";
 import { loadedOf } from "#operator/platform/kubernetes/loaded.ts";
 import { memberUrls, surroundings } from "#operator/platform/kubernetes/objects.ts";
 import {
+  etcdctlIn,
   memberNames,
   tlsArguments,
   tlsMounts,
@@ -93,6 +94,14 @@ test("each port gets its files, and members admit members alone", () => {
     "--trusted-ca-file=/etc/etcd/tls/client/ca.crt",
   ]);
   assert.deepEqual(tlsArguments(record, {}), []);
+  assert.deepEqual(etcdctlIn(["--name=a", "--listen-client-urls=http://0.0.0.0:2379"]), [
+    "etcdctl",
+    "--endpoints=http://127.0.0.1:2379",
+  ]);
+  assert.deepEqual(etcdctlIn(["--listen-client-urls=https://0.0.0.0:2379"]).slice(1, 3), [
+    "--endpoints=https://localhost:2379",
+    "--cacert=/etc/etcd/tls/client/ca.crt",
+  ]);
   const { volumes, volumeMounts } = tlsMounts(identity, { client: given, peer: operator }, "leaf");
   const text = JSON.stringify([volumes, volumeMounts]);
   assert(!text.includes("subPath"), "what is mounted alone never changes");

@@ -193,3 +193,17 @@ export function tlsArguments(
         ]),
   ];
 }
+
+/** How etcdctl reaches the member in whose pod it runs, by the arguments of that member: with its own certificate. */
+export function etcdctlIn(memberArguments: readonly string[]): readonly string[] {
+  const isSecure = memberArguments.some((one) => one.startsWith("--listen-client-urls=https:"));
+  if (!isSecure) return ["etcdctl", "--endpoints=http://127.0.0.1:2379"];
+  const file = (name: string) => `${mountRoot}/client/${name}`;
+  return [
+    "etcdctl",
+    "--endpoints=https://localhost:2379",
+    `--cacert=${file("ca.crt")}`,
+    `--cert=${file("tls.crt")}`,
+    `--key=${file("tls.key")}`,
+  ];
+}
