@@ -326,6 +326,11 @@ const table: readonly (readonly [string, Case, string])[] = [
     "note Updating",
   ],
   [
+    "another template, without volumes, and the last one that was replaced is not there yet",
+    { size: 2, wanted: { isEphemeral: true, template: t2, replicas: 3 } },
+    "note ScalingUp",
+  ],
+  [
     "another template, without volumes and too few to outvote a loss",
     { size: 2, wanted: { isEphemeral: true, template: t2 } },
     "wait UpdateLosesData",

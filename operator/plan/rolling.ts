@@ -147,8 +147,10 @@ export function roll(view: View): Decision | undefined {
   if (!allServe(view)) return undefined;
   const next = outdated.find((one) => !one.isLeader) ?? outdated[0];
   if (next === undefined) return undefined;
-  // Without volumes a restart is a loss and a replacement, which the others must outvote.
-  if (wanted.isEphemeral === true && view.voterCount < 3) {
+  // Without volumes a restart is a loss and a replacement, which the others must outvote; who was replaced last
+  // has to be there first.
+  if (wanted.isEphemeral === true && view.voterCount < Math.max(3, wanted.replicas)) {
+    if (view.voterCount !== wanted.replicas) return undefined;
     return blocked(
       state,
       "UpdateLosesData",
