@@ -180,7 +180,7 @@ const noSpace: Case = {
 
 const options: Case = {
   name: "options-under-load",
-  what: "options and resources changed under load: one member at a time, no request fails; a bad one is put back",
+  what: "options and resources changed under load: one member at a time, no request fails",
   async run(context) {
     const { kube, namespace } = context;
     await kube.applyCluster(namespace, name, { replicas: 3 });
