@@ -36,6 +36,12 @@ export class HeaderEncoder {
     return writer.uint32(headerTag).bytes(this.bytes);
   }
 
+  /** How long a header is but for its revision, with the current term. */
+  readonly bytesBesideRevision = (): number => {
+    this.refresh(0, this.member.raftTerm());
+    return this.bytes.length;
+  };
+
   private refresh(revision: number, term: number): void {
     const { buffer } = this;
     let at = this.identityBytes;

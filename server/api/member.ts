@@ -111,7 +111,7 @@ export interface WatchSession {
    */
   request(request: WatchRequest, refusal?: string): void;
   /** The next response to send, or undefined until `onReady` is called again. */
-  next(): WatchResponse | undefined;
+  next(identityBytes?: () => number): WatchResponse | undefined;
   /** Frees all watchers of this stream. */
   close(): void;
 }

@@ -118,9 +118,9 @@ class WatchStream implements RequestSink {
 
   /** Sends until the session has nothing or the connection is full; then requests wait, too. */
   private pump(): void {
-    const { responder, session } = this;
+    const { responder, session, headers } = this;
     while (!this.full && !responder.ended) {
-      const response = session.next();
+      const response = session.next(headers.bytesBesideRevision);
       if (response === undefined) return;
       this.gate.eventsSent += response.events.length;
       if (responder.write(this.encode(response))) continue;

@@ -332,38 +332,42 @@ test("progress ticks go to quiet watches that asked, behind all events they cove
   assert.deepEqual(read(session), ["0@1", "1@1", "0@2 +a=v@2", "1@2", "0@2", "1@2"]);
 });
 
-test("fragments: split at the limit, each event whole, all but the last marked", async () => {
-  const limit = 4096;
-  const rig = await Rig.open({
-    ...small,
-    cacheBytes: 1 << 24,
-    maxRequestBytes: limit - 512 * 1024,
+for (const [identityBytes, firsts] of [
+  [0, [4, 4, 2]],
+  [24, [3, 3, 3, 1]],
+  [1100, [2, 2, 2, 2, 2]],
+] as const) {
+  test(`fragments: split at the limit less ${identityBytes}, each event whole, all but the last marked`, async () => {
+    const limit = 4096;
+    const rig = await Rig.open({
+      ...small,
+      cacheBytes: 1 << 24,
+      maxRequestBytes: limit - 512 * 1024,
+    });
+    const session = rig.hub.openWatch(() => {});
+    create(session, { key: b("a"), rangeEnd: b("\0"), fragment: true });
+    create(session, { key: b("a"), rangeEnd: b("\0") });
+    read(session);
+    const keys = Array.from({ length: 10 }, (_, i) => `k${i}`);
+    const big = puts(...keys);
+    if (big.kind !== "txn") throw new Error("unreachable");
+    for (const { request } of big.payload.success) {
+      if (request?.$case === "requestPut") request.value.value = Buffer.alloc(1000, "x");
+    }
+    await apply(rig, big, put("one", "y".repeat(9000)));
+    const parts: [id: number, fragment: boolean, events: number][] = [];
+    const next = () => session.next(() => identityBytes);
+    for (let one = next(); one !== undefined; one = next()) {
+      parts.push([one.watchId, one.fragment, one.events.length]);
+    }
+    assert.deepEqual(parts, [
+      ...firsts.map((events, at) => [0, at < firsts.length - 1, events]),
+      [1, false, 10],
+      [0, false, 1],
+      [1, false, 1],
+    ]);
   });
-  const session = rig.hub.openWatch(() => {});
-  create(session, { key: b("a"), rangeEnd: b("\0"), fragment: true });
-  create(session, { key: b("a"), rangeEnd: b("\0") });
-  read(session);
-  const keys = Array.from({ length: 10 }, (_, i) => `k${i}`);
-  const big = puts(...keys);
-  if (big.kind !== "txn") throw new Error("unreachable");
-  for (const { request } of big.payload.success) {
-    if (request?.$case === "requestPut") request.value.value = Buffer.alloc(1000, "x");
-  }
-  await apply(rig, big, put("one", "y".repeat(9000)));
-  const parts: [id: number, fragment: boolean, events: number][] = [];
-  for (let one = session.next(); one !== undefined; one = session.next()) {
-    parts.push([one.watchId, one.fragment, one.events.length]);
-  }
-  assert.deepEqual(parts, [
-    [0, true, 3],
-    [0, true, 3],
-    [0, true, 3],
-    [0, false, 1],
-    [1, false, 10],
-    [0, false, 1],
-    [1, false, 1],
-  ]);
-});
+}
 
 test("a client that does not read falls behind alone, and then gets all, each once", async () => {
   const rig = await Rig.open({ ...small, sessionQueueBytes: 2000 });

@@ -46,9 +46,6 @@ const longQueue = 64;
 /** Beyond it events of a later revision begin a response of their own. */
 const mergedBytes = 256 * 1024;
 
-/** Cluster and member ID and the term, which the API adds to each header. */
-const identityBytes = 24;
-
 export class WatchSession {
   /** For the hub: tells the API that `next` has something. */
   readonly onReady: () => void;
@@ -269,8 +266,11 @@ export class WatchSession {
     return item;
   }
 
-  /** The next response to send, or undefined until onReady is called again. */
-  next(): WatchResponse | undefined {
+  /**
+   * The next response to send, or undefined until onReady is called again. `identityBytes` is what the API adds to
+   * its header: cluster, member and term count where a response is cut into fragments.
+   */
+  next(identityBytes: () => number = none): WatchResponse | undefined {
     if (this.fragments.length > 0) return this.fragments.shift();
     const item = this.queue[this.head];
     if (item === undefined) return undefined;
@@ -290,7 +290,7 @@ export class WatchSession {
       this.ports.drained();
     }
     if (!item.fragment || item.bytes < this.limits.fragmentBytes / 2) return item.response;
-    this.fragments = fragmentsOf(item.response, this.limits.fragmentBytes);
+    this.fragments = fragmentsOf(item.response, this.limits.fragmentBytes - identityBytes());
     return this.fragments.shift();
   }
 
@@ -309,9 +309,11 @@ export class WatchSession {
   }
 }
 
+const none = (): number => 0;
+
 /** Splits a response of at least `maxBytes` and two events; all parts but the last say `fragment`. */
 function fragmentsOf(response: WatchResponse, maxBytes: number): WatchResponse[] {
-  const base = WatchResponse.encode({ ...response, events: [] }).finish().length + identityBytes;
+  const base = WatchResponse.encode({ ...response, events: [] }).finish().length;
   const sizes = response.events.map((event) => {
     const bytes = Event.encode(event).finish().length;
     return 1 + varintBytes(bytes) + bytes;

@@ -203,6 +203,8 @@ export class Side {
       case "watchNotify":
         return { ...ok, answers: [await watching.notification(await this.currentRevision())] };
       case "watchBytes": {
+        // What is no message has no form as JSON.
+        if (this.usesJson && !isRequest("Watch/Watch", step.body)) return ok;
         watching.call.send(step.body);
         // What is a message ends nothing: there is nothing to wait for.
         const limitMs = isRequest("Watch/Watch", step.body) ? 0 : CALL_LIMIT_MS;

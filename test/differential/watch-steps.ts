@@ -56,6 +56,8 @@ export const watchSteps: readonly (readonly [number, (draw: Draw) => readonly St
   [
     0.05,
     (draw) => [
+      // It may end the stream: what is still on its way then is told, or not.
+      { do: "settle" },
       {
         do: "watchBytes",
         stream: draw.below(streams),
