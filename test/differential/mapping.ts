@@ -98,7 +98,8 @@ function orderTxn(request: Values, answer: Values): void {
 /**
  * Responses of one watch with the pieces joined that a history came in: etcd sends up to 1,000 revisions
  * at once, whatever their size, unless it was asked for fragments; ours cuts by what it has read.
- * Live responses have a revision each; fragments of one revision stay as they came.
+ * Live responses have a revision each; fragments of one revision stay as they came, but within a history, where
+ * the cut before moves the next one.
  */
 export function joinHistory(list: readonly Values[]): readonly Values[] {
   const out: Values[] = [];
@@ -110,7 +111,7 @@ export function joinHistory(list: readonly Values[]): readonly Values[] {
       makesRoom("longHistory") &&
       events.length > 0 &&
       earlier.length > 0 &&
-      earlier.at(-1)?.kv.modRevision !== events[0]?.kv.modRevision &&
+      (isOfSeveral(earlier) || isOfSeveral([...earlier.slice(-1), ...events])) &&
       differenceAt(before?.["header"], entry["header"]) === undefined;
     if (!isOneHistory) out.push(entry);
     else out[out.length - 1] = { ...before, fragment: false, events: [...earlier, ...events] };
@@ -118,8 +119,15 @@ export function joinHistory(list: readonly Values[]): readonly Values[] {
   return out;
 }
 
-function eventsOf(entry: Values): readonly { readonly kv: { readonly modRevision: number } }[] {
-  return entry["events"] as ReturnType<typeof eventsOf>;
+type Events = readonly { readonly kv: { readonly modRevision: number } }[];
+
+function eventsOf(entry: Values): Events {
+  return entry["events"] as Events;
+}
+
+/** Of more than one revision; they are in order. */
+function isOfSeveral(events: Events): boolean {
+  return events[0]?.kv.modRevision !== events.at(-1)?.kv.modRevision;
 }
 
 /** The stand-ins of one run on one member. */
