@@ -261,13 +261,16 @@ func main() {
 		if err != nil {
 			return err
 		}
-		list, err := c.Leases(ctx)
-		if err != nil {
-			return err
-		}
+		// As in etcd the list is that of the member that is asked, which may not have applied the grant yet.
 		listed := false
-		for _, l := range list.Leases {
-			listed = listed || l.ID == lease.ID
+		for try := 0; try < 10_000 && !listed; try++ {
+			list, err := c.Leases(ctx)
+			if err != nil {
+				return err
+			}
+			for _, l := range list.Leases {
+				listed = listed || l.ID == lease.ID
+			}
 		}
 		if _, err := c.Revoke(ctx, lease.ID); err != nil {
 			return err

@@ -157,7 +157,14 @@ async fn lease(mut c: Client, p: String) -> Outcome {
     let left = c.lease_time_to_live(id, Some(LeaseTimeToLiveOptions::new().with_keys())).await?;
     want("granted", left.granted_ttl(), 600)?;
     want("keys", left.keys().to_vec(), vec![format!("{p}a").into_bytes()])?;
-    let listed = c.leases().await?.leases().iter().any(|lease| lease.id() == id);
+    // As in etcd the list is that of the member that is asked, which may not have applied the grant yet.
+    let mut listed = false;
+    for _ in 0..10_000 {
+        listed = c.leases().await?.leases().iter().any(|lease| lease.id() == id);
+        if listed {
+            break;
+        }
+    }
     want("listed", listed, true)?;
     c.lease_revoke(id).await?;
     want("left", c.get(format!("{p}a"), None).await?.count(), 0)
