@@ -45,10 +45,11 @@ export class GatheredBytes {
   private widen(room: number): void {
     const { unfinished } = this;
     if (unfinished !== undefined) {
-      unfinished.held += room - this.buffer.length;
+      const grown = room - this.buffer.length;
+      unfinished.held += grown;
       const { fault } = unfinished;
       if (fault !== undefined) {
-        unfinished.held -= room - this.buffer.length;
+        unfinished.held -= grown;
         this.drop();
         throw new TooManyUnfinished(fault);
       }

@@ -7,6 +7,7 @@ import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { locateReference } from "#test/reference/reference.ts";
 import { type Axis, drawChart, type Series } from "./chart.ts";
 import { benchmarkTool, callOf, h2load, type Operation } from "./load.ts";
+import { median } from "./median.ts";
 import { pssMib } from "./million-keys.ts";
 
 const folder = join(import.meta.dirname, "..", "docs", "pictures");
@@ -18,11 +19,6 @@ interface Given {
   readonly seconds: number;
   readonly concurrency: readonly number[];
   readonly keys: readonly number[];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
 function draw(file: string, title: string, x: Axis, y: Axis, series: readonly Series[]): void {

@@ -8,6 +8,7 @@ import { Command } from "commander";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { locateReference } from "#test/reference/reference.ts";
 import { type Load, measure, type Operation, valueBytes } from "./load.ts";
+import { median } from "./median.ts";
 import { versus } from "./versus.ts";
 
 interface Row {
@@ -32,12 +33,6 @@ interface Options {
   readonly benchmark: string;
   /** `reference` measures the reference against itself: every ratio must be near 1. */
   readonly against: "ours" | "reference";
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** Resident bytes of a member's process, on average. */

@@ -16,6 +16,7 @@ import {
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { locateReference } from "#test/reference/reference.ts";
 import { benchmarkTool, type Call, h2load, ratesOf } from "./load.ts";
+import { median } from "./median.ts";
 import { millionKeys } from "./million-keys.ts";
 
 type Side = "reference" | "ours";
@@ -178,12 +179,6 @@ interface Row {
   readonly ours: number;
   readonly unit: string;
   readonly target: Work["target"];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 async function endpointsOf(cluster: Cluster): Promise<readonly string[]> {

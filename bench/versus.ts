@@ -6,9 +6,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { assert } from "#base/assert.ts";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { callOf, h2loadCount, type Operation } from "./load.ts";
+import { median } from "./median.ts";
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "..");
@@ -69,12 +69,6 @@ async function leaderOf(cluster: Cluster): Promise<string> {
     if (/^etcd_server_is_leader 1$/m.test(metrics)) return member.endpoint;
   }
   throw new Error("no member says that it leads");
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  assert(sorted.length > 0, "a median of nothing");
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
 async function oneRound(

@@ -25,6 +25,11 @@ async function podUid({ kube, namespace }: CaseContext, pod: string): Promise<st
   return (await kube.api.find(pods, namespace, pod))?.metadata.uid ?? "";
 }
 
+/** Of the first three members. */
+function podUids(context: CaseContext): Promise<readonly string[]> {
+  return Promise.all(["db-1", "db-2", "db-3"].map((one) => podUid(context, one)));
+}
+
 const podsGo: Case = {
   name: "pods-go",
   what: "a pod deleted, evicted by the API that minds the budget, and one that ended: each comes back on its volume",
@@ -186,9 +191,7 @@ const options: Case = {
     await kube.applyCluster(namespace, name, { replicas: 3 });
     const { clusterId } = await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name);
-    const uids = async () =>
-      Promise.all(["db-1", "db-2", "db-3"].map((one) => podUid(context, one)));
-    const before = await uids();
+    const before = await podUids(context);
     await kube.api.patch(clusters, namespace, name, {
       spec: {
         options: { "snapshot-count": 5000 },
@@ -197,7 +200,7 @@ const options: Case = {
     });
     await kube.until("all members are updated", async () => {
       const { updatedReplicas } = await kube.status(namespace, name);
-      const now = await uids();
+      const now = await podUids(context);
       const isSo =
         updatedReplicas === 3 && now.every((uid, at) => uid !== "" && uid !== before[at]);
       return isSo || `${updatedReplicas} are`;
@@ -219,9 +222,7 @@ const statusLost: Case = {
     await kube.applyCluster(namespace, name, { replicas: 3 });
     const { clusterId } = await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name);
-    const uids = async () =>
-      Promise.all(["db-1", "db-2", "db-3"].map((one) => podUid(context, one)));
-    const before = await uids();
+    const before = await podUids(context);
     await kube.until("the status is wiped", async () => {
       await kube.api.replaceStatus(clusters, {
         ...(await kube.cluster(namespace, name)),
@@ -230,7 +231,7 @@ const statusLost: Case = {
       return true;
     });
     await until3(context, clusterId);
-    assert.deepEqual(await uids(), before);
+    assert.deepEqual(await podUids(context), before);
     // Taken over for good: it can be worked with.
     await kube.scale(namespace, name, 1);
     const { members = [] } = await kube.settled(namespace, name, 1);

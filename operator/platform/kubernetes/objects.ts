@@ -21,6 +21,7 @@ import type {
   Service,
 } from "#operator/platform/kubernetes/kinds.ts";
 import { clientName, headlessName, type Identity } from "#operator/platform/kubernetes/names.ts";
+import { containerSecurity, podSecurity } from "#operator/platform/kubernetes/pod-security.ts";
 import {
   leafName,
   schemeOf,
@@ -39,9 +40,6 @@ export const metricsPort = 2381;
 const volumeMount = "/var/lib/etcd";
 /** Of a member, on its volume. */
 export const dataFolder = `${volumeMount}/data`;
-/** Of the image's own user. */
-const userId = 65_532;
-
 export const labels = {
   cluster: `${group}/cluster`,
   clusterUid: `${group}/cluster-uid`,
@@ -281,12 +279,7 @@ export function pod(
     image: content.image,
     imagePullPolicy: content.pullPolicy,
     resources: wanted.resources,
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ["ALL"] },
-      ...wanted.containerSecurityContext,
-    },
+    securityContext: containerSecurity(wanted.containerSecurityContext),
   };
   const found = findParts(step.join, record.peerUrl, bootstrap.discovery, like);
   const tls = content.tls ?? {};
@@ -305,15 +298,7 @@ export function pod(
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     terminationGracePeriodSeconds: wanted.terminationGracePeriodSeconds,
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: userId,
-      runAsGroup: userId,
-      fsGroup: userId,
-      fsGroupChangePolicy: "OnRootMismatch",
-      seccompProfile: { type: "RuntimeDefault" },
-      ...wanted.securityContext,
-    },
+    securityContext: podSecurity(wanted.securityContext),
     affinity: wanted.affinity ?? keepApart(identity),
     ...optional("nodeSelector", wanted.nodeSelector),
     ...optional("tolerations", wanted.tolerations),

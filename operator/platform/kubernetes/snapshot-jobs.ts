@@ -10,6 +10,7 @@ import type { SnapshotRemoval, SnapshotRun } from "#operator/plan/backup.ts";
 import type { ObservedMember } from "#operator/plan/types.ts";
 import type { Job, KubeObject, OwnerReference, Pod } from "#operator/platform/kubernetes/kinds.ts";
 import { podTrouble } from "#operator/platform/kubernetes/observe.ts";
+import { containerSecurity, podSecurity } from "#operator/platform/kubernetes/pod-security.ts";
 import { parseResult, type SnapshotTask, taskVariable } from "#operator/snapshot/task.ts";
 
 export const backupLabels = {
@@ -24,8 +25,6 @@ export const pruneAnnotation = `${group}/prune`;
 const backupMount = "/backup";
 const dataMount = "/var/lib/etcd";
 const caMount = "/ca";
-/** Of the image's own user. */
-const userId = 65_532;
 /** A Job that nobody owns goes by itself after so long. */
 const orphanSeconds = 600;
 const uidLength = 8;
@@ -155,15 +154,7 @@ export function snapshotJob(surroundings: JobSurroundings, options: JobOptions):
           restartPolicy: "Never",
           automountServiceAccountToken: false,
           enableServiceLinks: false,
-          securityContext: {
-            runAsNonRoot: true,
-            runAsUser: userId,
-            runAsGroup: userId,
-            fsGroup: userId,
-            fsGroupChangePolicy: "OnRootMismatch",
-            seccompProfile: { type: "RuntimeDefault" },
-            ...pod.securityContext,
-          },
+          securityContext: podSecurity(pod.securityContext),
           ...(pod.nodeSelector === undefined ? {} : { nodeSelector: pod.nodeSelector }),
           ...(pod.tolerations === undefined ? {} : { tolerations: pod.tolerations }),
           ...(pod.imagePullSecrets === undefined ? {} : { imagePullSecrets: pod.imagePullSecrets }),
@@ -180,12 +171,7 @@ export function snapshotJob(surroundings: JobSurroundings, options: JobOptions):
               ],
               terminationMessagePolicy: "FallbackToLogsOnError",
               resources: { requests: { cpu: "50m", memory: "128Mi" } },
-              securityContext: {
-                allowPrivilegeEscalation: false,
-                readOnlyRootFilesystem: true,
-                capabilities: { drop: ["ALL"] },
-                ...pod.containerSecurityContext,
-              },
+              securityContext: containerSecurity(pod.containerSecurityContext),
               volumeMounts: mounts,
             },
           ],
