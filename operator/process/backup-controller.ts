@@ -4,18 +4,11 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
-import type { Log } from "#base/log.ts";
-import type { Random } from "#base/random.ts";
 import type { EtcdBackupStatus } from "#operator/api/etcd-backup.ts";
 import type { EtcdClusterStatus } from "#operator/api/etcd-cluster.ts";
 import { backupHealth } from "#operator/plan/backup-health.ts";
 import { scheduleProblem } from "#operator/plan/backup-schedule.ts";
-import {
-  type ApiClient,
-  isConflict,
-  isEndingNamespace,
-  isNotFound,
-} from "#operator/platform/kubernetes/api-client.ts";
+import { isEndingNamespace, isNotFound } from "#operator/platform/kubernetes/api-client.ts";
 import {
   type BackupObject,
   backups,
@@ -34,12 +27,10 @@ import {
 } from "#operator/platform/kubernetes/kubernetes-backups.ts";
 import { backupLabels, pruneAnnotation } from "#operator/platform/kubernetes/snapshot-jobs.ts";
 import { mergeConditions } from "#operator/platform/kubernetes/status.ts";
-import type { StoreDefaults } from "#operator/platform/kubernetes/template.ts";
 import { watchKind } from "#operator/platform/kubernetes/watcher.ts";
 import { eventOf } from "#operator/process/events.ts";
-import type { OperatorMetrics } from "#operator/process/metrics.ts";
-import { WorkQueue } from "#operator/process/work-queue.ts";
-import type { Failpoint } from "#operator/reconcile.ts";
+import { type ControllerOptions, turnQueue } from "#operator/process/turn-queue.ts";
+import type { WorkQueue } from "#operator/process/work-queue.ts";
 import { reconcileBackup, reconcileSchedule } from "#operator/reconcile-backups.ts";
 
 /** Something changed: what comes of it is looked at soon. */
@@ -48,40 +39,17 @@ const movingMs = 100;
 const maxRestMs = 60_000;
 const minRestMs = 200;
 
-export interface BackupControllerOptions {
-  readonly api: ApiClient;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly stop: AbortSignal;
-  /** Undefined: all. */
-  readonly namespaces: readonly string[] | undefined;
-  readonly workers: number;
-  readonly defaults: StoreDefaults;
-  readonly metrics: OperatorMetrics;
-  readonly failpoint: Failpoint;
-}
-
 type Again = { readonly againMs: number } | undefined;
 
 export class BackupController {
-  readonly #options: BackupControllerOptions;
+  readonly #options: ControllerOptions;
   readonly #queue: WorkQueue;
   /** Backups that were deleted with their snapshots, by the key of their last look. */
   readonly #orphans = new Map<string, BackupObject>();
 
-  constructor(options: BackupControllerOptions) {
-    const { clock, workers, log, metrics } = options;
+  constructor(options: ControllerOptions) {
     this.#options = options;
-    this.#queue = new WorkQueue({
-      clock,
-      workers,
-      work: (key) => this.#work(key),
-      onFailure: (key, error, pauseMs) => {
-        metrics.failed(isConflict(error) ? "conflict" : "error");
-        log.warn({ key, error: errorText(error), pauseMs }, "a turn of a backup failed");
-      },
-    });
+    this.#queue = turnQueue(options, "backup", (key) => this.#work(key));
   }
 
   /** Follows everything until it is stopped. */

@@ -1,14 +1,10 @@
 // The clusters of an API server: watches them and what belongs to them, and runs one turn of the plan for
 // each that changed, or that has to be looked at again. What members say of themselves comes without a
 // watch, so a cluster at rest is asked every few seconds; nothing is written then.
-import type { Clock } from "#base/clock.ts";
 import { errorText } from "#base/errors.ts";
-import type { Log } from "#base/log.ts";
-import type { Random } from "#base/random.ts";
 import type { Decision } from "#operator/plan/types.ts";
 import {
   type ApiClient,
-  isConflict,
   isEndingNamespace,
   isNotFound,
 } from "#operator/platform/kubernetes/api-client.ts";
@@ -27,14 +23,13 @@ import { labels } from "#operator/platform/kubernetes/objects.ts";
 import { objectsOf, podTrouble } from "#operator/platform/kubernetes/observe.ts";
 import { OperatorAccess } from "#operator/platform/kubernetes/operator-access.ts";
 import { refusedTurn } from "#operator/platform/kubernetes/status.ts";
-import type { StoreDefaults } from "#operator/platform/kubernetes/template.ts";
 import type { Refusals } from "#operator/platform/kubernetes/volume-growth.ts";
 import { watchKind } from "#operator/platform/kubernetes/watcher.ts";
 import { EtcdView } from "#operator/platform/local/etcd-view.ts";
 import { eventOf } from "#operator/process/events.ts";
-import type { OperatorMetrics } from "#operator/process/metrics.ts";
-import { WorkQueue } from "#operator/process/work-queue.ts";
-import { type Failpoint, reconcile, type Turn } from "#operator/reconcile.ts";
+import { type ControllerOptions, turnQueue } from "#operator/process/turn-queue.ts";
+import type { WorkQueue } from "#operator/process/work-queue.ts";
+import { reconcile, type Turn } from "#operator/reconcile.ts";
 
 /** A cluster at rest is looked at so often. */
 const restMs = 10_000;
@@ -47,19 +42,8 @@ const askTimeoutMs = 3000;
 /** The same step again, as long as nothing changes. */
 const sameStepMs = 500;
 
-export interface ControllerOptions {
-  readonly api: ApiClient;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly stop: AbortSignal;
-  /** Undefined: all. */
-  readonly namespaces: readonly string[] | undefined;
-  readonly workers: number;
-  readonly defaults: StoreDefaults;
+export interface ClusterControllerOptions extends ControllerOptions {
   readonly clusterDomain: string;
-  readonly metrics: OperatorMetrics;
-  readonly failpoint: Failpoint;
 }
 
 interface Followed {
@@ -75,23 +59,14 @@ interface Followed {
 }
 
 export class Controller {
-  readonly #options: ControllerOptions;
+  readonly #options: ClusterControllerOptions;
   readonly #queue: WorkQueue;
   readonly #followed = new Map<string, Followed>();
 
-  constructor(options: ControllerOptions) {
-    const { clock, workers, log, metrics } = options;
+  constructor(options: ClusterControllerOptions) {
     this.#options = options;
-    this.#queue = new WorkQueue({
-      clock,
-      workers,
-      work: (key) => this.#work(key),
-      onFailure: (key, error, pauseMs) => {
-        metrics.failed(isConflict(error) ? "conflict" : "error");
-        log.warn({ cluster: key, error: errorText(error), pauseMs }, "a turn failed");
-      },
-    });
-    metrics.watchQueue(
+    this.#queue = turnQueue(options, "cluster", (key) => this.#work(key));
+    options.metrics.watchQueue(
       () => this.#queue.depth,
       () => this.#followed.size,
     );

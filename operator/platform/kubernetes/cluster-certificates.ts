@@ -1,9 +1,8 @@
 // Certificates that the operator makes for one cluster, in one turn: reads what is kept, carries out add-ca, issue
 // and drop-cas, and sees to it that the bundle which members mount is what the CAs say. Every write names the
 // version that was read, so that two operators never both go on.
-import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import type { ObservedTrust, WantedCertificates } from "#operator/plan/types.ts";
-import { type ApiClient, isConflict } from "#operator/platform/kubernetes/api-client.ts";
+import { isConflict } from "#operator/platform/kubernetes/api-client.ts";
 import {
   type Authority,
   authorityData,
@@ -16,6 +15,7 @@ import {
   secretText,
 } from "#operator/platform/kubernetes/authorities.ts";
 import { issue, makeAuthority, sha256 } from "#operator/platform/kubernetes/certificates.ts";
+import type { ClusterTurn } from "#operator/platform/kubernetes/cluster-turn.ts";
 import {
   type ConfigMap,
   configMaps,
@@ -28,7 +28,6 @@ import {
 import {
   clusterOwner,
   commonLabels,
-  type Identity,
   isOwnedBy,
   memberLabels,
   memberOwner,
@@ -37,15 +36,9 @@ import {
 import { notOurs } from "#operator/platform/kubernetes/owned.ts";
 import { authorityName, leafName, memberNames } from "#operator/platform/kubernetes/tls.ts";
 
-export interface CertificateSetup {
-  readonly api: ApiClient;
-  readonly identity: Identity;
-  readonly cluster: EtcdCluster;
+export interface CertificateSetup extends ClusterTurn {
   readonly clusterDomain: string;
   readonly wanted: WantedCertificates;
-  nowMs(): number;
-  /** Counts a write. */
-  write<T>(write: () => Promise<T>): Promise<T>;
 }
 
 export class ClusterCertificates {

@@ -3,10 +3,11 @@
 import { isDeepStrictEqual } from "node:util";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import type { Observed, ObservedTrust } from "#operator/plan/types.ts";
-import { type ApiClient, isNotFound } from "#operator/platform/kubernetes/api-client.ts";
+import { isNotFound } from "#operator/platform/kubernetes/api-client.ts";
 import { type Authentication, rootUser } from "#operator/platform/kubernetes/authentication.ts";
 import { secretText } from "#operator/platform/kubernetes/authorities.ts";
 import { ClusterCertificates } from "#operator/platform/kubernetes/cluster-certificates.ts";
+import type { ClusterTurn } from "#operator/platform/kubernetes/cluster-turn.ts";
 import { connectionSecret, rootSecret } from "#operator/platform/kubernetes/connection-secret.ts";
 import {
   type MemberObject,
@@ -54,14 +55,8 @@ export interface SecurityMemory {
   readonly troubles: Map<string, string>;
 }
 
-export interface SecuritySetup extends SecurityMemory {
-  readonly api: ApiClient;
-  readonly identity: Identity;
-  readonly cluster: EtcdCluster;
+export interface SecuritySetup extends SecurityMemory, ClusterTurn {
   readonly clusterDomain: string;
-  nowMs(): number;
-  /** Counts a write. */
-  write<T>(write: () => Promise<T>): Promise<T>;
 }
 
 /** Of one cluster and one turn. */

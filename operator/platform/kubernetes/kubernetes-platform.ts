@@ -23,11 +23,12 @@ import {
   type RegistryAccess,
   readRegistry,
 } from "#operator/platform/discovery-registry.ts";
-import { type ApiClient, ApiError, isConflict } from "#operator/platform/kubernetes/api-client.ts";
+import type { ApiClient } from "#operator/platform/kubernetes/api-client.ts";
 import {
   ClusterSecurity,
   type SecurityMemory,
 } from "#operator/platform/kubernetes/cluster-security.ts";
+import type { ClusterTurn } from "#operator/platform/kubernetes/cluster-turn.ts";
 import {
   accessOf,
   accessSecrets,
@@ -35,34 +36,21 @@ import {
   recordName,
 } from "#operator/platform/kubernetes/find.ts";
 import {
-  type Claim,
   type ClusterObject,
   claims,
   clusters,
-  disruptionBudgets,
-  type MemberObject,
   members,
   pods,
   secrets,
-  services,
 } from "#operator/platform/kubernetes/kinds.ts";
+import { isEphemeral, MemberSteps } from "#operator/platform/kubernetes/member-steps.ts";
 import {
-  claim,
   clientPort,
-  clusterOwner,
-  dataVolume,
   headlessDomain,
-  holds,
   type Identity,
-  isOwnedBy,
-  isVoter,
   labels,
-  memberObject,
   memberUrls,
-  pod,
   selectorText,
-  surroundings,
-  type TemplateContent,
 } from "#operator/platform/kubernetes/objects.ts";
 import {
   addressOf,
@@ -73,18 +61,17 @@ import {
   remnantsOf,
   volumeOf,
 } from "#operator/platform/kubernetes/observe.ts";
-import { requireOwn } from "#operator/platform/kubernetes/owned.ts";
-import {
-  beginRestore,
-  endRestore,
-  observeRestore,
-  type RestoreOf,
-} from "#operator/platform/kubernetes/restores.ts";
+import { observeRestore } from "#operator/platform/kubernetes/restores.ts";
 import { lookUpRecords } from "#operator/platform/kubernetes/srv-records.ts";
 import { memberObjectStatus, mirrorOf, statusOf } from "#operator/platform/kubernetes/status.ts";
+import {
+  keepSurroundings,
+  labelVoters,
+  ownClaims,
+} from "#operator/platform/kubernetes/surroundings.ts";
 import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
 import { schemeOf, wantedCertificates } from "#operator/platform/kubernetes/tls.ts";
-import { growthOf, type Refusals, refuse } from "#operator/platform/kubernetes/volume-growth.ts";
+import { growthOf, type Refusals } from "#operator/platform/kubernetes/volume-growth.ts";
 import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
 import { type Platform, type Turn, wantedBySpec } from "#operator/reconcile.ts";
 
@@ -109,6 +96,8 @@ export class KubernetesPlatform implements Platform {
   readonly #api: ApiClient;
   readonly #etcd: EtcdView;
   readonly #security: ClusterSecurity;
+  readonly #acts: ClusterTurn;
+  readonly #members: MemberSteps;
   #object: ClusterObject;
   #found: Found = { members: [], claims: [], pods: [] };
   #turn: Turn | undefined;
@@ -124,13 +113,18 @@ export class KubernetesPlatform implements Platform {
     this.identity = { name, namespace, uid };
     // The server has judged it by the schema that the type comes from, and has filled in the defaults.
     this.cluster = object as unknown as EtcdCluster;
-    this.#security = new ClusterSecurity({
-      ...options,
+    this.#acts = {
+      api: options.api,
       identity: this.identity,
       cluster: this.cluster,
       nowMs: () => this.nowMs(),
-      write: (write) => this.#write(write),
-    });
+      write: async (write) => {
+        this.#writes++;
+        return await write();
+      },
+    };
+    this.#security = new ClusterSecurity({ ...options, ...this.#acts });
+    this.#members = new MemberSteps({ ...options, ...this.#acts, found: () => this.#found });
     const { tls } = this.#security;
     this.addresses = (serial) => memberUrls(this.identity, clusterDomain, serial, tls);
   }
@@ -158,7 +152,7 @@ export class KubernetesPlatform implements Platform {
         headlessDomain(this.identity, this.#options.clusterDomain),
       ),
       ...(volumeBytes === undefined ? {} : { volumeBytes }),
-      isEphemeral: this.#isEphemeral,
+      isEphemeral: isEphemeral(this.cluster),
       // A cluster that is deleted is taken away by Kubernetes itself: its objects have owners.
       deleting: false,
     };
@@ -268,7 +262,8 @@ export class KubernetesPlatform implements Platform {
     state: PlanState | undefined,
   ): Promise<ObservedMember> {
     const objects = objectsOf(this.#found, record.name);
-    const restore = state?.clusterId === undefined && !record.started ? this.#restore() : undefined;
+    const restore =
+      state?.clusterId === undefined && !record.started ? this.#members.restore() : undefined;
     const restored =
       restore === undefined ? undefined : await observeRestore(restore, objects.member);
     const url = this.#urlOf(record.name);
@@ -277,7 +272,7 @@ export class KubernetesPlatform implements Platform {
       this.#security.loadedBy(objects.pod, bundle),
     ]);
     const isLeft = isGivenUp || record.isOut === true;
-    const volume = this.#isEphemeral
+    const volume = isEphemeral(this.cluster)
       ? ephemeralVolumeOf(record, objects, isLeft)
       : volumeOf(record, objects, isLeft);
     return {
@@ -291,36 +286,19 @@ export class KubernetesPlatform implements Platform {
     };
   }
 
-  get #isEphemeral(): boolean {
-    return this.cluster.spec.storage.ephemeral;
-  }
-
   #volumeBytes(): number | undefined {
-    if (this.#isEphemeral) return undefined;
+    if (isEphemeral(this.cluster)) return undefined;
     return parseQuantity(this.cluster.spec.storage.size);
-  }
-
-  /** Where a first member's data comes from, if it is not to begin empty. */
-  #restore(): RestoreOf | undefined {
-    const { restore: source } = this.cluster.spec.bootstrap;
-    const { namespace } = this.identity;
-    return source === undefined ? undefined : { api: this.#api, namespace, source };
-  }
-
-  async #beginRestore(step: Extract<Step, { kind: "restore" }>, state: PlanState): Promise<void> {
-    const restore = this.#restore();
-    const { member, claim: itsClaim } = objectsOf(this.#found, step.member);
-    const template = state.templates[this.#record(state, step.member).template];
-    if (restore === undefined || member === undefined || itsClaim === undefined || !template) {
-      throw new Error(`${step.member} has no volume to restore into`);
-    }
-    const content = template.content as unknown as TemplateContent;
-    await this.#write(() => beginRestore(restore, step, member, itsClaim, content));
   }
 
   /** What was decided, before anything is done about it. */
   decided(turn: Turn): void {
     this.#turn = turn;
+  }
+
+  async surround(state: PlanState): Promise<void> {
+    await this.#security.publish();
+    await keepSurroundings(this.#acts, state);
   }
 
   async write(_state: PlanState): Promise<void> {
@@ -336,8 +314,8 @@ export class KubernetesPlatform implements Platform {
     const { decision, observed } = this.#turn ?? {};
     const state = decision?.state;
     if (state === undefined || observed === undefined || this.cluster.spec.paused) return;
-    await this.#labelVoters(state.members);
-    await this.#ownClaims();
+    await labelVoters(this.#acts, state.members, this.#found);
+    await ownClaims(this.#acts, this.#found);
     const urls = state.members.flatMap((one) => this.#urlOf(one.name) ?? []);
     await this.#security.tell(observed, this.#found, urls);
     const { addresses } = this;
@@ -350,14 +328,16 @@ export class KubernetesPlatform implements Platform {
       if (member === undefined || member.metadata.deletionTimestamp !== undefined) continue;
       const { started, ...told } = memberObjectStatus(state, one, objects);
       // Without volumes this says whether there ever was a pod: only who makes one knows.
-      const status = this.#isEphemeral ? told : { ...told, started };
+      const status = isEphemeral(this.cluster) ? told : { ...told, started };
       const is = Object.entries(status).every(
         ([field, value]) => (member.status?.[field] ?? null) === value,
       );
       if (is) continue;
       const { namespace } = this.identity;
       const { name } = member.metadata;
-      await this.#write(() => this.#api.patch(members, namespace, name, { status }, "/status"));
+      await this.#acts.write(() =>
+        this.#api.patch(members, namespace, name, { status }, "/status"),
+      );
     }
   }
 
@@ -374,75 +354,6 @@ export class KubernetesPlatform implements Platform {
     });
   }
 
-  /** The Services and the budget: what the plan does not speak of. */
-  async surround(state: PlanState): Promise<void> {
-    const { namespace } = this.identity;
-    await this.#security.publish();
-    const wanted = surroundings(this.identity, this.cluster, state);
-    for (const service of wanted.services) {
-      const { name } = service.metadata;
-      const is = await this.#api.find(services, namespace, name);
-      if (is === undefined) {
-        await this.#write(() => this.#api.create(services, service));
-        continue;
-      }
-      requireOwn(this.identity, is, "Service");
-      const { spec, metadata } = service;
-      const change = { spec, metadata: { annotations: metadata.annotations } };
-      if (holds(is, change)) continue;
-      await this.#write(() => this.#api.patch(services, namespace, name, change));
-    }
-    await this.#keepBudget(wanted.budget);
-  }
-
-  async #keepBudget(wanted: ReturnType<typeof surroundings>["budget"]): Promise<void> {
-    const { namespace, name } = this.identity;
-    const is = await this.#api.find(disruptionBudgets, namespace, name);
-    if (is === undefined) {
-      if (wanted !== undefined) {
-        await this.#write(() => this.#api.create(disruptionBudgets, wanted));
-      }
-      return;
-    }
-    requireOwn(this.identity, is, "PodDisruptionBudget");
-    if (wanted === undefined) {
-      await this.#write(() => this.#api.delete(disruptionBudgets, is));
-    } else if (!holds(is.spec, wanted.spec)) {
-      const { spec } = wanted;
-      await this.#write(() => this.#api.patch(disruptionBudgets, namespace, name, { spec }));
-    }
-  }
-
-  /** The budget counts pods by their label: that follows who has a vote. */
-  async #labelVoters(records: readonly MemberRecord[]): Promise<void> {
-    const { namespace } = this.identity;
-    for (const record of records) {
-      const { pod: itsPod } = objectsOf(this.#found, record.name);
-      if (itsPod === undefined || itsPod.metadata.deletionTimestamp !== undefined) continue;
-      const isMarked = itsPod.metadata.labels?.[labels.voter] === "true";
-      if (isMarked === isVoter(record)) continue;
-      const label = { metadata: { labels: { [labels.voter]: isMarked ? null : "true" } } };
-      await this.#write(() => this.#api.patch(pods, namespace, record.name, label));
-    }
-  }
-
-  /** Under deletionPolicy Delete claims go with the cluster, under Retain nobody owns them. */
-  async #ownClaims(): Promise<void> {
-    const { namespace } = this.identity;
-    const isOwned = this.cluster.spec.deletionPolicy === "Delete";
-    for (const one of this.#found.claims) {
-      if (isOwnedBy(one, this.identity.uid) === isOwned) continue;
-      const ownerReferences = isOwned ? [clusterOwner(this.identity)] : [];
-      const change = { metadata: { ownerReferences } };
-      await this.#write(() => this.#api.patch(claims, namespace, one.metadata.name, change));
-    }
-  }
-
-  async #write<T>(write: () => Promise<T>): Promise<T> {
-    this.#writes++;
-    return await write();
-  }
-
   async act(step: Step, state: PlanState): Promise<void> {
     const urls = state.members.flatMap((one) => this.#urlOf(one.name) ?? []);
     switch (step.kind) {
@@ -451,26 +362,13 @@ export class KubernetesPlatform implements Platform {
       case "release":
         return;
       case "create-volume":
-        return this.#createVolume(this.#record(state, step.member), state);
+        return this.#members.createVolume(step.member, state);
       case "start":
-        return this.#start(step, state);
-      case "stop": {
-        const { pod: itsPod } = objectsOf(this.#found, step.member);
-        if (itsPod === undefined || itsPod.metadata.deletionTimestamp !== undefined) return;
-        await this.#write(() => this.#api.delete(pods, itsPod));
-        return;
-      }
-      case "delete-volume": {
-        const { member, claim: itsClaim } = objectsOf(this.#found, step.member);
-        if (itsClaim !== undefined && itsClaim.metadata.deletionTimestamp === undefined) {
-          await this.#write(() => this.#api.delete(claims, itsClaim));
-        }
-        // Last, for as long as it is there the member is not gone.
-        if (itsClaim === undefined && member !== undefined) {
-          await this.#write(() => this.#api.delete(members, member));
-        }
-        return;
-      }
+        return this.#members.start(step, state);
+      case "stop":
+        return this.#members.stop(step.member);
+      case "delete-volume":
+        return this.#members.deleteVolume(step.member);
       case "add-learner":
         return this.#etcd.addLearner(urls, step.peerUrl);
       case "promote":
@@ -486,18 +384,18 @@ export class KubernetesPlatform implements Platform {
       case "disarm":
         return this.#etcd.disarm(urls, step.memberId, step.alarm);
       case "restore":
-        return this.#beginRestore(step, state);
+        return this.#members.beginRestore(step, state);
       case "open-registry": {
         if (step.find.kind === "dns") return;
         const access = await this.#registryAccess();
         return openRegistry(step.find, step.size, access, this.#options);
       }
       case "grow-volume":
-        return this.#growVolume(step.member, step.bytes);
+        return this.#members.growVolume(step.member, step.bytes);
       case "add-ca":
         return this.#security.certificates.addCa(step.request);
       case "issue": {
-        const member = await this.#member(this.#record(state, step.member), state);
+        const member = await this.#members.member(step.member, state);
         return this.#security.certificates.issue(member, step.ca);
       }
       case "drop-cas":
@@ -505,97 +403,10 @@ export class KubernetesPlatform implements Platform {
     }
   }
 
-  #record(state: PlanState, name: string): MemberRecord {
-    const record = state.members.find((one) => one.name === name);
-    if (record === undefined) throw new Error(`there is no record of ${name}`);
-    return record;
-  }
-
   #requireUrl(name: string): string {
     const url = this.#urlOf(name);
     if (url === undefined) throw new Error(`${name} has no address`);
     return url;
-  }
-
-  /** The EtcdMember of a record, made if there is none. */
-  async #member(record: MemberRecord, state: PlanState): Promise<MemberObject> {
-    const { member } = objectsOf(this.#found, record.name);
-    if (member !== undefined) return member;
-    const wanted = memberObject(this.identity, record, state);
-    try {
-      return await this.#write(() => this.#api.create(members, wanted));
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-      const is = await this.#api.get(members, this.identity.namespace, record.name);
-      requireOwn(this.identity, is, "EtcdMember");
-      return is;
-    }
-  }
-
-  async #createVolume(record: MemberRecord, state: PlanState): Promise<void> {
-    const member = await this.#member(record, state);
-    if (this.#isEphemeral) return;
-    const wanted: Claim = claim(this.identity, this.cluster, member);
-    await this.#write(() => this.#api.create(claims, wanted));
-  }
-
-  async #growVolume(name: string, bytes: number): Promise<void> {
-    const { claim: itsClaim } = objectsOf(this.#found, name);
-    if (itsClaim === undefined) return;
-    const { metadata } = itsClaim;
-    const change = {
-      spec: { resources: { requests: { storage: this.cluster.spec.storage.size } } },
-    };
-    try {
-      await this.#write(() =>
-        this.#api.patch(claims, this.identity.namespace, metadata.name, change),
-      );
-    } catch (error) {
-      // Its storage class cannot: said by a condition, and nothing else waits for it.
-      if (!(error instanceof ApiError) || (error.status !== 403 && error.status !== 422))
-        throw error;
-      refuse(this.#options.refusals, metadata.name, bytes, error.message, this.nowMs());
-    }
-  }
-
-  async #start(step: Extract<Step, { kind: "start" }>, state: PlanState): Promise<void> {
-    const record = this.#record(state, step.member);
-    const member = await this.#member(record, state);
-    const { claim: itsClaim } = objectsOf(this.#found, step.member);
-    if (itsClaim === undefined && !this.#isEphemeral) {
-      throw new Error(`${step.member} has no volume claim`);
-    }
-    const restore = state.clusterId === undefined ? this.#restore() : undefined;
-    if (restore !== undefined) await endRestore(restore, member);
-    const { bootstrap, storage } = this.cluster.spec;
-    const data = dataVolume(itsClaim, storage.size);
-    const wanted = pod(this.identity, bootstrap, member, record, data, step);
-    // Kept before it is so: whoever reads it there must not take lost data for none yet.
-    const wasStarted = member.status?.["started"] === true;
-    if (!wasStarted) await this.#markStarted(record.name, true);
-    try {
-      await this.#write(() => this.#api.create(pods, wanted));
-    } catch (error) {
-      if (!isConflict(error)) {
-        const isRefused = error instanceof ApiError && error.status >= 400 && error.status < 500;
-        if (isRefused && !wasStarted) await this.#markStarted(record.name, false);
-        throw error;
-      }
-      const is = await this.#api.find(pods, this.identity.namespace, step.member);
-      if (is !== undefined) this.#requireOwnPod(is, member);
-    }
-  }
-
-  async #markStarted(name: string, started: boolean): Promise<void> {
-    const { namespace } = this.identity;
-    await this.#write(() =>
-      this.#api.patch(members, namespace, name, { status: { started } }, "/status"),
-    );
-  }
-
-  #requireOwnPod(is: { readonly metadata: ClusterObject["metadata"] }, member: MemberObject): void {
-    if (isOwnedBy(is, member.metadata.uid ?? "")) return;
-    throw new ApiError(409, "NotOurs", `Pod ${is.metadata.name} belongs to something else`);
   }
 }
 
