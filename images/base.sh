@@ -6,7 +6,10 @@ out=$(realpath -m "$1")
 packages=(base-files busybox-static ca-certificates libc6 libgcc-s1 libstdc++6 netbase tzdata)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-(cd "$work" && apt-get download -qq "${packages[@]}" 2>&1 | grep -v unsandboxed >&2 || true)
+download() { (cd "$work" && apt-get download -qq "${packages[@]}" 2>&1 | grep -v unsandboxed >&2 || true); }
+download
+# Without lists of what there is, or with old ones, nothing is found.
+[ -n "$(find "$work" -name 'busybox-static_*.deb')" ] || { apt-get update -qq >&2 && download; }
 mkdir -p "$out"
 for package in "$work"/*.deb; do dpkg-deb -x "$package" "$out"; done
 [ -e "$out/bin/busybox" ] || { echo "busybox-static could not be downloaded" >&2; exit 1; }

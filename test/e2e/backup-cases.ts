@@ -95,6 +95,7 @@ export const backupAndRestore: Case = {
   name: "backup-and-restore",
   what: "a snapshot to a claim, a schedule that prunes every minute, a new cluster of three from the first one beside the old, a failure that is told; the kubectl plugin",
   isCore: true,
+  isLong: true,
   async run({ kube, namespace }) {
     const context = { kube, namespace };
     await kube.apply({
@@ -146,30 +147,14 @@ export const backupAndRestore: Case = {
       return (await kube.api.list(backups, { namespace, labels })).items;
     };
     const seen = new Set<string>();
-    await kube.until("one run has pushed another out", async () => {
+    const look = async () => {
       const there = await runs();
       for (const one of there) seen.add(one.metadata.name);
-      const text = [...seen].join(", ");
-      return (seen.size >= 2 && there.length === 1) || text;
-    });
-    await kube.kubectl([
-      ...["-n", namespace, "patch", "etcdbackupschedule", "often", "--type=merge"],
-      ...["-p", '{"spec":{"suspend":true}}'],
-    ]);
-    const [left] = await runs();
-    const { status: done } = await over(context, left?.metadata.name ?? "");
-    assert.equal(done?.phase, "Complete", JSON.stringify(done));
-    const kept = (await files(context)).filter((one) => one.startsWith("/backup/often/"));
-    assert.deepEqual(kept, [done?.location?.replace(claimName, "/backup")], "others are deleted");
-    assert.match(left?.metadata.name ?? "", /^often-[0-9]{8}$/);
-    const is = await kube.api.get(schedules, namespace, "often");
-    assert(is.status?.lastSuccessAt !== undefined, "status has the last run");
-    await kube.until("BackupHealthy is True", async () => {
-      const now = await health(context);
-      return now.startsWith("True BackupComplete") || now;
-    });
+      return there.length;
+    };
+    await kube.until("a run has begun", async () => (await look()) > 0 || "none has");
 
-    // A new cluster of three begins with the first one; the old one is as it was.
+    // Meanwhile a new cluster of three begins with the first one; the old one is as it was.
     const bootstrap = { restore: { backup: { name: "first" } } };
     await kube.applyCluster(namespace, copy, { replicas: 3, bootstrap });
     const restored = await kube.settled(namespace, copy, 3);
@@ -190,6 +175,27 @@ export const backupAndRestore: Case = {
       return leader === heir || String(leader);
     });
     assert.match(await plugin(context, "status", copy), /Available +True/);
+
+    await kube.until("one run has pushed another out", async () => {
+      const count = await look();
+      return (seen.size >= 2 && count === 1) || [...seen].join(", ");
+    });
+    await kube.kubectl([
+      ...["-n", namespace, "patch", "etcdbackupschedule", "often", "--type=merge"],
+      ...["-p", '{"spec":{"suspend":true}}'],
+    ]);
+    const [left] = await runs();
+    const { status: done } = await over(context, left?.metadata.name ?? "");
+    assert.equal(done?.phase, "Complete", JSON.stringify(done));
+    const kept = (await files(context)).filter((one) => one.startsWith("/backup/often/"));
+    assert.deepEqual(kept, [done?.location?.replace(claimName, "/backup")], "others are deleted");
+    assert.match(left?.metadata.name ?? "", /^often-[0-9]{8}$/);
+    const is = await kube.api.get(schedules, namespace, "often");
+    assert(is.status?.lastSuccessAt !== undefined, "status has the last run");
+    await kube.until("BackupHealthy is True", async () => {
+      const now = await health(context);
+      return now.startsWith("True BackupComplete") || now;
+    });
 
     // What fails is told: by the backup, an event, and the cluster.
     const target = { volume: { claimName: "nowhere", path: "" } };

@@ -67,9 +67,10 @@ export function output(
   });
 }
 
-/** Both images of this checkout. */
+/** Both images of this checkout, whatever a docker that is here could pull. */
 export async function buildImages(): Promise<{ readonly store: Image; readonly operator: Image }> {
-  const lines = (await output(join(root, "images", "build.sh"), [])).trim().split("\n");
+  const said = await output(join(root, "images", "build.sh"), [], { BUILDER: "buildah" });
+  const lines = said.trim().split("\n");
   const of = (name: string): Image => {
     const [, reference = "", archive = ""] =
       lines.map((line) => line.split(" ")).find(([first]) => first === name) ?? [];

@@ -15,6 +15,8 @@ export interface Case {
   readonly what: string;
   /** Runs alone, for it takes the operator away from all others. */
   readonly isAlone?: boolean;
+  /** Waits for minutes and the like: begun first, so that the others are done beside it. */
+  readonly isLong?: boolean;
   /** Part of `npm run e2e:core`. */
   readonly isCore?: boolean;
   run(context: CaseContext): Promise<void>;

@@ -54,22 +54,25 @@ export class Kube {
     await this.kubectl(["apply", "-f", "-"], JSON.stringify(manifest));
   }
 
-  /** Repeats `look` until it answers true; what it answers else is the reason of the failure. */
+  /** Repeats `look` until it answers true; what it answers else, or how to find it out, is why it failed. */
   async until(
     what: string,
-    look: () => Promise<true | string>,
+    look: () => Promise<true | string | (() => Promise<string>)>,
     limitMs: number = waitLimitMs,
   ): Promise<void> {
     const began = Date.now();
     for (;;) {
-      let now: true | string;
+      let now: true | string | (() => Promise<string>);
       try {
         now = await look();
       } catch (error) {
         now = String(error);
       }
       if (now === true) return;
-      if (Date.now() - began > limitMs) throw new Error(`${what}: not in ${limitMs} ms: ${now}`);
+      if (Date.now() - began > limitMs) {
+        const reason = typeof now === "string" ? now : await now();
+        throw new Error(`${what}: not in ${limitMs} ms: ${reason}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, lookMs));
     }
   }
@@ -125,8 +128,9 @@ export class Kube {
   /** Waits until as many members as wanted serve and nothing is under way. */
   async settled(namespace: string, name: string, replicas: number): Promise<EtcdClusterStatus> {
     await this.until(`${namespace}/${name} has ${replicas} members that serve`, async () => {
-      const { metadata } = await this.cluster(namespace, name);
-      const status = await this.status(namespace, name);
+      const object = await this.cluster(namespace, name);
+      const { metadata } = object;
+      const status = (object.status ?? {}) as EtcdClusterStatus;
       const of = (type: string) => status.conditions?.find((one) => one.type === type)?.status;
       const isSo =
         status.observedGeneration === metadata.generation &&
@@ -136,7 +140,7 @@ export class Kube {
         of("Available") === "True" &&
         of("Progressing") === "False" &&
         of("Degraded") === "False";
-      return isSo || (await this.describe(namespace));
+      return isSo || (() => this.describe(namespace));
     });
     return this.status(namespace, name);
   }

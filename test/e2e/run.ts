@@ -133,7 +133,11 @@ async function runAll(wanted: readonly Case[], commit: string): Promise<number> 
     say(`body ${body.name} is up, KUBECONFIG=${body.kubeconfig}`);
     await operator.install();
     say(`the operator is installed in ${operatorNamespace}`);
-    const waiting = wanted.filter((one) => one.isAlone !== true);
+    const beside = wanted.filter((one) => one.isAlone !== true);
+    const waiting = [
+      ...beside.filter((one) => one.isLong === true),
+      ...beside.filter((one) => one.isLong !== true),
+    ];
     const lane = async () => {
       for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
         if (!(await runCase(one, kube, operator, commit))) failed++;

@@ -53,6 +53,7 @@ const rotation: Case = {
   name: "rotation",
   what: "a certificate and the CA are changed under load, nobody is refused or restarted",
   isCore: true,
+  isLong: true,
   async run({ kube, namespace }) {
     await kube.applyCluster(namespace, name, secured);
     await kube.settled(namespace, name, 3);

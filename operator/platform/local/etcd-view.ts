@@ -12,6 +12,10 @@ import { AlarmType } from "#proto/gen/maintenance.ts";
 /** On one machine; over a network the caller says how long. */
 const localAskTimeoutMs = 900;
 const listTimeoutMs = 2000;
+/** One that answers later is not waited for alone: it may be a member that was removed just now. */
+const listPatienceMs = 500;
+/** Who is there takes a connection sooner; nothing listens yet at one that is being started. */
+const connectMs = 1000;
 const actTimeoutMs = 10_000;
 /** Compaction and defragmentation of a large database take long. */
 const longTimeoutMs = 10 * 60_000;
@@ -114,7 +118,7 @@ export class EtcdView {
   /** What the member at this URL says of itself within a second. */
   async answer(url: string): Promise<Answer | undefined> {
     try {
-      const status = await this.#client([url]).maintenance.status();
+      const status = await this.#client([url]).maintenance.status({ connectMs });
       return {
         memberId: formatId(status.header?.memberId ?? 0n),
         clusterId: formatId(status.header?.clusterId ?? 0n),
@@ -131,33 +135,45 @@ export class EtcdView {
     }
   }
 
-  /** The list as a quorum has it now; undefined if none answers. */
+  /**
+   * The list as a quorum has it now; undefined if none answers. Any one of them is asked, and all if that one is
+   * slow or fails: the answer is a quorum's, whoever gives it.
+   */
   async membership(urls: readonly string[]): Promise<Membership | undefined> {
     if (urls.length === 0) return undefined;
-    const timeout = { timeoutMs: listTimeoutMs };
-    try {
-      const client = await this.asUser(urls);
-      const [{ header, members }, { alarms }] = await Promise.all([
-        client.cluster.list({}, timeout),
-        client.maintenance.alarms(timeout),
-      ]);
-      return {
-        clusterId: formatId(header?.clusterId ?? 0n),
-        members: members.map((one) => ({
-          memberId: formatId(one.ID),
-          peerUrls: one.peerURLs,
-          isLearner: one.isLearner,
+    const first = this.#list(urls);
+    const { promise: isLate, resolve } = Promise.withResolvers<boolean>();
+    const timer = this.#ports.clock.after(listPatienceMs, () => resolve(true));
+    first.then(
+      () => resolve(false),
+      () => resolve(true),
+    );
+    const others = (await isLate) && urls.length > 1 ? urls.map((one) => this.#list([one])) : [];
+    timer.cancel();
+    return await Promise.any([first, ...others]).catch(() => undefined);
+  }
+
+  async #list(urls: readonly string[]): Promise<Membership> {
+    const limits = { timeoutMs: listTimeoutMs, connectMs };
+    const client = await this.asUser(urls);
+    const [{ header, members }, { alarms }] = await Promise.all([
+      client.cluster.list({}, limits),
+      client.maintenance.alarms(limits),
+    ]);
+    return {
+      clusterId: formatId(header?.clusterId ?? 0n),
+      members: members.map((one) => ({
+        memberId: formatId(one.ID),
+        peerUrls: one.peerURLs,
+        isLearner: one.isLearner,
+      })),
+      alarms: alarms
+        .filter(({ alarm }) => alarm === AlarmType.CORRUPT || alarm === AlarmType.NOSPACE)
+        .map(({ memberID, alarm }) => ({
+          memberId: formatId(memberID),
+          kind: alarm === AlarmType.CORRUPT ? "corrupt" : "nospace",
         })),
-        alarms: alarms
-          .filter(({ alarm }) => alarm === AlarmType.CORRUPT || alarm === AlarmType.NOSPACE)
-          .map(({ memberID, alarm }) => ({
-            memberId: formatId(memberID),
-            kind: alarm === AlarmType.CORRUPT ? "corrupt" : "nospace",
-          })),
-      };
-    } catch {
-      return undefined;
-    }
+    };
   }
 
   async addLearner(urls: readonly string[], peerUrl: string): Promise<void> {
