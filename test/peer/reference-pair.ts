@@ -25,6 +25,8 @@ export interface ReferencePair {
   readonly others: readonly Member[];
   start(which: number): void;
   kill(which: number): Promise<void>;
+  /** Resolves once a member that was started has ended by itself. */
+  ended(which: number): Promise<void>;
   /** A member's database, as a snapshot would carry it. */
   database(which: number): Promise<Buffer>;
   /** Runs the reference's etcdctl against both members; resolves with what it prints. */
@@ -83,6 +85,11 @@ export async function referencePair(
     child.kill("SIGKILL");
     await exit;
   };
+  const ended = async (which: number): Promise<void> => {
+    const child = processes.get(which);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    await once(child, "exit");
+  };
   return {
     cluster,
     own: byName("ours"),
@@ -91,6 +98,7 @@ export async function referencePair(
     others: [byName("ref0"), byName("ref1")],
     start,
     kill,
+    ended,
     database: async (which) => {
       const file = join(folder, "saved.db");
       await run(reference.etcdctl, ["--endpoints", clientUrls[which]!, "snapshot", "save", file]);
