@@ -1,7 +1,8 @@
 // Where end-to-end cases run: a Kubernetes that is started for them and taken away after them.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { locatePrograms } from "#test/kubernetes/binaries.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -28,6 +29,13 @@ export interface Body {
   /** The process of a pod, by its host name and a part of its command line. */
   pidIn(hostname: string, part: string): number;
   down(): Promise<void>;
+}
+
+/** The Kubernetes itself did not come up. */
+export class NoKubernetes extends Error {
+  constructor(cause: unknown) {
+    super(`there is no Kubernetes: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
 }
 
 /** What images/build.sh printed of one image. */
@@ -80,6 +88,33 @@ export async function buildImages(): Promise<{ readonly store: Image; readonly o
   return { store: of("store"), operator: of("operator") };
 }
 
+/** What is made once for all runs: programs and the images' base; one line that says why not if that fails. */
+export async function prepareEndToEnd(): Promise<string | undefined> {
+  const programs = await locatePrograms([
+    ...["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"],
+    ...["kubectl", "coredns", "helm", "pause"],
+  ]);
+  if (typeof programs === "string") return programs;
+  try {
+    await output(join(root, "images", "build.sh"), ["--base"]);
+    return undefined;
+  } catch (error) {
+    return String(error).replace(/\s*\n\s*/g, "; ");
+  }
+}
+
+/** One line that says why there can be no Kubernetes here; undefined if there can. */
+export function machineProblem(): string | undefined {
+  const script = join(import.meta.dirname, "plain", "can.sh");
+  const { status, stdout, stderr } = spawnSync("bash", [script], {
+    encoding: "utf8",
+    timeout: 60_000,
+  });
+  if (status === 0) return undefined;
+  const said = [...stderr.trim().split("\n"), ...stdout.trim().split("\n")].at(-1);
+  return said || `this machine cannot run a Kubernetes: to find out took longer than a minute`;
+}
+
 /** What is at the same place in every plain body. */
 export function plainParts(kubeconfig: string): Omit<Body, "down"> {
   const state = join(kubeconfig, "..", "..");
@@ -117,16 +152,23 @@ function pidIn(hostname: string, part: string): number {
 /** Real nodes on this machine: test/e2e/plain. They start while the images are still being made. */
 export async function plainBody(nodes: number, images: Promise<readonly Image[]>): Promise<Body> {
   const script = (name: string) => join(root, "test", "e2e", "plain", name);
+  const keep = process.env["E2E_KEEP_STATE"] === undefined ? {} : { KEEP: "1" };
   const down = async (): Promise<void> => {
-    const keep = process.env["E2E_KEEP_STATE"] === undefined ? {} : { KEEP: "1" };
     await output("bash", [script("down.sh")], keep);
   };
+  // Whoever ends a run before its time wants nothing left of it.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      spawnSync("bash", [script("down.sh")], { env: { ...process.env, ...keep } });
+      process.exit(1);
+    });
+  }
   // What a run that was killed has left.
   await down();
   const starting = output("bash", [script("up.sh"), String(nodes)]);
   const [started, made] = await Promise.allSettled([starting, images]);
   try {
-    if (started.status === "rejected") throw started.reason;
+    if (started.status === "rejected") throw new NoKubernetes(started.reason);
     if (made.status === "rejected") throw made.reason;
     await output("bash", [script("load.sh"), ...made.value.map((one) => one.archive)]);
   } catch (error) {

@@ -19,7 +19,7 @@ mkdir -p "$(dirname "$run")" || cannot "no folder $(dirname "$run")"
 id=$$
 network=etcdts-can-$id
 device=etcdtsc$id
-work=$(mktemp -d -p "$(dirname "$run")")
+work=$(mktemp -d -p "$(dirname "$run")") || cannot "no folder can be made at $(dirname "$run")"
 groups=()
 undo() {
   ! has runc || runc --root "$work/runc" delete -f "$network" >/dev/null 2>&1
