@@ -133,7 +133,8 @@ export class BackupController {
     const cluster = await api.find(clusters, namespace, object.spec.clusterName);
     const platform = this.#platform(namespace, cluster);
     const kept = keptBackup(object);
-    const decision = await reconcileBackup(platform, kept, backedUpOf(cluster), failpoint);
+    const of = await platform.backedUp(kept);
+    const decision = await reconcileBackup(platform, kept, of, failpoint);
     await this.#tell(object, decision.status);
     metrics.acted(`backup-${decision.step.kind}`, platform.writes);
     if (platform.writes > 0) return { againMs: movingMs };

@@ -14,6 +14,7 @@ import { deleteObject, fetchNewest, putObject } from "#operator/snapshot/s3.ts";
 import { type SnapshotPlace, takeSnapshot } from "#operator/snapshot/take.ts";
 import {
   maxMessageBytes,
+  passwordVariable,
   type SnapshotTask,
   type TaskPlace,
   taskVariable,
@@ -31,7 +32,7 @@ function placeAt(place: TaskPlace, location: string, scratch: string): SnapshotP
 
 async function take(task: Extract<SnapshotTask, { kind: "take" }>, scratch: string) {
   const random = seededRandom(randomBytes(4).readUInt32LE(0));
-  const { tls } = task;
+  const { tls, user } = task;
   const files =
     tls === undefined
       ? {}
@@ -40,9 +41,14 @@ async function take(task: Extract<SnapshotTask, { kind: "take" }>, scratch: stri
             ca: readFileSync(tls.ca),
             cert: readFileSync(tls.cert),
             key: readFileSync(tls.key),
+            serverName: tls.serverName,
           },
         };
-  const ports = { clock: systemClock, random, etcdutl, failpoint, ...files };
+  const login =
+    user === undefined
+      ? {}
+      : { login: { name: user, password: process.env[passwordVariable] ?? "" } };
+  const ports = { clock: systemClock, random, etcdutl, failpoint, ...files, ...login };
   const place = placeAt(task.to, task.location, scratch);
   const { kind: _, ...result } = await takeSnapshot(place, task.from, task.timeoutMs, ports);
   return result;

@@ -37,6 +37,8 @@ export interface TakePorts {
   readonly failpoint: (name: string) => void;
   /** Where the members speak TLS. */
   readonly tls?: TlsOptions;
+  /** Where authentication is on, and a certificate does not say who asks. */
+  readonly login?: { readonly name: string; readonly password: string };
 }
 
 export type TakenSnapshot = Extract<SnapshotRun, { kind: "done" }>;
@@ -48,7 +50,7 @@ export async function takeSnapshot(
   timeoutMs: number,
   ports: TakePorts,
 ): Promise<TakenSnapshot> {
-  const { clock, random, failpoint, tls } = ports;
+  const { clock, random, failpoint, tls, login } = ports;
   const { part, location } = place;
   await mkdir(dirname(part), { recursive: true });
   const client = new EtcdClient({
@@ -59,6 +61,7 @@ export async function takeSnapshot(
     ...(tls === undefined ? {} : { tls }),
   });
   try {
+    if (login !== undefined) await client.authenticate(login.name, login.password);
     const { header } = await client.maintenance.status();
     const sha256 = await stream(client, part, timeoutMs);
     const revision = await revisionOf(part, ports.etcdutl);

@@ -3,6 +3,8 @@
 
 /** The variable that the task is in, as JSON. */
 export const taskVariable = "ETCD_SNAPSHOT_TASK";
+/** The variable with the password of who logs in, which is not in the task for anybody to read. */
+export const passwordVariable = "ETCD_SNAPSHOT_PASSWORD";
 
 /** A bucket, or what speaks its protocol. Credentials are in the environment, as the AWS tools read them. */
 export interface Bucket {
@@ -27,7 +29,15 @@ export type SnapshotTask =
       /** As status names it. */
       readonly location: string;
       /** Files of certificates, where the members speak TLS. */
-      readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+      readonly tls?: {
+        readonly ca: string;
+        readonly cert: string;
+        readonly key: string;
+        /** Expected of the member's certificate. */
+        readonly serverName: string;
+      };
+      /** Logs in, where a certificate does not say who asks. */
+      readonly user?: string;
     }
   | { readonly kind: "delete"; readonly at: TaskPlace }
   | {

@@ -9,6 +9,7 @@ import {
   jobs,
   pods,
   schedules,
+  secrets,
 } from "#operator/platform/kubernetes/kinds.ts";
 import { output } from "./body.ts";
 import type { Case, CaseContext } from "./case.ts";
@@ -30,6 +31,15 @@ async function makeBackup(
   const { apiVersion, kind } = backups;
   const metadata = { name: backup, namespace };
   await kube.apply({ apiVersion, kind, metadata, spec: { clusterName: name, ...spec } });
+}
+
+async function makeClaim({ kube, namespace }: Context): Promise<void> {
+  await kube.apply({
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: claimName, namespace },
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+  });
 }
 
 /** The backup once it is over. */
@@ -91,19 +101,14 @@ async function get({ kube, namespace }: Context, cluster: string, key: string): 
   return said.trim();
 }
 
-export const backupAndRestore: Case = {
+const backupAndRestore: Case = {
   name: "backup-and-restore",
   what: "a snapshot to a claim, a schedule that prunes every minute, a new cluster of three from the first one beside the old, a failure that is told; the kubectl plugin",
   isCore: true,
   isLong: true,
   async run({ kube, namespace }) {
     const context = { kube, namespace };
-    await kube.apply({
-      apiVersion: "v1",
-      kind: "PersistentVolumeClaim",
-      metadata: { name: claimName, namespace },
-      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
-    });
+    await makeClaim(context);
     await kube.applyCluster(namespace, name, { replicas: 1 });
     const { clusterId } = await kube.settled(namespace, name, 1);
     await kube.startProbe(namespace, name);
@@ -214,3 +219,75 @@ export const backupAndRestore: Case = {
     await kube.requireSound(namespace, name, true);
   },
 };
+
+const connection = "db-connection";
+const made = { operator: {} };
+const secured = {
+  replicas: 3,
+  tls: { client: made, peer: made },
+  connectionSecret: { name: connection },
+};
+
+const securedBackup: Case = {
+  name: "backup-secured",
+  what: "snapshots of a cluster with TLS by the operator, then with authentication too, of one with authentication alone by root's password; a new cluster without either from the first",
+  async run({ kube, namespace }) {
+    const context = { kube, namespace };
+    await makeClaim(context);
+    await kube.applyCluster(namespace, name, secured);
+    const { clusterId } = await kube.settled(namespace, name, 3);
+    await kube.startProbe(namespace, name, connection);
+    const ctl = (...args: readonly string[]) =>
+      kube.kubectl([
+        ...["-n", namespace, "exec", "probe", "--", "etcdctl"],
+        `--endpoints=https://${name}-client:2379`,
+        ...["--cacert=/connection/ca.crt", "--cert=/connection/tls.crt"],
+        ...["--key=/connection/tls.key", ...args],
+      ]);
+    await ctl("put", "before", "kept");
+    const complete = async (backup: string, spec: Partial<EtcdBackupSpec> = {}) => {
+      await makeBackup(context, backup, { target: volume(backup), ...spec });
+      const { status, metadata } = await over(context, backup);
+      assert.equal(status?.phase, "Complete", JSON.stringify(status));
+      return { ...status, uid: metadata.uid ?? "" };
+    };
+    const first = await complete("over-tls");
+    assert.equal(first.clusterId, clusterId);
+    // The key is this backup's own, and goes with it.
+    const secretName = `over-tls-${first.uid.slice(0, 8)}-tls`;
+    const { metadata } = await kube.api.get(secrets, namespace, secretName);
+    assert.equal(metadata.ownerReferences?.[0]?.uid, first.uid);
+
+    // The prober's user may write what it writes, once there are users.
+    await ctl("user", "add", connection, "--no-password");
+    await ctl("role", "add", "prober");
+    await ctl("role", "grant-permission", "prober", "readwrite", "probe", "probf");
+    await ctl("user", "grant-role", connection, "prober");
+    await kube.applyCluster(namespace, name, { ...secured, auth: {} });
+    await kube.until("authentication is on", async () => {
+      const refused = await ctl("put", "a", "b").catch(String);
+      return refused.includes("permission denied") || refused;
+    });
+    const second = await complete("with-users");
+    assert((second.revision ?? 0) > (first.revision ?? 0));
+
+    await kube.applyCluster(namespace, "users", { replicas: 1, auth: {} });
+    await kube.settled(namespace, "users", 1);
+    await kube.until("authentication is on there too", async () => {
+      const put = ["etcdctl", "--endpoints=http://users-client:2379", "put", "a", "b"];
+      const refused = await kube
+        .kubectl(["-n", namespace, "exec", "probe", "--", ...put])
+        .catch(String);
+      return refused.includes("user name is empty") || refused;
+    });
+    await complete("by-password", { clusterName: "users" });
+
+    const bootstrap = { restore: { backup: { name: "over-tls" } } };
+    await kube.applyCluster(namespace, copy, { replicas: 1, bootstrap });
+    await kube.settled(namespace, copy, 1);
+    assert.equal(await get(context, copy, "before"), "kept");
+    await kube.requireWritten(namespace);
+  },
+};
+
+export const backupCases: readonly Case[] = [backupAndRestore, securedBackup];

@@ -2,7 +2,7 @@
 // every write that was acknowledged is there, one cluster ID, equal hashes on all members.
 import assert from "node:assert/strict";
 import { claims, pods } from "#operator/platform/kubernetes/kinds.ts";
-import { backupAndRestore } from "./backup-cases.ts";
+import { backupCases } from "./backup-cases.ts";
 import { bootstrapCases } from "./bootstrap-cases.ts";
 import type { Case } from "./case.ts";
 import { disruptionCases } from "./disruption-cases.ts";
@@ -254,7 +254,7 @@ export const cases: readonly Case[] = [
   refused,
   ...disruptionCases,
   ...securityCases,
-  backupAndRestore,
+  ...backupCases,
   deletion,
   helm,
 ];

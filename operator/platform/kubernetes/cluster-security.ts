@@ -8,7 +8,11 @@ import { type Authentication, rootUser } from "#operator/platform/kubernetes/aut
 import { secretText } from "#operator/platform/kubernetes/authorities.ts";
 import { ClusterCertificates } from "#operator/platform/kubernetes/cluster-certificates.ts";
 import type { ClusterTurn } from "#operator/platform/kubernetes/cluster-turn.ts";
-import { connectionSecret, rootSecret } from "#operator/platform/kubernetes/connection-secret.ts";
+import {
+  connectionSecret,
+  rootSecret,
+  rootSecretName,
+} from "#operator/platform/kubernetes/connection-secret.ts";
 import {
   type MemberObject,
   type Pod,
@@ -25,8 +29,8 @@ import {
 } from "#operator/platform/kubernetes/objects.ts";
 import { addressOf, type Found, objectsOf } from "#operator/platform/kubernetes/observe.ts";
 import {
+  certificateUser,
   type OperatorAccess,
-  operatorUser,
 } from "#operator/platform/kubernetes/operator-access.ts";
 import { requireOwn } from "#operator/platform/kubernetes/owned.ts";
 import {
@@ -130,14 +134,12 @@ export class ClusterSecurity {
     this.#setup.etcd.use(await access.access(this.#identity, client, shown, this.#setup.nowMs()));
   }
 
-  /** The operator's own user; undefined: clients show no certificate of the operator's making. */
   get #certificateUser(): string | undefined {
-    const { client } = this.tls;
-    return client?.kind === "operator" && client.asksClients ? operatorUser : undefined;
+    return certificateUser(this.tls.client);
   }
 
   get #rootName(): string {
-    return this.#cluster.spec.auth?.rootPassword?.name ?? `${this.#identity.name}-root`;
+    return rootSecretName(this.#identity, this.#cluster);
   }
 
   async #rootSecret(): Promise<Secret | undefined> {

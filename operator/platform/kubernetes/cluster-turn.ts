@@ -2,6 +2,7 @@
 // write that is counted.
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import type { ApiClient } from "#operator/platform/kubernetes/api-client.ts";
+import type { ClusterObject } from "#operator/platform/kubernetes/kinds.ts";
 import type { Identity } from "#operator/platform/kubernetes/names.ts";
 
 export interface ClusterTurn {
@@ -11,4 +12,16 @@ export interface ClusterTurn {
   nowMs(): number;
   /** Counts a write. */
   write<T>(write: () => Promise<T>): Promise<T>;
+}
+
+/** Who a cluster is and what it is to be: the server has judged it by the schema that the type comes from. */
+export function clusterOf(object: ClusterObject): {
+  readonly identity: Identity;
+  readonly cluster: EtcdCluster;
+} {
+  const { name, namespace = "default", uid = "" } = object.metadata;
+  return {
+    identity: { name, namespace, uid },
+    cluster: object as unknown as EtcdCluster,
+  };
 }

@@ -2,6 +2,7 @@
 // certificate. Its common name is the Secret's own name: where authentication is on, whoever uses it is the user of
 // that name, whom an administrator gives roles.
 import { randomBytes } from "node:crypto";
+import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import type { WantedCertificates } from "#operator/plan/types.ts";
 import { rootUser } from "#operator/platform/kubernetes/authentication.ts";
 import {
@@ -67,6 +68,10 @@ export async function connectionSecret(input: ConnectionInput): Promise<Secret> 
     },
   };
 }
+
+/** Where root's password is. */
+export const rootSecretName = ({ name }: Identity, { spec }: EtcdCluster): string =>
+  spec.auth?.rootPassword?.name ?? `${name}-root`;
 
 /** Root's password, made once. */
 export function rootSecret(identity: Identity): Secret {

@@ -10,6 +10,13 @@ import type { BackupStep, SnapshotRemoval, SnapshotRun } from "#operator/plan/ba
 import type { PlanState } from "#operator/plan/types.ts";
 import { type ApiClient, isConflict } from "#operator/platform/kubernetes/api-client.ts";
 import {
+  certificateSecret,
+  type JobAccess,
+  keepCertificate,
+  type PlannedAccess,
+  planAccess,
+} from "#operator/platform/kubernetes/job-access.ts";
+import {
   type BackupObject,
   backups,
   type ClusterObject,
@@ -33,6 +40,7 @@ import {
   runOf,
   snapshotJob,
   snapshotName,
+  tlsFiles,
 } from "#operator/platform/kubernetes/snapshot-jobs.ts";
 import type {
   BackedUp,
@@ -87,10 +95,6 @@ export function backedUpOf(cluster: ClusterObject | undefined): BackedUp {
     .filter((one) => one.ready === true && (one.role === "follower" || one.role === "leader"))
     .sort((a, b) => Number(a.role === "leader") - Number(b.role === "leader"));
   const from = plan?.members.find((one) => one.name === serving[0]?.name)?.clientUrl;
-  if (spec.tls?.client !== undefined || spec.auth?.enabled === true) {
-    const why = `snapshots of clusters with TLS or authentication cannot be taken yet: use etcdctl snapshot save in a pod of ${cluster.metadata.name}`;
-    return { state: "runs", from: undefined, why };
-  }
   if (spec.paused) return { state: "paused", from };
   if (spec.replicas === 0 || plan?.asleep === true) return { state: "hibernated", from };
   return { state: plan?.clusterId === undefined ? "absent" : "runs", from };
@@ -108,6 +112,7 @@ export interface KubernetesBackupsOptions {
 
 export class KubernetesBackups implements BackupPlatform {
   readonly #options: KubernetesBackupsOptions;
+  #access: PlannedAccess = {};
   #writes = 0;
 
   constructor(options: KubernetesBackupsOptions) {
@@ -120,6 +125,19 @@ export class KubernetesBackups implements BackupPlatform {
 
   nowMs(): number {
     return this.#options.clock.wallMs();
+  }
+
+  /** What this backup is taken of, and as whom: nobody is asked as long as nobody can be let in. */
+  async backedUp({ object }: KubernetesBackup): Promise<BackedUp> {
+    const { api, cluster } = this.#options;
+    const of = backedUpOf(cluster);
+    const { phase } = object.status ?? {};
+    const isOver = phase === "Complete" || phase === "Failed";
+    if (cluster === undefined || of.from === undefined || isOver) return of;
+    const access = await planAccess(api, cluster, object, this.nowMs());
+    if (typeof access === "string") return { state: of.state, from: undefined, why: access };
+    this.#access = access;
+    return of;
   }
 
   async run(backup: KeptBackup): Promise<SnapshotRun> {
@@ -160,7 +178,9 @@ export class KubernetesBackups implements BackupPlatform {
     const { api } = this.#options;
     switch (step.kind) {
       case "take":
-        return this.#begin(jobName(object, ""), takeOptions(object, step.from));
+        return this.#begin(jobName(object, ""), takeOptions(object, step.from, this.#access), () =>
+          this.#certify(object),
+        );
       case "stop": {
         const [job] = await this.#job(jobName(object, ""));
         this.#writes++;
@@ -179,17 +199,31 @@ export class KubernetesBackups implements BackupPlatform {
   }
 
   /** One that ended is in the way of the next try: it goes first, and the next turn makes another. */
-  async #begin(name: string, options: JobOptions): Promise<void> {
+  async #begin(
+    name: string,
+    options: JobOptions,
+    prepare: () => Promise<void> = async () => {},
+  ): Promise<void> {
     const { api, namespace } = this.#options;
     const is = await api.find(jobs, namespace, name);
     this.#writes++;
     if (is !== undefined) return api.delete(jobs, is);
+    await prepare();
     try {
       await api.create(jobs, snapshotJob(this.#surroundings(), options));
     } catch (error) {
       // Names end in the backup's UID: it is ours.
       if (!isConflict(error)) throw error;
     }
+  }
+
+  /** What the Job is to mount, before it is there. */
+  async #certify(object: BackupObject): Promise<void> {
+    const { by } = this.#access;
+    if (by === undefined) return;
+    const secret = await certificateSecret(object, by, this.nowMs());
+    this.#writes++;
+    await keepCertificate(this.#options.api, secret);
   }
 
   #surroundings(): JobSurroundings {
@@ -246,7 +280,11 @@ export async function findJob(
   return [job, items[0]];
 }
 
-function takeOptions(object: BackupObject, from: string): JobOptions {
+export function takeOptions(
+  object: BackupObject,
+  from: string,
+  { tls, login }: JobAccess,
+): JobOptions {
   const { target, deadlineSeconds } = object.spec;
   const name = snapshotName(object);
   const location = locationOf(target, name);
@@ -256,8 +294,18 @@ function takeOptions(object: BackupObject, from: string): JobOptions {
     labels: { [backupLabels.backupUid]: object.metadata.uid ?? "", [backupLabels.task]: "take" },
     owner: ownerOf(object, "EtcdBackup"),
     deadlineSeconds,
-    task: { kind: "take", from, timeoutMs, to: placeIn(target, name), location },
+    task: {
+      kind: "take",
+      from,
+      timeoutMs,
+      to: placeIn(target, name),
+      location,
+      ...(tls === undefined ? {} : { tls: { ...tlsFiles, serverName: tls.serverName } }),
+      ...(login === undefined ? {} : { user: login.user }),
+    },
     target,
+    ...(tls === undefined ? {} : { tlsSecret: tls.secret }),
+    ...(login === undefined ? {} : { passwordSecret: login.passwordSecret }),
   };
 }
 

@@ -28,7 +28,7 @@ import {
   ClusterSecurity,
   type SecurityMemory,
 } from "#operator/platform/kubernetes/cluster-security.ts";
-import type { ClusterTurn } from "#operator/platform/kubernetes/cluster-turn.ts";
+import { type ClusterTurn, clusterOf } from "#operator/platform/kubernetes/cluster-turn.ts";
 import {
   accessOf,
   accessSecrets,
@@ -105,14 +105,13 @@ export class KubernetesPlatform implements Platform {
 
   constructor(options: KubernetesPlatformOptions) {
     const { object, clusterDomain } = options;
-    const { name, namespace = "default", uid = "" } = object.metadata;
     this.#options = options;
     this.#api = options.api;
     this.#etcd = options.etcd;
     this.#object = object;
-    this.identity = { name, namespace, uid };
-    // The server has judged it by the schema that the type comes from, and has filled in the defaults.
-    this.cluster = object as unknown as EtcdCluster;
+    const { identity, cluster } = clusterOf(object);
+    this.identity = identity;
+    this.cluster = cluster;
     this.#acts = {
       api: options.api,
       identity: this.identity,

@@ -22,6 +22,11 @@ import type { Access } from "#operator/platform/local/etcd-view.ts";
 
 /** Common name of the operator's certificate, and its user where authentication is on. */
 export const operatorUser = "etcd-operator";
+
+/** The operator's own user; undefined: clients show no certificate of the operator's making. */
+export const certificateUser = (client: TlsSource | undefined): string | undefined =>
+  client?.kind === "operator" && client.asksClients ? operatorUser : undefined;
+
 const validityMs = 24 * 3_600_000;
 
 /** What it can show. */

@@ -11,7 +11,12 @@ import type { ObservedMember } from "#operator/plan/types.ts";
 import type { Job, KubeObject, OwnerReference, Pod } from "#operator/platform/kubernetes/kinds.ts";
 import { podTrouble } from "#operator/platform/kubernetes/observe.ts";
 import { containerSecurity, podSecurity } from "#operator/platform/kubernetes/pod-security.ts";
-import { parseResult, type SnapshotTask, taskVariable } from "#operator/snapshot/task.ts";
+import {
+  parseResult,
+  passwordVariable,
+  type SnapshotTask,
+  taskVariable,
+} from "#operator/snapshot/task.ts";
 
 export const backupLabels = {
   backupUid: `${group}/backup-uid`,
@@ -90,11 +95,20 @@ export interface JobOptions {
   readonly target: Target;
   /** The claim of the member that is restored into. */
   readonly dataClaim?: string;
-  /** Secret with ca.crt, tls.crt and tls.key, where the members speak TLS; mounted at `tlsMount`. */
+  /** Secret with ca.crt, tls.crt and tls.key, where the members speak TLS. */
   readonly tlsSecret?: string;
+  /** Secret with the password of whoever logs in. */
+  readonly passwordSecret?: string;
 }
 
-export const tlsMount = "/tls";
+const tlsMount = "/tls";
+
+/** Where a Job finds the files of its `tlsSecret`. */
+export const tlsFiles = {
+  ca: `${tlsMount}/ca.crt`,
+  cert: `${tlsMount}/tls.crt`,
+  key: `${tlsMount}/tls.key`,
+} as const;
 
 export const ownerOf = (object: KubeObject, kind: string): OwnerReference => ({
   apiVersion,
@@ -115,7 +129,8 @@ export function jobName(object: KubeObject, what: "" | "rm" | "restore"): string
 
 export function snapshotJob(surroundings: JobSurroundings, options: JobOptions): Job {
   const { namespace, image, pullPolicy, pod = {} } = surroundings;
-  const { name, labels, owner, deadlineSeconds, task, target, dataClaim, tlsSecret } = options;
+  const { name, labels, owner, deadlineSeconds, task, target, dataClaim } = options;
+  const { tlsSecret, passwordSecret } = options;
   const { volume, s3 } = target;
   const mounts = [
     { name: "tmp", mountPath: "/tmp" },
@@ -168,6 +183,9 @@ export function snapshotJob(surroundings: JobSurroundings, options: JobOptions):
                 { name: taskVariable, value: JSON.stringify(task) },
                 { name: "TMPDIR", value: "/tmp" },
                 ...(s3 === undefined ? [] : s3Environment(s3)),
+                ...(passwordSecret === undefined
+                  ? []
+                  : [secretVariable(passwordVariable, passwordSecret, "password")]),
               ],
               terminationMessagePolicy: "FallbackToLogsOnError",
               resources: { requests: { cpu: "50m", memory: "128Mi" } },
@@ -182,14 +200,15 @@ export function snapshotJob(surroundings: JobSurroundings, options: JobOptions):
   };
 }
 
+const secretVariable = (name: string, secret: string, key: string) => ({
+  name,
+  valueFrom: { secretKeyRef: { name: secret, key } },
+});
+
 function s3Environment({ credentials, ca }: S3) {
-  const secret = (name: string, key: string) => ({
-    name,
-    valueFrom: { secretKeyRef: { name: credentials.name, key } },
-  });
   return [
-    secret("AWS_ACCESS_KEY_ID", "accessKeyId"),
-    secret("AWS_SECRET_ACCESS_KEY", "secretAccessKey"),
+    secretVariable("AWS_ACCESS_KEY_ID", credentials.name, "accessKeyId"),
+    secretVariable("AWS_SECRET_ACCESS_KEY", credentials.name, "secretAccessKey"),
     ...(ca === undefined ? [] : [{ name: "NODE_EXTRA_CA_CERTS", value: `${caMount}/ca.crt` }]),
   ];
 }

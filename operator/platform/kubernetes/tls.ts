@@ -126,6 +126,12 @@ export const authorityName = (cluster: string): string => `${cluster}-ca`;
 export const leafName = (member: string, memberUid: string): string =>
   `${member}-${memberUid.slice(0, 8)}-tls`;
 
+/** The Secret with what others let the operator connect by. */
+export const givenSecretName = (
+  { name }: Identity,
+  source: Exclude<TlsSource, { readonly kind: "operator" }>,
+): string => (source.kind === "given" ? source.secret : `${name}-operator-tls`);
+
 /** Mounts of a pod: whole folders, for a file that is mounted alone never changes. */
 export function tlsMounts(
   identity: Identity,
