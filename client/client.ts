@@ -5,6 +5,7 @@ import { KvClient } from "#client/kv.ts";
 import { LeaseClient } from "#client/lease.ts";
 import { MaintenanceClient } from "#client/maintenance.ts";
 import type { CallOptions, ClientOptions } from "#client/options.ts";
+import { PutLine } from "#client/put-line.ts";
 import { rpc, Transport } from "#client/transport.ts";
 import { WatchClient } from "#client/watch.ts";
 import { isEtcdError } from "#proto/errors.ts";
@@ -51,6 +52,14 @@ export class EtcdClient {
     };
     await logIn(options);
     this.transport.logIn = logIn;
+  }
+
+  /**
+   * A line of puts, for load: see PutLine. Connections that take longer than `connectMs` are done
+   * without. Belongs to the caller, who closes it.
+   */
+  putLine(connectMs: number): Promise<PutLine> {
+    return PutLine.open(this.transport, this.kv, connectMs);
   }
 
   /** Ends watches, keep-alives and connections; calls under way fail. */

@@ -29,7 +29,8 @@ export type DeleteParts = Partial<Omit<DeleteRangeRequest, "key">>;
 const { methods } = KVDefinition;
 const rangeRpc = rpc(KVDefinition, methods.range, { repeatable: true });
 const rangeStreamRpc = rpc(KVDefinition, methods.rangeStream, { repeatable: true });
-const putRpc = rpc(KVDefinition, methods.put, { repeatable: false });
+/** Of PutLine, too. */
+export const putRpc = rpc(KVDefinition, methods.put, { repeatable: false });
 const deleteRpc = rpc(KVDefinition, methods.deleteRange, { repeatable: false });
 const txnRpc = rpc(KVDefinition, methods.txn, { repeatable: false });
 const readTxnRpc = rpc(KVDefinition, methods.txn, { repeatable: true });

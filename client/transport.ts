@@ -11,7 +11,8 @@ import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
 import { type Connection, Connections, type WaitLimits } from "#client/connections.ts";
 import { callCanceled, deadlineExceeded, errorOfStatus } from "#client/errors.ts";
-import type { CallOptions, ClientOptions } from "#client/options.ts";
+import { LeanConnection } from "#client/lean-connection.ts";
+import type { CallOptions, ClientOptions, TlsOptions } from "#client/options.ts";
 import { EtcdError, grpcCode } from "#proto/errors.ts";
 
 /** The streams that a transport gives, for those who are to know no gRPC library. */
@@ -67,7 +68,7 @@ const serializer =
     codec.encode(message).finish();
 
 /** Another token would do: it has expired, its user has changed, or it has gone. */
-function isStaleToken({ errorName }: EtcdError): boolean {
+export function isStaleToken({ errorName }: EtcdError): boolean {
   return (
     errorName === "invalidAuthToken" || errorName === "authOldRevision" || errorName === "userEmpty"
   );
@@ -83,18 +84,25 @@ export class Transport {
   /** Takes a new token; undefined for a client that has no password to show. */
   logIn: ((options?: CallOptions) => Promise<void>) | undefined;
   private readonly callTimeoutMs: number | undefined;
+  private readonly tls: TlsOptions | undefined;
+  private readonly keepAlive: { readonly timeMs: number; readonly timeoutMs: number };
 
   constructor(options: ClientOptions) {
     this.clock = options.clock;
     this.random = options.random;
     this.callTimeoutMs = options.callTimeoutMs;
     this.token = options.token;
+    this.tls = options.tls;
+    this.keepAlive = {
+      timeMs: Math.max(options.keepAliveTimeMs ?? keepAliveOffMs, minKeepAliveTimeMs),
+      timeoutMs: options.keepAliveTimeoutMs ?? 20_000,
+    };
     this.connections = new Connections({
       endpoints: options.endpoints,
       tls: options.tls,
       clock: options.clock,
-      keepAliveTimeMs: Math.max(options.keepAliveTimeMs ?? keepAliveOffMs, minKeepAliveTimeMs),
-      keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 20_000,
+      keepAliveTimeMs: this.keepAlive.timeMs,
+      keepAliveTimeoutMs: this.keepAlive.timeoutMs,
       keepAliveIdle: options.keepAliveIdle ?? false,
       maxSendBytes: options.maxSendBytes || defaultMaxSendBytes,
       maxReceiveBytes: options.maxReceiveBytes || defaultMaxReceiveBytes,
@@ -164,6 +172,24 @@ export class Transport {
     );
     options.signal?.addEventListener("abort", () => stream.cancel(), { once: true });
     return stream;
+  }
+
+  /** Lean connections for calls of one method, to all endpoints that let themselves be reached. */
+  async openLean<Req, Res>(call: Rpc<Req, Res>, connectMs: number): Promise<LeanConnection[]> {
+    const { token } = this;
+    const opening = this.connections.all.map(({ endpoint }) =>
+      LeanConnection.open({
+        endpoint,
+        tls: this.tls,
+        path: call.path,
+        metadata: { "client-api-version": apiVersion, ...(token === undefined ? {} : { token }) },
+        connectMs,
+        keepAliveTimeMs: this.keepAlive.timeMs,
+        keepAliveTimeoutMs: this.keepAlive.timeoutMs,
+      }),
+    );
+    const opened = await Promise.allSettled(opening);
+    return opened.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
   }
 
   /** Ends every connection; calls under way fail. */

@@ -4,6 +4,7 @@ import { utf8 } from "#base/bytes.ts";
 import type { EtcdClient } from "#client/client.ts";
 import { errorLine } from "#client/errors.ts";
 import { prefixEnd } from "#client/kv.ts";
+import type { PutLine } from "#client/put-line.ts";
 import type { CommandContext } from "#ctl/command.ts";
 import { Exit, exitCode } from "#ctl/exit.ts";
 import type { Flag } from "#ctl/flags.ts";
@@ -11,6 +12,8 @@ import { goQuote } from "#ctl/go-text.ts";
 import type { LoadResult } from "#ctl/load.ts";
 
 const cleanupMs = 30_000;
+/** For a thousand TLS handshakes at once. */
+const connectMs = 20_000;
 
 export type Size = "s" | "m" | "l" | "xl";
 const sizes: Readonly<Record<string, Size>> = {
@@ -69,6 +72,11 @@ export async function openClients(
   const clients: EtcdClient[] = [];
   for (let i = 0; i < count; i++) clients.push((await connect()).client);
   return clients;
+}
+
+/** A line of puts of each client. */
+export function openLines(clients: readonly EtcdClient[]): Promise<PutLine[]> {
+  return Promise.all(clients.map((client) => client.putLine(connectMs)));
 }
 
 /** Throws Exit if there are keys under the prefix, in the words of the command. */

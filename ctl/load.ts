@@ -2,11 +2,15 @@
 import { Buffer } from "node:buffer";
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
-import type { EtcdClient } from "#client/client.ts";
 import { errorLine } from "#client/errors.ts";
 
+/** A client that puts one key after the other; a PutLine. */
+export interface Writer {
+  put(key: Uint8Array, value: Uint8Array): Promise<unknown>;
+}
+
 export interface Load {
-  readonly clients: readonly EtcdClient[];
+  readonly clients: readonly Writer[];
   readonly prefix: string;
   readonly keyBytes: number;
   readonly valueBytes: number;
@@ -41,25 +45,29 @@ export async function runLoad(load: Load, clock: Clock, random: Random): Promise
   const startMs = clock.monotonicMs();
   const value = new Uint8Array(load.valueBytes);
   let begun = 0;
+  const stepMs = rate === undefined ? 0 : 1_000 / rate;
+  let nextMs = startMs;
   /** When the next write may begin; false if there is none. */
   const turn = async (): Promise<boolean> => {
     if (signal.aborted || (count !== undefined && begun >= count)) return false;
-    const at = begun++;
+    begun++;
+    const nowMs = clock.monotonicMs();
     if (rate !== undefined) {
-      const dueMs = startMs + (at * 1_000) / rate;
-      const waitMs = dueMs - clock.monotonicMs();
+      // What was missed is made up for, but for no more than one write a client.
+      const dueMs = Math.max(nextMs, nowMs - clients.length * stepMs);
+      nextMs = dueMs + stepMs;
       if (untilMs !== undefined && dueMs - startMs >= untilMs) return false;
-      if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve));
+      if (dueMs > nowMs) await new Promise<void>((resolve) => clock.after(dueMs - nowMs, resolve));
     }
     return untilMs === undefined || clock.monotonicMs() - startMs < untilMs;
   };
-  const work = async (client: EtcdClient): Promise<void> => {
+  const work = async (client: Writer): Promise<void> => {
     while (await turn()) {
       if (signal.aborted) return;
       const key = Buffer.concat([Buffer.from(load.prefix), keyBytes(random, load.keyBytes)]);
       const beginMs = clock.monotonicMs();
       try {
-        await client.kv.put(key, value, {}, { timeoutMs: Number.POSITIVE_INFINITY });
+        await client.put(key, value);
         seconds.push((clock.monotonicMs() - beginMs) / 1_000);
       } catch (thrown) {
         const line = errorLine(thrown);

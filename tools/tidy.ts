@@ -86,6 +86,11 @@ const alsoMayImport: readonly {
     why: "gateway and grpc-proxy read their command lines by the rules of etcdctl, not of the server",
   },
   {
+    file: /^client\/lean-connection\.ts$/,
+    folders: ["server/rpc/http2"],
+    why: "frames and header blocks are read as the server reads them",
+  },
+  {
     file: /^operator\/api\/server-options\.ts$/,
     folders: ["server/config"],
     why: "spec.options is typed by the server's one table of options",

@@ -4,6 +4,7 @@ import { get as getHttps } from "node:https";
 import {
   checkFlags,
   openClients,
+  openLines,
   refuseKeys,
   type Size,
   sizeOf,
@@ -75,13 +76,15 @@ async function run(context: CommandContext): Promise<void> {
   out(
     `Start data scale check for work load [${count} key-value pairs, 1024 bytes per key-value, ${clientCount} concurrent clients].\n`,
   );
+  const lines = await openLines(clients);
   const bar = new ProgressBar(terminal, count, (keys) => `${keys} keys`);
   let written = 0;
-  const load = { clients, prefix, keyBytes: 512, valueBytes: 512, count, signal };
+  const load = { clients: lines, prefix, keyBytes: 512, valueBytes: 512, count, signal };
   const limits = { rate: undefined, untilMs: undefined };
   const onWritten = (): void => bar.show(++written);
   const result = await runLoad({ ...load, ...limits, onWritten }, terminal.clock, terminal.random);
   bar.finish();
+  for (const line of lines) line.close();
   let after: number;
   try {
     after = await measure("after");

@@ -4,6 +4,7 @@ import {
   checkFlags,
   cleanupFailure,
   openClients,
+  openLines,
   refuseKeys,
   type Size,
   sizeOf,
@@ -41,12 +42,13 @@ async function run(context: CommandContext): Promise<void> {
     prefix,
     (quoted) => `prefix ${quoted} has keys. Delete with 'etcdctl del --prefix ${prefix}' first`,
   );
+  const lines = await openLines(clients);
   const bar = new ProgressBar(terminal, durationSeconds, (seconds) => `${seconds} s`);
   let passed = 0;
   bar.show(0);
   const ticks = terminal.clock.every(1_000, () => bar.show(Math.min(durationSeconds, ++passed)));
   const load = {
-    clients,
+    clients: lines,
     prefix,
     keyBytes: 256,
     valueBytes: 1_024,
@@ -61,6 +63,7 @@ async function run(context: CommandContext): Promise<void> {
   ticks.cancel();
   if (!signal.aborted) bar.show(durationSeconds);
   bar.finish();
+  for (const line of lines) line.close();
   const out = (text: string): void => terminal.out(text);
   await tidyUp(context, client, prefix).catch((thrown: unknown) => out(cleanupFailure(thrown)));
   let failed = tellErrors(result, out);
