@@ -30,6 +30,7 @@ import { eventOf } from "#operator/process/events.ts";
 import { type ControllerOptions, turnQueue } from "#operator/process/turn-queue.ts";
 import type { WorkQueue } from "#operator/process/work-queue.ts";
 import { reconcile, type Turn } from "#operator/reconcile.ts";
+import { isEtcdError } from "#proto/errors.ts";
 
 /** A cluster at rest is looked at so often. */
 const restMs = 10_000;
@@ -165,6 +166,8 @@ export class Controller {
       if (isNotFound(error)) return { againMs: movingMs };
       // Its namespace goes, and all that is in it: nothing can be made there any more, nor need it be.
       if (isEndingNamespace(error)) return { againMs: restMs };
+      // A quorum lets nobody join until all its voters have been connected for five seconds.
+      if (isEtcdError(error, "unhealthy")) return { againMs: waitMs };
       throw error;
     } finally {
       endTimer();

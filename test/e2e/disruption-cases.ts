@@ -158,8 +158,8 @@ const noSpace: Case = {
     const { clusterId } = await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name);
     // One key over and over: no more data than before, but much history.
-    const script = `head -c 500000 /dev/zero | tr '\\0' x >/tmp/value
-      for i in $(seq 60); do
+    const script = `head -c 1400000 /dev/zero | tr '\\0' x >/tmp/value
+      for i in $(seq 30); do
         etcdctl --endpoints=http://${name}-client:2379 put big </tmp/value >/dev/null 2>/tmp/error && continue
         grep -q 'database space exceeded' /tmp/error && { echo full; exit 0; }
         cat /tmp/error

@@ -27,9 +27,9 @@ stop $(names)
 for procs in $(find /sys/fs/cgroup -path '*/etcdts-e2e*' -name cgroup.procs 2>/dev/null); do
   while read -r pid; do kill -9 "$pid" 2>/dev/null; done <"$procs"
 done
-for process in /proc/[0-9]*; do
-  { tr '\0' ' ' <"$process/cmdline" | grep -q "^[^ ]*containerd-shim[^ ]* .*-address $sockets/" &&
-    kill -9 "${process#/proc/}"; } 2>/dev/null
+for file in $(LC_ALL=C grep -las -- "-address.$sockets/" /proc/[0-9]*/cmdline); do
+  pid=${file#/proc/} pid=${pid%/cmdline}
+  case $(cat "/proc/$pid/comm" 2>/dev/null) in containerd-shim*) kill -9 "$pid" 2>/dev/null ;; esac
 done
 for mount in $(awk '{print $2}' /proc/mounts | grep -E "^($run|$sockets)" | sort -r); do
   umount "$mount" 2>/dev/null || umount -l "$mount" 2>/dev/null
