@@ -48,11 +48,17 @@ const certificates = (whose: string) =>
       ),
       certManager: object("cert-manager makes them.", {
         issuerRef: required(
-          object("The issuer.", {
-            name: required(nameOf("Its name.")),
-            kind: withDefault(choice("Its kind.", ["Issuer", "ClusterIssuer"]), "Issuer"),
-            group: withDefault(text("Its API group."), "cert-manager.io"),
-          }),
+          immutable(
+            object(
+              "The issuer; another one may sign by a CA that members do not know, so it stays.",
+              {
+                name: required(nameOf("Its name.")),
+                kind: withDefault(choice("Its kind.", ["Issuer", "ClusterIssuer"]), "Issuer"),
+                group: withDefault(text("Its API group."), "cert-manager.io"),
+              },
+            ),
+            "issuerRef of certManager",
+          ),
         ),
       }),
       secret: object("Given, with the keys ca.crt, tls.crt and tls.key.", {

@@ -142,6 +142,16 @@ export const admissionTable: readonly AdmissionCase[] = [
     "spec.tls.client.operator",
     "renewBefore shorter",
   ),
+  bad(
+    "an issuer without a name",
+    { tls: { client: { certManager: { issuerRef: { kind: "Issuer" } } } } },
+    "spec.tls.client.certManager.issuerRef",
+  ),
+  bad(
+    "an issuer of a kind that is none",
+    { tls: { peer: { certManager: { issuerRef: { name: "a", kind: "Signer" } } } } },
+    "spec.tls.peer.certManager.issuerRef.kind",
+  ),
   bad("no origin of certificates", { tls: { peer: {} } }, "spec.tls.peer", "exactly one of"),
   bad(
     "restored into nothing",
@@ -173,6 +183,18 @@ export const admissionTable: readonly AdmissionCase[] = [
   ),
 
   change("another size", {}, { replicas: 5 }),
+  change(
+    "an issuer spelt out",
+    { tls: { client: { certManager: { issuerRef: { name: "a" } } } } },
+    { tls: { client: { certManager: { issuerRef: { name: "a", kind: "Issuer" } } } } },
+  ),
+  change(
+    "another issuer",
+    { tls: { client: { certManager: { issuerRef: { name: "a" } } } } },
+    { tls: { client: { certManager: { issuerRef: { name: "b" } } } } },
+    "spec.tls.client.certManager.issuerRef",
+    "issuerRef of certManager cannot be changed",
+  ),
   change("hibernation", {}, { replicas: 0 }),
   change("a larger volume", { storage: { size: "1Gi" } }, { storage: { size: "1.5Gi" } }),
   change(

@@ -33,12 +33,15 @@ import {
   type OperatorAccess,
 } from "#operator/platform/kubernetes/operator-access.ts";
 import { requireOwn } from "#operator/platform/kubernetes/owned.ts";
+import { RequestedCertificates } from "#operator/platform/kubernetes/requested-certificates.ts";
 import {
   monitorMissing,
   serviceMonitor,
   serviceMonitors,
 } from "#operator/platform/kubernetes/service-monitor.ts";
 import {
+  connectionSource,
+  givenSecretName,
   sidesFrom,
   type TlsSource,
   type TlsSources,
@@ -49,6 +52,7 @@ import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
 
 /** How often a kubelet is reminded of certificates that a member has not loaded. */
 const remindMs = 5000;
+const requestTrouble = "CertificateNotReady";
 
 /** What is kept of a cluster from turn to turn. */
 export interface SecurityMemory {
@@ -71,6 +75,8 @@ export class ClusterSecurity {
   readonly #cluster: EtcdCluster;
   /** Undefined: the operator makes none. */
   readonly #certificates: ClusterCertificates | undefined;
+  /** Undefined: cert-manager makes none. */
+  readonly #requested: RequestedCertificates | undefined;
   #isRead = false;
   #root: Secret | undefined;
 
@@ -82,6 +88,8 @@ export class ClusterSecurity {
     const wanted = wantedCertificates(setup.cluster);
     this.#certificates =
       wanted === undefined ? undefined : new ClusterCertificates({ ...setup, wanted });
+    const asked = sidesFrom(this.tls, "cert-manager");
+    this.#requested = asked.length === 0 ? undefined : new RequestedCertificates(setup);
   }
 
   /** Throws if the operator makes none. */
@@ -99,15 +107,34 @@ export class ClusterSecurity {
   async publish(): Promise<void> {
     await this.#read();
     await this.#certificates?.publish();
+    setTrouble(this.#setup.troubles, requestTrouble, await this.#requested?.keep());
     await this.#makeRootSecret();
     await this.#keepMonitor();
   }
 
+  /** Asks for what a member's pod mounts. Throws if it cannot be asked for. */
+  async request(member: MemberObject): Promise<void> {
+    const trouble = await this.#requested?.keepOf(member);
+    if (trouble === undefined) return;
+    setTrouble(this.#setup.troubles, requestTrouble, trouble);
+    throw new Error(trouble);
+  }
+
   /** What follows from what was seen. */
   async tell(observed: Observed, found: Found, urls: readonly string[]): Promise<void> {
+    if (this.#requested !== undefined) await this.#keepRequested(this.#requested, found);
     await this.#remind(observed, found);
     await this.#keepConnection(observed);
     await this.#keepAuthentication(observed, urls);
+  }
+
+  /** Names that changed become the certificates'. */
+  async #keepRequested(requested: RequestedCertificates, found: Found): Promise<void> {
+    for (const member of found.members) {
+      if (member.metadata.deletionTimestamp !== undefined) continue;
+      const trouble = await requested.keepOf(member);
+      if (trouble !== undefined) setTrouble(this.#setup.troubles, requestTrouble, trouble);
+    }
   }
 
   /** The certificates that the operator makes, once in a turn. */
@@ -124,14 +151,25 @@ export class ClusterSecurity {
     const { access } = this.#setup;
     this.#root = await this.#rootSecret();
     const password = secretText(this.#root, "password");
+    const given = await this.#givenSecret(client);
+    this.#requireAuthority(given);
     const shown = {
       authorities: this.#certificates?.authorities ?? [],
-      given: await this.#givenSecret(client),
+      given,
       ...(this.#certificateUser !== undefined || password === ""
         ? {}
         : { user: { name: rootUser, password } }),
     };
     this.#setup.etcd.use(await access.access(this.#identity, client, shown, this.#setup.nowMs()));
+  }
+
+  /** Some issuers sign and do not say by which CA. */
+  #requireAuthority(made: Secret | undefined): void {
+    if (this.tls.client?.kind !== "cert-manager" || made === undefined) return;
+    const isMissing = secretText(made, "ca.crt") === "" && secretText(made, "tls.crt") !== "";
+    const { name } = made.metadata;
+    const text = `Secret ${name} has no ca.crt, which members and clients are verified by: name an issuer that gives it, as a CA or Vault does`;
+    setTrouble(this.#setup.troubles, "AuthorityMissing", isMissing ? text : undefined);
   }
 
   get #certificateUser(): string | undefined {
@@ -174,8 +212,16 @@ export class ClusterSecurity {
   }
 
   async #givenSecret(source: TlsSource | undefined): Promise<Secret | undefined> {
-    if (source?.kind !== "given") return undefined;
-    return this.#setup.api.find(secrets, this.#identity.namespace, source.secret);
+    if (source === undefined || source.kind === "operator") return undefined;
+    const name = givenSecretName(this.#identity, source);
+    return this.#setup.api.find(secrets, this.#identity.namespace, name);
+  }
+
+  /** What the Secret that tells how to connect is made of, where others make the certificates. */
+  async #connectionSource(client: TlsSource | undefined): Promise<Secret | undefined> {
+    if (client?.kind !== "cert-manager") return this.#givenSecret(client);
+    const { namespace, name } = this.#identity;
+    return this.#setup.api.find(secrets, namespace, connectionSource(name));
   }
 
   /** What this member says it has loaded; `bundle` is the fingerprint of what is published. */
@@ -237,7 +283,7 @@ export class ClusterSecurity {
       terms: wantedCertificates(this.#cluster),
       areAllAware:
         running.length > 0 && running.every(({ loaded }) => loaded?.bundle === trust?.bundle),
-      given: await this.#givenSecret(client),
+      given: await this.#connectionSource(client),
       is,
       nowMs: this.#setup.nowMs(),
     });

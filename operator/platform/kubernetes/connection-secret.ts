@@ -35,7 +35,7 @@ export interface ConnectionInput {
   readonly terms: WantedCertificates | undefined;
   /** All members that run have loaded the newest CA. */
   readonly areAllAware: boolean;
-  /** The Secret that the members' certificates are given by. */
+  /** The Secret that the members' certificates are given by, or what cert-manager made for applications. */
   readonly given: Secret | undefined;
   readonly is: Secret | undefined;
   readonly nowMs: number;
@@ -51,6 +51,8 @@ export async function connectionSecret(input: ConnectionInput): Promise<Secret> 
   const endpoints = encode(`${schemeOf(source)}://${host}:${clientPort}`);
   const pair = source?.kind === "operator" ? await clientPair(input) : undefined;
   const ca = source?.kind === "operator" ? encode(bundleOf(authorities)) : given?.data?.["ca.crt"];
+  const { "tls.crt": cert, "tls.key": key } =
+    source?.kind === "cert-manager" ? (given?.data ?? {}) : {};
   return {
     apiVersion: "v1",
     kind: "Secret",
@@ -65,6 +67,7 @@ export async function connectionSecret(input: ConnectionInput): Promise<Secret> 
       endpoints,
       ...(ca === undefined ? {} : { "ca.crt": ca }),
       ...(pair === undefined ? {} : { "tls.crt": encode(pair.cert), "tls.key": encode(pair.key) }),
+      ...(cert === undefined || key === undefined ? {} : { "tls.crt": cert, "tls.key": key }),
     },
   };
 }

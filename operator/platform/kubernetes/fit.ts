@@ -14,8 +14,6 @@ export function kubernetesProblem(
 ): string | undefined {
   const { tls } = cluster.spec;
   const missing: readonly (readonly [string, boolean])[] = [
-    ["spec.tls.client.certManager", tls?.client?.certManager !== undefined],
-    ["spec.tls.peer.certManager", tls?.peer?.certManager !== undefined],
     ["spec.tls.peer.clientAuth: false", tls?.peer?.clientAuth === false],
   ];
   const [first] = missing.filter(([, isAsked]) => isAsked);

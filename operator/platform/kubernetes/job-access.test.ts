@@ -43,6 +43,11 @@ const there: readonly Secret[] = [
   secret("c-root", { password: encode("p") }),
   secret("mine", { password: encode("q") }),
   secret("given", { "ca.crt": encode("c"), "tls.crt": encode("c"), "tls.key": encode("k") }),
+  secret("c-operator-tls", {
+    "ca.crt": encode("c"),
+    "tls.crt": encode("c"),
+    "tls.key": encode("k"),
+  }),
   secret("half", { "tls.crt": encode("c"), "tls.key": encode("k") }),
 ];
 const reader = (secrets: readonly Secret[]) =>
@@ -83,6 +88,13 @@ test("as whom a Job comes", async () => {
     [
       { tls: given("given"), auth: { enabled: true } },
       { tls: { secret: "given", serverName }, login },
+    ],
+    [
+      {
+        tls: { client: { certManager: { issuerRef: {} }, clientAuth: true } },
+        auth: { enabled: true },
+      },
+      { tls: { secret: "c-operator-tls", serverName } },
     ],
     [{ tls: given("half") }, /Secret half, .* has no ca.crt$/],
     [{ tls: given("nowhere") }, /has no ca.crt, no tls.crt, no tls.key$/],

@@ -363,6 +363,7 @@ export class KubernetesPlatform implements Platform {
       case "create-volume":
         return this.#members.createVolume(step.member, state);
       case "start":
+        await this.#security.request(await this.#members.member(step.member, state));
         return this.#members.start(step, state);
       case "stop":
         return this.#members.stop(step.member);

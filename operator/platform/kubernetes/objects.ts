@@ -23,7 +23,6 @@ import type {
 import { clientName, headlessName, type Identity } from "#operator/platform/kubernetes/names.ts";
 import { containerSecurity, podSecurity } from "#operator/platform/kubernetes/pod-security.ts";
 import {
-  leafName,
   schemeOf,
   type TlsSources,
   tlsArguments,
@@ -283,7 +282,7 @@ export function pod(
   };
   const found = findParts(step.join, record.peerUrl, bootstrap.discovery, like);
   const tls = content.tls ?? {};
-  const mounted = tlsMounts(identity, tls, leafName(name, member.metadata.uid ?? ""));
+  const mounted = tlsMounts(identity, tls, { name, uid: member.metadata.uid ?? "" });
   const probe = (path: string, more: object) => ({
     httpGet: { path, port: "metrics", scheme: "HTTP" },
     timeoutSeconds: 5,

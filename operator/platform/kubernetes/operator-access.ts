@@ -23,9 +23,9 @@ import type { Access } from "#operator/platform/local/etcd-view.ts";
 /** Common name of the operator's certificate, and its user where authentication is on. */
 export const operatorUser = "etcd-operator";
 
-/** The operator's own user; undefined: clients show no certificate of the operator's making. */
+/** The operator's own user; undefined: no certificate is made that says so. */
 export const certificateUser = (client: TlsSource | undefined): string | undefined =>
-  client?.kind === "operator" && client.asksClients ? operatorUser : undefined;
+  client !== undefined && client.kind !== "given" && client.asksClients ? operatorUser : undefined;
 
 const validityMs = 24 * 3_600_000;
 

@@ -102,10 +102,18 @@ test("each port gets its files, and members admit members alone", () => {
     "--endpoints=https://localhost:2379",
     "--cacert=/etc/etcd/tls/client/ca.crt",
   ]);
-  const { volumes, volumeMounts } = tlsMounts(identity, { client: given, peer: operator }, "leaf");
+  const { volumes, volumeMounts } = tlsMounts(
+    identity,
+    { client: given, peer: operator },
+    { name: "a-1", uid: "12345678-9" },
+  );
   const text = JSON.stringify([volumes, volumeMounts]);
   assert(!text.includes("subPath"), "what is mounted alone never changes");
-  for (const part of ['"secretName":"s"', '"name":"leaf"', '"configMap":{"name":"a-ca"']) {
+  for (const part of [
+    '"secretName":"s"',
+    '"name":"a-1-12345678-tls"',
+    '"configMap":{"name":"a-ca"',
+  ]) {
     assert(text.includes(part), part);
   }
   assert(!text.includes('"name":"a-ca","items":[{"key":"tls.key"'), "the CA's key is in no pod");

@@ -130,19 +130,26 @@ export const leafName = (member: string, memberUid: string): string =>
 export const givenSecretName = (
   { name }: Identity,
   source: Exclude<TlsSource, { readonly kind: "operator" }>,
-): string => (source.kind === "given" ? source.secret : `${name}-operator-tls`);
+): string => (source.kind === "given" ? source.secret : operatorSource(name));
+
+/** Of cert-manager, for this port of a member: each port may have an issuer of its own. */
+export const memberSecretName = (member: string, memberUid: string, side: Side): string =>
+  `${member}-${memberUid.slice(0, 8)}-${side}-tls`;
+/** Of cert-manager, for the operator, and for those who read the Secret that tells how to connect. */
+export const operatorSource = (cluster: string): string => `${cluster}-operator-tls`;
+export const connectionSource = (cluster: string): string => `${cluster}-connection-tls`;
 
 /** Mounts of a pod: whole folders, for a file that is mounted alone never changes. */
 export function tlsMounts(
   identity: Identity,
   sources: TlsSources,
-  leaf: string,
+  member: { readonly name: string; readonly uid: string },
 ): { readonly volumes: readonly object[]; readonly volumeMounts: readonly object[] } {
   const sides = (["client", "peer"] as const).filter((side) => sources[side] !== undefined);
   return {
     volumes: sides.map((side) => ({
       name: `tls-${side}`,
-      ...volumeSource(identity, sources[side]!, leaf),
+      ...volumeSource(identity, sources[side]!, member, side),
     })),
     volumeMounts: sides.map((side) => ({
       name: `tls-${side}`,
@@ -152,19 +159,26 @@ export function tlsMounts(
   };
 }
 
-function volumeSource({ name }: Identity, source: TlsSource, leaf: string): object {
+function volumeSource(
+  { name }: Identity,
+  source: TlsSource,
+  member: { readonly name: string; readonly uid: string },
+  side: Side,
+): object {
   const keys = (...names: readonly string[]) => names.map((key) => ({ key, path: key }));
   switch (source.kind) {
     case "operator": {
       const trust = { name: authorityName(name), items: keys("ca.crt") };
       const sources = [
-        { secret: { name: leaf, items: keys("tls.crt", "tls.key") } },
+        { secret: { name: leafName(member.name, member.uid), items: keys("tls.crt", "tls.key") } },
         { configMap: trust },
       ];
       return { projected: { defaultMode: fileMode, sources } };
     }
-    case "cert-manager":
-      return { secret: { secretName: leaf, defaultMode: fileMode } };
+    case "cert-manager": {
+      const secretName = memberSecretName(member.name, member.uid, side);
+      return { secret: { secretName, defaultMode: fileMode } };
+    }
     case "given":
       return { secret: { secretName: source.secret, defaultMode: fileMode } };
   }
