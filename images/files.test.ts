@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { isDropped, packagesOf } from "./files.ts";
+import { importsOf, isDropped, packagesOf, sourcesOf } from "./files.ts";
 
 const declared = new Set(["pino", "@grpc/grpc-js", "rocksdb", "yaml"]);
 
@@ -29,4 +31,30 @@ test("what no image needs is dropped, licences and this platform's builds are ke
     ["node_modules/rocksdb/prebuilds/win32-x64/node.napi.node", true],
   ];
   for (const [path, isGone] of table) assert.equal(isDropped(path), isGone, path);
+});
+
+test("imports of our own are found however they are written, and types are not", () => {
+  const source = `
+    import { a } from "#base/a.ts";
+    import type { T } from "#base/types.ts";
+    import {
+      b,
+    } from "../b.ts";
+    export { c } from "./c.ts";
+    const d = await import("#server/d.ts");
+    import pino from "pino";
+    const text = "#base/e.ts";
+  `;
+  const found = importsOf("client/lean/x.ts", source);
+  assert.deepEqual(found, ["base/a.ts", "client/b.ts", "client/lean/c.ts", "server/d.ts"]);
+});
+
+test("the files of an image are those of its folders and what these import, without tests", () => {
+  const files = new Set(sourcesOf({ folders: ["client"] }));
+  assert(files.has("client/client.ts") && files.has("proto/errors.ts"));
+  assert(![...files].some((path) => /\.test\.ts$|^test\//.test(path)));
+  for (const path of files) {
+    for (const one of importsOf(path, readFileSync(join(import.meta.dirname, "..", path), "utf8")))
+      assert(files.has(one), `${path} imports ${one}`);
+  }
 });

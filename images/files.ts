@@ -17,6 +17,7 @@ const root = join(import.meta.dirname, "..");
 const home = "opt/etcd-ts";
 
 interface ImageContent {
+  /** With what their files import from others. */
   readonly folders: readonly string[];
   /** Launchers, which /usr/bin has too. */
   readonly programs: readonly string[];
@@ -64,6 +65,25 @@ export function packagesOf(source: string, declared: ReadonlySet<string>): reado
     if (declared.has(own)) names.add(own);
   }
   return [...names];
+}
+
+/** Paths of our own files that a source imports when it runs; `path` is its own. */
+export function importsOf(path: string, source: string): readonly string[] {
+  const text = source.replace(/\bimport type [^;]*;/g, "");
+  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*"(#|\.\.?\/)([^"\n]+\.[jt]s)"/g)].map(
+    ([, start = "", rest = ""]) => (start === "#" ? rest : join(dirname(path), start, rest)),
+  );
+}
+
+/** Our own files of an image: those of its folders, and what these import, tests left out. */
+export function sourcesOf({ folders }: Pick<ImageContent, "folders">): readonly string[] {
+  const found = new Set(folders.flatMap((folder) => [...filesUnder(folder)]));
+  for (const path of found) {
+    if (/\.test\.[jt]s$/.test(path)) found.delete(path);
+    else if (path.endsWith(".ts"))
+      for (const one of importsOf(path, read(join(root, path)))) found.add(one);
+  }
+  return [...found].sort();
 }
 
 /** Where `name` is found from the folder of a package, as Node looks for it; undefined if it is not there. */
@@ -163,15 +183,12 @@ export function makeFiles(image: string, out: string): void {
   const own = JSON.parse(read(join(root, "package.json"))) as PackageJson;
   const declared = new Set(Object.keys(own.dependencies ?? {}));
   const names = new Set<string>();
-  for (const folder of content.folders) {
-    for (const path of filesUnder(folder)) {
-      if (/\.test\.[jt]s$/.test(path)) continue;
-      for (const name of path.endsWith(".ts") ? packagesOf(read(join(root, path)), declared) : []) {
-        names.add(name);
-      }
-      mkdirSync(dirname(join(at, path)), { recursive: true });
-      cpSync(join(root, path), join(at, path));
+  for (const path of sourcesOf(content)) {
+    for (const name of path.endsWith(".ts") ? packagesOf(read(join(root, path)), declared) : []) {
+      names.add(name);
     }
+    mkdirSync(dirname(join(at, path)), { recursive: true });
+    cpSync(join(root, path), join(at, path));
   }
   for (const path of ["package.json", "LICENSE", "bin/launch.sh"])
     cpSync(join(root, path), join(at, path));
