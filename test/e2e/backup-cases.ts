@@ -19,11 +19,11 @@ const copy = "copy";
 const claimName = "backups";
 const operatorProgram = join(import.meta.dirname, "..", "..", "bin", "kubectl-etcd_ts");
 
-type Context = Pick<CaseContext, "kube" | "namespace">;
+export type Context = Pick<CaseContext, "kube" | "namespace">;
 
 const volume = (path: string) => ({ volume: { claimName, path } });
 
-async function makeBackup(
+export async function makeBackup(
   { kube, namespace }: Context,
   backup: string,
   spec: Partial<EtcdBackupSpec>,
@@ -43,7 +43,7 @@ async function makeClaim({ kube, namespace }: Context): Promise<void> {
 }
 
 /** The backup once it is over. */
-async function over({ kube, namespace }: Context, backup: string): Promise<BackupObject> {
+export async function over({ kube, namespace }: Context, backup: string): Promise<BackupObject> {
   await kube.until(`backup ${backup} is over`, async () => {
     const { status } = await kube.api.get(backups, namespace, backup);
     const isOver = status?.phase === "Complete" || status?.phase === "Failed";
@@ -94,7 +94,11 @@ function plugin({ kube, namespace }: Context, ...args: readonly string[]): Promi
   return output(operatorProgram, [...args, "-n", namespace], env);
 }
 
-async function get({ kube, namespace }: Context, cluster: string, key: string): Promise<string> {
+export async function get(
+  { kube, namespace }: Context,
+  cluster: string,
+  key: string,
+): Promise<string> {
   const endpoint = `--endpoints=http://${cluster}-client:2379`;
   const command = ["etcdctl", endpoint, "get", key, "--print-value-only"];
   const said = await kube.kubectl(["-n", namespace, "exec", "probe", "--", ...command]);

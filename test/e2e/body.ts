@@ -28,6 +28,10 @@ export interface Body {
   auditLog(): readonly AuditEntry[];
   /** The process of a pod, by its host name and a part of its command line. */
   pidIn(hostname: string, part: string): number;
+  /** Where this machine has the volume of the claim with this UID. */
+  volumeFolder(claimUid: string): string;
+  /** Takes the network of a node away, as node2; what it answers gives it back. */
+  cutOff(node: string): () => void;
   down(): Promise<void>;
 }
 
@@ -129,7 +133,22 @@ export function plainParts(kubeconfig: string): Omit<Body, "down"> {
       return lines.slice(0, -1).map((line) => JSON.parse(line) as AuditEntry);
     },
     pidIn,
+    volumeFolder: (claimUid) => join(state, "volumes", `plain-${claimUid}`),
+    cutOff,
   };
+}
+
+/** The host's end of the pair of devices that test/e2e/plain/up.sh makes for each node. */
+function cutOff(node: string): () => void {
+  const device = `etcdtsv${node.replace(/^node/, "")}`;
+  const set = (state: "up" | "down") => {
+    const { status, stderr } = spawnSync("ip", ["link", "set", device, state], {
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`ip link set ${device} ${state}: ${stderr}`);
+  };
+  set("down");
+  return () => set("up");
 }
 
 function pidIn(hostname: string, part: string): number {

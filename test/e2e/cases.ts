@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { claims, pods } from "#operator/platform/kubernetes/kinds.ts";
 import { backupCases } from "./backup-cases.ts";
 import { bootstrapCases } from "./bootstrap-cases.ts";
+import { bucketBackup } from "./bucket-case.ts";
 import type { Case } from "./case.ts";
 import { disruptionCases } from "./disruption-cases.ts";
+import { lossCases } from "./loss-cases.ts";
 import { securityCases } from "./security-cases.ts";
 
 const name = "db";
@@ -253,8 +255,10 @@ export const cases: readonly Case[] = [
   operatorKilled,
   refused,
   ...disruptionCases,
+  ...lossCases,
   ...securityCases,
   ...backupCases,
+  bucketBackup,
   deletion,
   helm,
 ];

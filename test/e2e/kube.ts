@@ -253,6 +253,12 @@ export class Kube {
     plannedWork: boolean,
   ): Promise<ProbeReport> {
     const report = await this.requireWritten(namespace, plannedWork);
+    await this.requireEqual(namespace, cluster);
+    return report;
+  }
+
+  /** All members have the same keys. */
+  async requireEqual(namespace: string, cluster: string): Promise<void> {
     const names = this.names(await this.status(namespace, cluster));
     const hosts = names.map((one) => `${one}.${cluster}-peers.${namespace}.svc.cluster.local`);
     const path = `hashes?members=${hosts.join(",")}`;
@@ -261,6 +267,5 @@ export class Kube {
     if (different.size !== 1 || Object.keys(hashes).length !== names.length) {
       throw new Error(`the members' data differ: ${JSON.stringify(hashes)}`);
     }
-    return report;
   }
 }

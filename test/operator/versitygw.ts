@@ -12,7 +12,8 @@ export const accessKeyId = "access";
 export const secretAccessKey = "secret-of-a-test";
 const readyLimitMs = 120_000;
 
-async function build(): Promise<string> {
+/** Path of the program. */
+export async function buildS3Server(): Promise<string> {
   const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
   const folder = join(cache, "etcd-ts", "versitygw", version);
   const program = join(folder, "versitygw");
@@ -40,7 +41,7 @@ export class S3Server {
 
   /** A server over `folder` with one bucket. */
   static async start(folder: string, bucket: string): Promise<S3Server> {
-    const program = await build();
+    const program = await buildS3Server();
     const [port = 0] = await reservePorts(1);
     mkdirSync(join(folder, "data", bucket), { recursive: true });
     const args = [
