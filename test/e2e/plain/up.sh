@@ -135,6 +135,8 @@ Y
     base=/sys/fs/cgroup/$hierarchy
     [ -d "$base" ] || continue
     mkdir -p "$base/etcdts-e2e/$i"
+    # All pods together would else have no more of a busy machine than one process outside.
+    [ "$hierarchy" != cpu ] || echo 8192 >"$base/etcdts-e2e/cpu.shares"
     [ "$hierarchy" = cpuset ] || continue
     for folder in etcdts-e2e "etcdts-e2e/$i"; do
       for file in cpuset.cpus cpuset.mems; do cat "$base/$file" >"$base/$folder/$file"; done
