@@ -2,6 +2,7 @@
 // told in the words of Go's library, which scripts may read.
 import { spawn } from "node:child_process";
 import { goQuote } from "#ctl/go-text.ts";
+import { systemText } from "#ctl/system-text.ts";
 import type { Terminal } from "#ctl/terminal.ts";
 
 export interface ProgramEnd {
@@ -36,9 +37,11 @@ export function runProgram(
     const child = spawn(file, args, { env, stdio: ["ignore", output, output] });
     child.stdout?.on("data", (data: Uint8Array) => terminal.out(data));
     child.stderr?.on("data", (data: Uint8Array) => terminal.err(data));
-    child.once("error", ({ code, message }: NodeJS.ErrnoException) => {
-      const absent = `exec: ${goQuote(file)}: executable file not found in $PATH`;
-      resolve({ code: undefined, failure: code === "ENOENT" ? absent : message });
+    child.once("error", (error) => {
+      const failure = file.includes("/")
+        ? `fork/exec ${file}: ${systemText(error, "permission denied")}`
+        : `exec: ${goQuote(file)}: executable file not found in $PATH`;
+      resolve({ code: undefined, failure });
     });
     child.once("close", (code, signal) => {
       if (code === 0) resolve({ code, failure: undefined });

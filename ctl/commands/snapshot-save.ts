@@ -9,32 +9,13 @@ import { badArguments, Exit, exitCode } from "#ctl/exit.ts";
 import { decimalSize, goDuration } from "#ctl/go-text.ts";
 import { logLine } from "#ctl/log-line.ts";
 import { ProgressBar } from "#ctl/progress-bar.ts";
+import { systemText } from "#ctl/system-text.ts";
 
 const sha256Bytes = 32;
 const pageBytes = 512;
 
 /** What lies in the place of the file under way is not ours to remove. */
 class NotOpened extends Error {}
-
-/** An error of the operating system in the words of Go's library. */
-function systemText(error: unknown, ofFolder: string): string {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case "ENOENT":
-      return "no such file or directory";
-    case "EACCES":
-      return "permission denied";
-    case "ENOTDIR":
-      return "not a directory";
-    case "EISDIR":
-      return ofFolder;
-    case "ENOSPC":
-      return "no space left on device";
-    case "EROFS":
-      return "read-only file system";
-    default:
-      return errorText(error);
-  }
-}
 
 async function move(from: string, to: string): Promise<void> {
   try {
@@ -51,18 +32,19 @@ async function move(from: string, to: string): Promise<void> {
 async function receive(
   connected: Connected,
   path: string,
-  options: { readonly timeoutMs: number; readonly bar: ProgressBar },
+  options: { readonly timeoutMs: number; readonly bar: ProgressBar; readonly onOpened: () => void },
 ): Promise<{ bytes: number; version: string }> {
+  const { bar, onOpened, timeoutMs } = options;
   const file = await open(path, "w", 0o600).catch((error: unknown) => {
     const reason = systemText(error, "is a directory");
     throw new NotOpened(`could not open ${path} (open ${path}: ${reason})`);
   });
+  onOpened();
   const hash = createHash("sha256");
   let tail: Uint8Array = new Uint8Array();
   let bytes = 0;
   let version = "";
   try {
-    const { bar, timeoutMs } = options;
     const pieces = connected.client.maintenance.snapshot({ timeoutMs });
     for await (const { blob, remainingBytes, version: told } of pieces) {
       version ||= told;
@@ -87,7 +69,7 @@ async function receive(
       throw new Error(`could not fsync snapshot: sync ${path}: ${reason}`, { cause: error });
     });
   } finally {
-    options.bar.clear();
+    bar.clear();
     await file.close();
   }
   return { bytes, version };
@@ -124,9 +106,10 @@ export const command: Command = {
       : Number.POSITIVE_INFINITY;
     let saved: Awaited<ReturnType<typeof receive>>;
     try {
-      logLine(terminal, "info", "fetching snapshot", { endpoint: endpoints[0] });
+      const onOpened = (): void =>
+        logLine(terminal, "info", "fetching snapshot", { endpoint: endpoints[0] });
       const bar = new ProgressBar(terminal, 0, decimalSize);
-      saved = await receive(connected, part, { timeoutMs, bar });
+      saved = await receive(connected, part, { timeoutMs, bar, onOpened });
       logLine(terminal, "info", "fetched snapshot", {
         endpoint: endpoints[0],
         size: decimalSize(saved.bytes),

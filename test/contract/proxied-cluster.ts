@@ -14,7 +14,10 @@ export interface ProxyProcess {
   stop(): Promise<void>;
 }
 
-/** Starts a grpc-proxy; resolves when it listens. */
+/**
+ * Starts a grpc-proxy; resolves when it listens. One that ends by itself is started again: the
+ * reference's does at a transaction with an empty operation.
+ */
 export async function startProxy(
   kind: RunnerName,
   flags: readonly string[],
@@ -23,11 +26,20 @@ export async function startProxy(
   const endpoint = `127.0.0.1:${port}`;
   const launcher = await launcherOf(kind);
   const args = ["grpc-proxy", "start", `--listen-addr=${endpoint}`, ...flags];
-  const started = new MemberProcess("proxy", launcher.command(args, process.env));
+  let isWanted = true;
+  const start = (): MemberProcess => {
+    const made = new MemberProcess("proxy", launcher.command(args, process.env));
+    void made.exited.then(() => {
+      if (isWanted) started = start();
+    });
+    return made;
+  };
+  let started = start();
   await started.waitForLine(/started gRPC proxy/);
   return {
     endpoint,
     async stop() {
+      isWanted = false;
       started.signal("SIGKILL");
       await started.exited;
       releasePorts([port!]);

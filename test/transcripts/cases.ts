@@ -342,6 +342,8 @@ const coordination: Case[] = [
   args(["lock", "lock-x", "--", "sh", "-c", "kill -TERM $$"]),
   args(["lock", "lock-x", "--", "cat"], { stdin: "a program has no input" }),
   c("lock lock-x no-such-command-anywhere"),
+  c("lock lock-x /no/such/program"),
+  c("lock lock-x /etc/passwd"),
   c("get --prefix lock-x"),
   args(["lock", "", "true"]),
   c("elect"),
