@@ -6,6 +6,7 @@ import {
   bool,
   choice,
   duration,
+  type Fields,
   immutable,
   integer,
   list,
@@ -32,7 +33,7 @@ const count = (description: string) => integer(description, { from: 0, to: 2 ** 
 const labels = (description: string) => mapOf(description, text("A value."), { max: 64 });
 const port = (description: string) => integer(description, { from: 1, to: 65535 });
 
-const certificates = (whose: string) =>
+const certificates = <F extends Fields>(whose: string, more: F) =>
   ruled(
     object(`Where the certificates ${whose} come from. Without it the connections are plain.`, {
       operator: object(
@@ -65,6 +66,7 @@ const certificates = (whose: string) =>
         name: required(nameOf("Name of the Secret.")),
       }),
       clientAuth: withDefault(bool("Whether whoever connects must show a certificate."), true),
+      ...more,
     }),
     {
       rule: "[has(self.operator), has(self.certManager), has(self.secret)].filter(x, x).size() == 1",
@@ -242,8 +244,15 @@ export const etcdClusterSpec = object(
       "bootstrap is for the creation and",
     ),
     tls: object("Encryption and identity of connections.", {
-      client: certificates("of clients' connections"),
-      peer: certificates("between members"),
+      client: certificates("of clients' connections", {
+        plaintext: withDefault(
+          bool(
+            "Plain text is served beside, on the same port, while clients change over to TLS or away from it.",
+          ),
+          false,
+        ),
+      }),
+      peer: certificates("between members", {}),
       extraSans: list("More names and addresses in the members' certificates.", text("One."), {
         max: 32,
       }),
@@ -311,10 +320,21 @@ export const etcdClusterSpec = object(
     rule: "!has(self.storage) || !self.storage.ephemeral || self.replicas > 0",
     message: "a cluster without volumes cannot sleep: replicas must be at least 1",
   },
-  ...(["client", "peer"] as const).map((side) => ({
-    rule: `(has(self.tls) && has(self.tls.${side})) == (has(oldSelf.tls) && has(oldSelf.tls.${side}))`,
-    message: `tls.${side} is there from the beginning or never, for whoever has a member's URLs could not reach it any more: restore a snapshot into a new cluster`,
-  })),
+  {
+    rule: "(has(self.tls) && has(self.tls.peer)) == (has(oldSelf.tls) && has(oldSelf.tls.peer))",
+    message:
+      "tls.peer is there from the beginning or never, for whoever has a member's URLs could not reach it any more: restore a snapshot into a new cluster",
+  },
+  {
+    rule: "(has(self.tls) && has(self.tls.client)) == (has(oldSelf.tls) && has(oldSelf.tls.client)) || (has(self.tls) && has(self.tls.client) ? self.tls.client.plaintext : oldSelf.tls.client.plaintext)",
+    message:
+      "tls.client is switched on and off by way of plaintext: true, under which members serve both: set it, move the clients over, then go on",
+  },
+  {
+    rule: "!has(self.tls) || !has(self.tls.client) || !self.tls.client.plaintext || !has(self.auth) || !self.auth.enabled",
+    message:
+      "tls.client.plaintext must be false while authentication is on: over plain text nobody shows a certificate",
+  },
 );
 
 const role = choice("What it is in the cluster.", ["leader", "follower", "learner", "unknown"]);

@@ -1,6 +1,6 @@
 // Cases of TLS and authentication.
 import assert from "node:assert/strict";
-import { configMaps, pods } from "#operator/platform/kubernetes/kinds.ts";
+import { clusters, configMaps, pods, secrets } from "#operator/platform/kubernetes/kinds.ts";
 import type { Case } from "./case.ts";
 import type { Kube } from "./kube.ts";
 
@@ -155,4 +155,54 @@ const auth: Case = {
   },
 };
 
-export const securityCases: readonly Case[] = [tls, rotation, auth];
+const switched: Case = {
+  name: "tls-switched",
+  what: "TLS for clients switched on and off under load by way of plaintext: one member at a time, no request over plain text fails while both are served",
+  async run({ kube, namespace }) {
+    const client = { ...made, plaintext: true };
+    const connectionSecret = { name: connection };
+    const set = async (tls: object | null) => {
+      await kube.api.patch(clusters, namespace, name, { spec: { tls } });
+      await kube.until("all members are updated", async () => {
+        const { metadata } = await kube.cluster(namespace, name);
+        const { updatedReplicas, observedGeneration } = await kube.status(namespace, name);
+        const isSeen = observedGeneration === metadata.generation;
+        return (isSeen && updatedReplicas === 3) || `${updatedReplicas} are`;
+      });
+      return kube.settled(namespace, name, 3);
+    };
+    await kube.applyCluster(namespace, name, { replicas: 3, connectionSecret });
+    const { clusterId } = await kube.settled(namespace, name, 3);
+    await kube.startProbe(namespace, name);
+    const ctl = (scheme: string, ...args: readonly string[]) =>
+      etcdctl(kube, namespace, endpoint(scheme), "--command-timeout=5s", ...args);
+    assert.equal((await set({ client })).clusterId, clusterId);
+    // Who still speaks plain text has noticed nothing, and TLS is there for whoever has the Secret.
+    await kube.requireSound(namespace, name, true);
+    assert.equal((await ctl("http", "put", "a", "plain")).trim(), "OK");
+    const { data = {} } = await kube.api.get(secrets, namespace, connection);
+    assert.deepEqual(Object.keys(data).sort(), ["ca.crt", "endpoints", "tls.crt", "tls.key"]);
+    for (const key of ["ca.crt", "tls.crt", "tls.key"]) {
+      const text = Buffer.from(data[key] ?? "", "base64").toString();
+      const write = ["exec", "-i", "probe", "--", "sh", "-c", `cat >/tmp/${key}`];
+      await kube.kubectl(["-n", namespace, ...write], text);
+    }
+    const shown = ["--cacert=/tmp/ca.crt", "--cert=/tmp/tls.crt", "--key=/tmp/tls.key"];
+    assert.match(await ctl("https", ...shown, "get", "a"), /plain/);
+    const listed = await ctl("https", ...shown, "member", "list");
+    assert.match(listed, /https:[^,]*:2379,http:[^,]*:2379/);
+    // Off again before plain text is refused: the prober has not changed over.
+    await set(null);
+    await kube.requireSound(namespace, name, true);
+    await assert.rejects(ctl("https", ...shown, "get", "a"), "TLS is off");
+    // And on for good.
+    await set({ client });
+    const before = await kube.requireWritten(namespace);
+    assert.equal((await set({ client: { ...made, plaintext: false } })).clusterId, clusterId);
+    await assert.rejects(ctl("http", "get", "a"), "plain text is refused");
+    assert.match(await ctl("https", ...shown, "get", "a"), /plain/);
+    assert(before.acknowledged > 0);
+  },
+};
+
+export const securityCases: readonly Case[] = [tls, rotation, auth, switched];

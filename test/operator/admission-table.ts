@@ -152,6 +152,17 @@ export const admissionTable: readonly AdmissionCase[] = [
     { tls: { peer: { certManager: { issuerRef: { name: "a", kind: "Signer" } } } } },
     "spec.tls.peer.certManager.issuerRef.kind",
   ),
+  bad(
+    "plain text with authentication",
+    { tls: { client: { operator: {}, plaintext: true } }, auth: {} },
+    "spec",
+    "tls.client.plaintext must be false while authentication is on",
+  ),
+  cluster("plain text with authentication off", {
+    replicas: 1,
+    tls: { client: { operator: {}, plaintext: true } },
+    auth: { enabled: false },
+  }),
   bad("no origin of certificates", { tls: { peer: {} } }, "spec.tls.peer", "exactly one of"),
   bad(
     "restored into nothing",
@@ -213,11 +224,40 @@ export const admissionTable: readonly AdmissionCase[] = [
   change("the bootstrap spelt out", {}, { bootstrap: { static: {} } }),
 
   change(
-    "TLS switched on",
+    "TLS for clients switched on at once",
     {},
     { tls: { client: { operator: {} } } },
     "spec",
-    "tls.client is there from the beginning",
+    "tls.client is switched on and off by way of plaintext",
+  ),
+  change(
+    "TLS for clients switched on beside plain text",
+    {},
+    { tls: { client: { operator: {}, plaintext: true } } },
+  ),
+  change(
+    "plain text given up",
+    { tls: { client: { operator: {}, plaintext: true } } },
+    { tls: { client: { operator: {} } } },
+  ),
+  change(
+    "TLS for clients switched off at once",
+    { tls: { client: { operator: {} }, peer: { operator: {} } } },
+    { tls: { peer: { operator: {} } } },
+    "spec",
+    "tls.client is switched on and off by way of plaintext",
+  ),
+  change(
+    "TLS for clients switched off beside plain text",
+    { tls: { client: { operator: {}, plaintext: true }, peer: { operator: {} } } },
+    { tls: { peer: { operator: {} } } },
+  ),
+  change(
+    "TLS switched on between members",
+    {},
+    { tls: { peer: { operator: {} } } },
+    "spec",
+    "tls.peer is there from the beginning",
   ),
   change(
     "TLS switched off between members",

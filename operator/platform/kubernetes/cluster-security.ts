@@ -27,7 +27,12 @@ import {
   type Identity,
   metricsPort,
 } from "#operator/platform/kubernetes/objects.ts";
-import { addressOf, type Found, objectsOf } from "#operator/platform/kubernetes/observe.ts";
+import {
+  addressOf,
+  argumentsOf,
+  type Found,
+  objectsOf,
+} from "#operator/platform/kubernetes/observe.ts";
 import {
   certificateUser,
   type OperatorAccess,
@@ -43,6 +48,7 @@ import {
   connectionSource,
   givenSecretName,
   sidesFrom,
+  speaksTls,
   type TlsSource,
   type TlsSources,
   tlsSources,
@@ -124,7 +130,7 @@ export class ClusterSecurity {
   async tell(observed: Observed, found: Found, urls: readonly string[]): Promise<void> {
     if (this.#requested !== undefined) await this.#keepRequested(this.#requested, found);
     await this.#remind(observed, found);
-    await this.#keepConnection(observed);
+    await this.#keepConnection(observed, found);
     await this.#keepAuthentication(observed, urls);
   }
 
@@ -224,11 +230,15 @@ export class ClusterSecurity {
     return this.#setup.api.find(secrets, namespace, connectionSource(name));
   }
 
-  /** What this member says it has loaded; `bundle` is the fingerprint of what is published. */
-  async loadedBy(pod: Pod | undefined, bundle: string): Promise<Loaded | undefined> {
+  /** What this member says it has loaded; `published` is what there is to load. */
+  async loadedBy(pod: Pod | undefined, published: Loaded): Promise<Loaded | undefined> {
     const url = addressOf(pod, metricsPort);
     if (this.#certificates === undefined || url === undefined) return undefined;
-    return askLoaded(url, this.tls, sidesFrom(this.tls, "operator"), bundle);
+    const started = argumentsOf(pod);
+    const sides = sidesFrom(this.tls, "operator").filter((side) => speaksTls(started, side));
+    // One from before TLS was switched on has nothing to load: nobody need wait for it.
+    if (sides.length === 0) return published;
+    return askLoaded(url, this.tls, sides, published.bundle);
   }
 
   async #keepMonitor(): Promise<void> {
@@ -264,11 +274,15 @@ export class ClusterSecurity {
   }
 
   /** The Secret that tells applications how to connect. */
-  async #keepConnection({ trust, members: all }: Observed): Promise<void> {
+  async #keepConnection({ trust, members: all }: Observed, found: Found): Promise<void> {
     const wanted = this.#cluster.spec.connectionSecret;
     if (wanted === undefined) return;
     const { client } = this.tls;
     if (client?.kind === "operator" && trust?.cas.length === 0) return;
+    // Nobody is sent to TLS before all members speak it.
+    if (client !== undefined && !found.pods.every((one) => speaksTls(argumentsOf(one), "client"))) {
+      return;
+    }
     const { namespace } = this.#identity;
     const { name } = wanted;
     const is = await this.#setup.api.find(secrets, namespace, name);

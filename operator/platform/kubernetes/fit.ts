@@ -23,16 +23,12 @@ export function kubernetesProblem(
   return tlsChange(cluster, state);
 }
 
-/** A member's URLs say whether it speaks TLS, and clients and members have them. */
+/** A member's peer URL says whether it speaks TLS, and the others have it. */
 function tlsChange(cluster: EtcdCluster, state: PlanState | undefined): string | undefined {
-  const sources = tlsSources(cluster);
-  for (const side of ["client", "peer"] as const) {
-    const isWanted = sources[side] !== undefined;
-    const url = state?.members[0]?.[side === "client" ? "clientUrl" : "peerUrl"];
-    if (url === undefined || url.startsWith("https:") === isWanted) continue;
-    return isWanted
-      ? `spec.tls.${side} cannot be switched on for a cluster that was begun without it, for whoever has its URLs could not reach it any more: leave it out, or restore a snapshot into a new cluster`
-      : `spec.tls.${side} cannot be switched off for a cluster that was begun with it, for whoever has its URLs could not reach it any more: put it back, or restore a snapshot into a new cluster`;
-  }
-  return undefined;
+  const isWanted = tlsSources(cluster).peer !== undefined;
+  const url = state?.members[0]?.peerUrl;
+  if (url === undefined || url.startsWith("https:") === isWanted) return undefined;
+  return isWanted
+    ? "spec.tls.peer cannot be switched on for a cluster that was begun without it, for its members know each other by URLs without it: leave it out, or restore a snapshot into a new cluster"
+    : "spec.tls.peer cannot be switched off for a cluster that was begun with it, for its members know each other by URLs with it: put it back, or restore a snapshot into a new cluster";
 }

@@ -9,6 +9,7 @@ import { apiVersion } from "#operator/api/parts.ts";
 import type { BackupStep, SnapshotRemoval, SnapshotRun } from "#operator/plan/backup.ts";
 import type { PlanState } from "#operator/plan/types.ts";
 import { type ApiClient, isConflict } from "#operator/platform/kubernetes/api-client.ts";
+import { clusterOf } from "#operator/platform/kubernetes/cluster-turn.ts";
 import {
   certificateSecret,
   type JobAccess,
@@ -42,6 +43,7 @@ import {
   snapshotName,
   tlsFiles,
 } from "#operator/platform/kubernetes/snapshot-jobs.ts";
+import { schemeOf, tlsSources } from "#operator/platform/kubernetes/tls.ts";
 import type {
   BackedUp,
   BackupPlatform,
@@ -94,7 +96,10 @@ export function backedUpOf(cluster: ClusterObject | undefined): BackedUp {
   const serving = (status.members ?? [])
     .filter((one) => one.ready === true && (one.role === "follower" || one.role === "leader"))
     .sort((a, b) => Number(a.role === "leader") - Number(b.role === "leader"));
-  const from = plan?.members.find((one) => one.name === serving[0]?.name)?.clientUrl;
+  const url = plan?.members.find((one) => one.name === serving[0]?.name)?.clientUrl;
+  // A record says how its member was spoken to when it came.
+  const scheme = schemeOf(tlsSources(clusterOf(cluster).cluster).client);
+  const from = url?.replace(/^https?:/, `${scheme}:`);
   if (spec.paused) return { state: "paused", from };
   if (spec.replicas === 0 || plan?.asleep === true) return { state: "hibernated", from };
   return { state: plan?.clusterId === undefined ? "absent" : "runs", from };

@@ -43,6 +43,7 @@ import {
   pods,
   secrets,
 } from "#operator/platform/kubernetes/kinds.ts";
+import type { Loaded } from "#operator/platform/kubernetes/loaded.ts";
 import { isEphemeral, MemberSteps } from "#operator/platform/kubernetes/member-steps.ts";
 import {
   clientPort,
@@ -54,6 +55,7 @@ import {
 } from "#operator/platform/kubernetes/objects.ts";
 import {
   addressOf,
+  argumentsOf,
   ephemeralVolumeOf,
   type Found,
   objectsOf,
@@ -70,7 +72,7 @@ import {
   ownClaims,
 } from "#operator/platform/kubernetes/surroundings.ts";
 import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
-import { schemeOf, wantedCertificates } from "#operator/platform/kubernetes/tls.ts";
+import { schemeIn, schemeOf, wantedCertificates } from "#operator/platform/kubernetes/tls.ts";
 import { growthOf, type Refusals } from "#operator/platform/kubernetes/volume-growth.ts";
 import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
 import { type Platform, type Turn, wantedBySpec } from "#operator/reconcile.ts";
@@ -187,7 +189,11 @@ export class KubernetesPlatform implements Platform {
       this.#etcd.membership(urls),
       this.#registry(state),
       this.#records(state),
-      ...records.map((record) => this.#observeOne(record, isGivenUp, trust?.bundle ?? "", state)),
+      ...records.map((record) => {
+        const leaf = trust?.leaves[record.name]?.fingerprint ?? "";
+        const published = { bundle: trust?.bundle ?? "", leaf };
+        return this.#observeOne(record, isGivenUp, published, state);
+      }),
     ]);
     return {
       members: observed,
@@ -250,14 +256,16 @@ export class KubernetesPlatform implements Platform {
   }
 
   #urlOf(name: string): string | undefined {
-    const scheme = schemeOf(this.#security.tls.client);
-    return addressOf(objectsOf(this.#found, name).pod, clientPort, scheme);
+    const { pod } = objectsOf(this.#found, name);
+    // While TLS is switched on or off members differ.
+    const scheme = schemeIn(argumentsOf(pod), schemeOf(this.#security.tls.client));
+    return addressOf(pod, clientPort, scheme);
   }
 
   async #observeOne(
     record: MemberRecord,
     isGivenUp: boolean,
-    bundle: string,
+    published: Loaded,
     state: PlanState | undefined,
   ): Promise<ObservedMember> {
     const objects = objectsOf(this.#found, record.name);
@@ -268,7 +276,7 @@ export class KubernetesPlatform implements Platform {
     const url = this.#urlOf(record.name);
     const [answer, loaded] = await Promise.all([
       url === undefined ? undefined : this.#etcd.answer(url),
-      this.#security.loadedBy(objects.pod, bundle),
+      this.#security.loadedBy(objects.pod, published),
     ]);
     const isLeft = isGivenUp || record.isOut === true;
     const volume = isEphemeral(this.cluster)

@@ -16,6 +16,7 @@ import {
 } from "#operator/platform/kubernetes/objects.ts";
 import {
   addressOf,
+  argumentsOf,
   ephemeralVolumeOf,
   podTrouble,
   processOf,
@@ -23,6 +24,7 @@ import {
   volumeOf,
 } from "#operator/platform/kubernetes/observe.ts";
 import { imageOf, kubernetesTemplate } from "#operator/platform/kubernetes/template.ts";
+import { speaksTls } from "#operator/platform/kubernetes/tls.ts";
 
 const identity = { name: "a", namespace: "ns", uid: "11111111-2222-3333-4444-555555555555" };
 const operatorTls = { kind: "operator", asksClients: true } as const;
@@ -285,7 +287,22 @@ test("what cannot be kept on Kubernetes yet is refused by name", () => {
   }
 });
 
-test("TLS is neither switched on nor off under a cluster that is there", () => {
+test("a member that serves both says so, under the host that it had", () => {
+  const cluster = clusterOf("{replicas: 1, tls: {client: {operator: {}, plaintext: true}}}");
+  const template = kubernetesTemplate(cluster, defaults);
+  const record = recordOf(1);
+  const { host } = new URL(record.clientUrl);
+  const member = withUid(memberObject(identity, record, stateOf([])), "abcdef01-9999");
+  const join = { state: "existing", initialCluster: "", token: "t" } as const;
+  const step = { kind: "start", member: record.name, template, join, force: false } as const;
+  const made = pod(identity, { static: {} }, member, record, {}, step);
+  const args = argumentsOf(made);
+  assert(args.includes("--listen-client-urls=https://0.0.0.0:2379,http://0.0.0.0:2379"));
+  assert(args.includes(`--advertise-client-urls=https://${host},http://${host}`), args.join(" "));
+  assert(speaksTls(args, "client") && !speaksTls(args, "peer"));
+});
+
+test("TLS between members is neither switched on nor off under a cluster that is there", () => {
   const both = "{replicas: 1, tls: {client: {operator: {}}, peer: {operator: {}}}}";
   const secure = memberUrls(identity, "cluster.local", 1, {
     client: operatorTls,
@@ -294,7 +311,9 @@ test("TLS is neither switched on nor off under a cluster that is there", () => {
   const table: readonly (readonly [string, Partial<MemberRecord>, string | undefined])[] = [
     ["{replicas: 1}", {}, undefined],
     [both, secure, undefined],
-    [both, {}, "spec.tls.client cannot be switched on"],
+    [both, {}, "spec.tls.peer cannot be switched on"],
+    // That is for admission to judge: it was done by way of plaintext.
+    ["{replicas: 1, tls: {client: {operator: {}}}}", {}, undefined],
     [
       "{replicas: 1, tls: {client: {operator: {}}}}",
       secure,

@@ -24,6 +24,7 @@ import { clientName, headlessName, type Identity } from "#operator/platform/kube
 import { containerSecurity, podSecurity } from "#operator/platform/kubernetes/pod-security.ts";
 import {
   schemeOf,
+  schemesOf,
   type TlsSources,
   tlsArguments,
   tlsMounts,
@@ -389,12 +390,17 @@ function memberArguments(
   { options, tls = {} }: TemplateContent,
   find: readonly string[],
 ): readonly string[] {
-  const { name, peerUrl, clientUrl } = record;
+  const { name, peerUrl } = record;
+  // The host stays; how it is spoken to may change.
+  const { host } = new URL(record.clientUrl);
+  const schemes = schemesOf(tls.client);
+  const listening = schemes.map((one) => `${one}://0.0.0.0:${clientPort}`);
+  const advertised = schemes.map((one) => `${one}://${host}`);
   return [
     `--name=${name}`,
     `--data-dir=${dataFolder}`,
-    `--listen-client-urls=${schemeOf(tls.client)}://0.0.0.0:${clientPort}`,
-    `--advertise-client-urls=${clientUrl}`,
+    `--listen-client-urls=${listening.join(",")}`,
+    `--advertise-client-urls=${advertised.join(",")}`,
     `--listen-peer-urls=${schemeOf(tls.peer)}://0.0.0.0:${peerPort}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
     `--listen-metrics-urls=http://0.0.0.0:${metricsPort}`,

@@ -90,6 +90,14 @@ export function addressOf(
   return `${scheme}://${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
 }
 
+/** What the process of a member's pod was started with. */
+export function argumentsOf(pod: Pod | undefined): readonly string[] {
+  const [container] = (pod?.spec.containers ?? []) as readonly {
+    readonly args?: readonly string[];
+  }[];
+  return container?.args ?? [];
+}
+
 /** Objects of this cluster that no record speaks of. */
 export function remnantsOf(found: Found, state: PlanState | undefined): readonly string[] {
   const known = new Set(state?.members.map((one) => one.name) ?? []);

@@ -7,6 +7,10 @@ import { memberUrls, surroundings } from "#operator/platform/kubernetes/objects.
 import {
   etcdctlIn,
   memberNames,
+  schemeIn,
+  schemesOf,
+  speaksTls,
+  type TlsSources,
   tlsArguments,
   tlsMounts,
   tlsSources,
@@ -117,6 +121,39 @@ test("each port gets its files, and members admit members alone", () => {
     assert(text.includes(part), part);
   }
   assert(!text.includes('"name":"a-ca","items":[{"key":"tls.key"'), "the CA's key is in no pod");
+});
+
+test("while clients change over a member serves both, and is asked as it was started", () => {
+  const rows = [
+    ["{}", ["http"]],
+    ["{client: {operator: {}}}", ["https"]],
+    ["{client: {operator: {}, plaintext: true}}", ["https", "http"]],
+    ["{client: {secret: {name: s}, plaintext: true}}", ["https", "http"]],
+    ["{peer: {operator: {}}}", ["http"]],
+  ] as const;
+  for (const [tls, schemes] of rows) {
+    assert.deepEqual(schemesOf(tlsSources(clusterOf(tls)).client), schemes, tls);
+  }
+  const listen = (urls: string) => ["--name=a", `--listen-client-urls=${urls}`];
+  const plain = listen("http://0.0.0.0:2379");
+  const secure = listen("https://0.0.0.0:2379");
+  const both = listen("https://0.0.0.0:2379,http://0.0.0.0:2379");
+  const asked = [plain, secure, both, []].map((one) => [
+    schemeIn(one, "http"),
+    schemeIn(one, "https"),
+  ]);
+  assert.deepEqual(asked, [
+    ["http", "http"],
+    ["https", "https"],
+    ["http", "https"],
+    ["http", "http"],
+  ]);
+  const record = { peerUrl: "https://a-1.d:2380" } as MemberRecord;
+  const sides = (sources: TlsSources) =>
+    (["client", "peer"] as const).filter((side) => speaksTls(tlsArguments(record, sources), side));
+  assert.deepEqual(sides({}), []);
+  assert.deepEqual(sides({ client: given }), ["client"]);
+  assert.deepEqual(sides({ client: operator, peer: operator }), ["client", "peer"]);
 });
 
 test("DNS says by the names of ports whether members speak TLS", () => {

@@ -8,11 +8,15 @@ import { clientName, headlessName, type Identity } from "#operator/platform/kube
 export type Side = "client" | "peer";
 
 /** Where the certificates of one port come from. Part of a template: whoever changes it restarts members. */
-export type TlsSource =
-  /** A CA of the operator's. */
-  | { readonly kind: "operator"; readonly asksClients: boolean }
-  | { readonly kind: "cert-manager"; readonly asksClients: boolean }
-  | { readonly kind: "given"; readonly secret: string; readonly asksClients: boolean };
+export type TlsSource = {
+  readonly asksClients: boolean;
+  /** Plain text is served beside, on the same port. */
+  readonly plaintext?: true;
+} & (
+  | /** A CA of the operator's. */ { readonly kind: "operator" }
+  | { readonly kind: "cert-manager" }
+  | { readonly kind: "given"; readonly secret: string }
+);
 
 /** Undefined: plain. */
 export interface TlsSources {
@@ -30,15 +34,15 @@ const fileMode = 0o440;
 type TlsSpec = NonNullable<EtcdCluster["spec"]["tls"]>;
 type PortSpec = NonNullable<TlsSpec[Side]>;
 
-function sourceOf(spec: PortSpec | undefined): TlsSource | undefined {
+function sourceOf(spec: PortSpec | undefined, plaintext = false): TlsSource | undefined {
   if (spec === undefined) return undefined;
-  const asksClients = spec.clientAuth;
-  if (spec.secret !== undefined) return { kind: "given", secret: spec.secret.name, asksClients };
-  return { kind: spec.certManager === undefined ? "operator" : "cert-manager", asksClients };
+  const more = { asksClients: spec.clientAuth, ...(plaintext ? { plaintext } : {}) } as const;
+  if (spec.secret !== undefined) return { kind: "given", secret: spec.secret.name, ...more };
+  return { kind: spec.certManager === undefined ? "operator" : "cert-manager", ...more };
 }
 
 export function tlsSources({ spec }: EtcdCluster): TlsSources {
-  const client = sourceOf(spec.tls?.client);
+  const client = sourceOf(spec.tls?.client, spec.tls?.client?.plaintext);
   const peer = sourceOf(spec.tls?.peer);
   return {
     ...(client === undefined ? {} : { client }),
@@ -53,6 +57,12 @@ export function sidesFrom(sources: TlsSources, kind: TlsSource["kind"]): readonl
 
 export const schemeOf = (source: TlsSource | undefined): "http" | "https" =>
   source === undefined ? "http" : "https";
+
+/** What a port serves, the better one first. */
+export function schemesOf(source: TlsSource | undefined): readonly ("http" | "https")[] {
+  if (source === undefined) return ["http"];
+  return source.plaintext === true ? ["https", "http"] : ["https"];
+}
 
 /** A CA's time of grace for clients: a tenth of the time in which certificates are renewed. */
 const graceParts = 10;
@@ -212,6 +222,24 @@ export function tlsArguments(
           ...(peer.kind === "given" ? [] : [`--peer-cert-allowed-hostname=${domain}`]),
         ]),
   ];
+}
+
+/** Whether a member with these arguments has certificates for this port. */
+export function speaksTls(memberArguments: readonly string[], side: Side): boolean {
+  const flag = side === "client" ? "--cert-file=" : "--peer-cert-file=";
+  return memberArguments.some((one) => one.startsWith(flag));
+}
+
+/** How to connect to a member with these arguments, which may be older than the manifest; `wanted` if that can be. */
+export function schemeIn(
+  memberArguments: readonly string[],
+  wanted: "http" | "https",
+): "http" | "https" {
+  const flag = "--listen-client-urls=";
+  const urls = memberArguments.find((one) => one.startsWith(flag))?.slice(flag.length);
+  const served = (urls ?? "").split(",").map((one) => one.replace(/:.*$/, ""));
+  if (served.includes(wanted)) return wanted;
+  return served.includes("https") ? "https" : "http";
 }
 
 /** How etcdctl reaches the member in whose pod it runs, by the arguments of that member: with its own certificate. */
