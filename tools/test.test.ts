@@ -79,6 +79,7 @@ test("passes, failures, skips and crashes are told apart", () => {
       file("crash.mjs", "throw new Error('at load');"),
       file("exit.mjs", `${begin}test("ok", () => {}); process.exitCode = 0;`),
     ];
+    const left = file("left.mjs", `${begin}test("ok", () => { setInterval(() => {}, 1000); });`);
     const script = join(folder, "run.mjs");
     const runner = new URL("test.ts", import.meta.url).href;
     writeFileSync(
@@ -86,6 +87,9 @@ test("passes, failures, skips and crashes are told apart", () => {
       `import { runFiles } from ${JSON.stringify(runner)};
       const tally = { passed: 0, failures: [], skips: new Map() };
       await runFiles(${JSON.stringify(files)}, 2, tally, () => {});
+      const late = { passed: 0, failures: [], skips: new Map() };
+      await runFiles([${JSON.stringify(left)}], 1, late, () => {}, { testMs: 60_000, fileMs: 1000 });
+      tally.late = late.failures;
       console.log(JSON.stringify({ ...tally, skips: [...tally.skips] }));`,
     );
     const env = { ...process.env };
@@ -96,12 +100,15 @@ test("passes, failures, skips and crashes are told apart", () => {
       passed: number;
       failures: { name: string; error: string }[];
       skips: [string, number][];
+      late: { error: string }[];
     };
     assert.equal(tally.passed, 2, done.stdout);
     assert.deepEqual(tally.skips, [["needs a tool", 1]]);
     assert.equal(tally.failures.length, 2, JSON.stringify(tally.failures));
     assert.ok(tally.failures.some((one) => one.name === "bad" && /broken here/.test(one.error)));
     assert.ok(tally.failures.some((one) => one.name.endsWith("crash.mjs")));
+    assert.equal(tally.late.length, 1, done.stdout);
+    assert.match(tally.late[0]!.error, /left\.mjs had not ended after 1 s/);
   } finally {
     rmSync(folder, { recursive: true });
   }

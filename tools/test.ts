@@ -4,7 +4,7 @@
 // Usage: node tools/test.ts [unit|suites] [FILE or folder ...]
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { run } from "node:test";
 
 const root = join(import.meta.dirname, "..");
@@ -21,12 +21,30 @@ const suiteGlobs = ["test/**/*.test.ts"];
 const inMemory =
   /^test\/(simulation\/|contract\/in-process|mvcc\/property|faults\/judges|http2\/fuzz)/;
 
+/** Two at once: a cluster of processes waits for its disk and its clock half of the time. */
+const clustersAtOnce = 2;
+
+/** What takes a minute goes first, so that it is not what the end waits for. */
+const longest = [
+  "test/contract/contract.test.ts",
+  "test/differential/differential.test.ts",
+  "test/transcripts/etcdctl.test.ts",
+];
+
 /** Skips that are no missing tool, so that CI lets them pass. */
 const allowedSkips =
   /^(needs a user other than root|mount -t tmpfs needs root|unshare --mount needs root)\b/;
 
-/** The longest that one test may take. */
-const testTimeoutMs = 180_000;
+/** The longest that one test may take, and the longest that a file's process may live. */
+export interface Limits {
+  readonly testMs: number;
+  readonly fileMs: number;
+}
+
+const defaultLimits: Limits = { testMs: 180_000, fileMs: 600_000 };
+
+/** For suites with a script and a budget of their own, whose files hold many tests. */
+export const suiteLimits: Limits = { testMs: 180_000, fileMs: 30 * 60_000 };
 
 export interface Failure {
   readonly name: string;
@@ -104,23 +122,48 @@ function errorOf(event: TestEvent): string {
   return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }
 
-/** Runs `files`, at most `concurrency` at once, and adds to `tally`; each may take `timeoutMs`. */
+/**
+ * Runs `files`, each in a process of its own, at most `concurrency` at once, and adds to `tally`. A
+ * file whose process lives longer than its limit, whatever became of its tests, is ended and has
+ * failed.
+ */
 export async function runFiles(
   files: readonly string[],
   concurrency: number,
   tally: Tally,
   write: (line: string) => void,
-  timeoutMs = testTimeoutMs,
+  limits = defaultLimits,
 ): Promise<void> {
-  if (files.length === 0) return;
+  const waiting = [...files];
+  const worker = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      await runFile(file, tally, write, limits);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+}
+
+async function runFile(
+  file: string,
+  tally: Tally,
+  write: (line: string) => void,
+  limits: Limits,
+): Promise<void> {
+  const overdue = new AbortController();
+  const alarm = setTimeout(
+    () => overdue.abort(new Error(`${file} had not ended after ${limits.fileMs / 1000} s`)),
+    limits.fileMs,
+  );
+  // A run a file: the signal is the only thing that ends a process whose tests are over.
   const stream = run({
-    files: files.map((file) => join(root, file)),
-    concurrency,
-    timeout: timeoutMs,
+    files: [join(root, file)],
+    timeout: limits.testMs,
+    signal: overdue.signal,
     execArgv: ["--disable-warning=ExperimentalWarning"],
   });
-  const fileOf = (event: { readonly file?: string | undefined }) =>
-    event.file === undefined ? "?" : relative(root, event.file);
+  let counts = { passed: 0, skipped: 0 };
+  let isGoodFile = true;
+  const began = performance.now();
   stream.on("test:pass", (event: TestEvent) => {
     if (event.skip !== undefined) {
       const reason = event.skip === true || event.skip === "" ? event.name : String(event.skip);
@@ -128,22 +171,26 @@ export async function runFiles(
     } else if (event.details.type !== "suite") tally.passed++;
   });
   stream.on("test:fail", (event: TestEvent) => {
+    isGoodFile = false;
     // A suite or file fails because of a test in it, which is counted already.
     const error = event.details.error as { readonly failureType?: string } | undefined;
     if (error?.failureType === "subtestsFailed") return;
-    const failure = { name: event.name, file: fileOf(event), error: errorOf(event) };
-    tally.failures.push(failure);
-    write(`FAILED ${failure.file}: ${failure.name}`);
+    tally.failures.push({ name: event.name, file, error: errorOf(event) });
+    write(`FAILED ${file}: ${event.name}`);
   });
   stream.on("test:summary", (event) => {
-    if (event.file === undefined) return;
-    const { passed, skipped } = event.counts;
-    const seconds = (event.duration_ms / 1000).toFixed(1);
-    const extra = skipped > 0 ? `, ${skipped} skipped` : "";
-    const verdict = event.success ? "ok    " : "failed";
-    write(`${verdict} ${fileOf(event)} (${passed} passed${extra}, ${seconds} s)`);
+    if (event.file !== undefined) counts = event.counts;
   });
-  for await (const _ of stream);
+  try {
+    for await (const _ of stream);
+  } finally {
+    clearTimeout(alarm);
+  }
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const extra = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
+  write(
+    `${isGoodFile ? "ok    " : "failed"} ${file} (${counts.passed} passed${extra}, ${seconds} s)`,
+  );
 }
 
 /** Where a failure is never the machine's: these have seeds, or look for lost data. */
@@ -184,6 +231,8 @@ async function main(): Promise<void> {
   if (sets.includes("suites")) {
     const suites = testFiles(suiteGlobs, args);
     const ofProcesses = suites.filter((file) => !inMemory.test(file));
+    const isLong = (file: string): number => (longest.includes(file) ? 0 : 1);
+    ofProcesses.sort((a, b) => isLong(a) - isLong(b));
     await runFiles(
       suites.filter((file) => inMemory.test(file)),
       cores,
@@ -191,8 +240,7 @@ async function main(): Promise<void> {
       write,
     );
     const isGoodSoFar = tally.failures.length === 0;
-    // One at a time: clusters of processes need the machine for themselves.
-    await runFiles(ofProcesses, 1, tally, write);
+    await runFiles(ofProcesses, clustersAtOnce, tally, write);
     if (isCi && isGoodSoFar) tally = await secondTry(tally, write);
   }
   console.log("");

@@ -4,7 +4,7 @@
 // `-- --test-name-pattern=Lease`, run what they choose, in that command's own words.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { isGood, runFiles, summary, type Tally } from "#tools/test.ts";
+import { isGood, runFiles, suiteLimits, summary, type Tally } from "#tools/test.ts";
 import { contractRunner } from "./cluster.ts";
 
 const file = `test/contract/${contractRunner() === "inprocess" ? "in-process" : "contract"}.test.ts`;
@@ -18,7 +18,7 @@ if (options.length > 0) {
 } else {
   const isCi = process.env["CI"] === "true";
   const tally: Tally = { passed: 0, failures: [], skips: new Map() };
-  await runFiles([file], 1, tally, (line) => console.log(line));
+  await runFiles([file], 1, tally, (line) => console.log(line), suiteLimits);
   console.log("");
   for (const line of summary(tally, isCi)) console.log(line);
   process.exitCode = isGood(tally, isCi) ? 0 : 1;

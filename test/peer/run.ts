@@ -1,7 +1,7 @@
 // `npm run test:peer`: beside the reference etcd. Processes of both in one cluster; the contract's
 // cases against the reference itself, which proves them right; both rafts in one group.
 // A live migration from each release line and back. Prints a line a file and ends with "N passed, N failed". Usage: node test/peer/run.ts [FILE ...]
-import { isGood, runFiles, secondTry, summary, type Tally } from "#tools/test.ts";
+import { isGood, runFiles, secondTry, suiteLimits, summary, type Tally } from "#tools/test.ts";
 
 /** The longest first. Two at once: each of them waits more than it computes. */
 const files = [
@@ -30,8 +30,9 @@ const wanted =
     ? files
     : [...files, ...byHand].filter((file) => only.some((one) => file.startsWith(one)));
 const write = (line: string) => console.log(line);
-const timeoutMs = wanted.some((file) => byHand.includes(file)) ? byHandMs : undefined;
-await runFiles(wanted, concurrency, tally, write, timeoutMs);
+const isByHand = wanted.some((file) => byHand.includes(file));
+const limits = isByHand ? { ...suiteLimits, testMs: byHandMs } : suiteLimits;
+await runFiles(wanted, concurrency, tally, write, limits);
 if (isCi) tally = await secondTry(tally, write);
 console.log("");
 for (const line of summary(tally, isCi)) console.log(line);
