@@ -52,8 +52,9 @@ const drained: Case = {
     const [, node = ""] = before.nodes;
     const { metadata } = await kube.api.get(pods, namespace, "db-2");
     try {
-      const selector = "--pod-selector=etcd-ts.dev/member";
-      await kube.kubectl(["drain", node, selector, "--timeout=120s"]);
+      // Members have a folder for temporary files, which goes with the pod.
+      const which = ["--pod-selector=etcd-ts.dev/member", "--delete-emptydir-data"];
+      await kube.kubectl(["drain", node, ...which, "--timeout=120s"]);
       await kube.until("db-2 has no node to be on", async () => {
         const is = await kube.api.find(pods, namespace, "db-2");
         const isNew = is !== undefined && is.metadata.uid !== metadata.uid;
@@ -67,7 +68,7 @@ const drained: Case = {
       // The budget lets nobody else go.
       const other = before.nodes[2] ?? "";
       await assert.rejects(
-        kube.kubectl(["drain", other, selector, "--timeout=10s"]),
+        kube.kubectl(["drain", other, ...which, "--timeout=10s"]),
         /global timeout reached|disruption budget/,
       );
       await kube.kubectl(["uncordon", other]);
