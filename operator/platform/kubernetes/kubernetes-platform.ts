@@ -3,11 +3,9 @@
 // never both go on.
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "#base/clock.ts";
-import { errorText } from "#base/errors.ts";
 import type { Random } from "#base/random.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { parseQuantity } from "#operator/api/quantity.ts";
-import { findIn } from "#operator/plan/bootstrap.ts";
 import type {
   Addresses,
   MemberRecord,
@@ -18,30 +16,20 @@ import type {
   Wanted,
 } from "#operator/plan/types.ts";
 import { viewOf } from "#operator/plan/view.ts";
-import {
-  openRegistry,
-  type RegistryAccess,
-  readRegistry,
-} from "#operator/platform/discovery-registry.ts";
 import type { ApiClient } from "#operator/platform/kubernetes/api-client.ts";
 import {
   ClusterSecurity,
   type SecurityMemory,
 } from "#operator/platform/kubernetes/cluster-security.ts";
 import { type ClusterTurn, clusterOf } from "#operator/platform/kubernetes/cluster-turn.ts";
-import {
-  accessOf,
-  accessSecrets,
-  bootstrapOf,
-  recordName,
-} from "#operator/platform/kubernetes/find.ts";
+import { bootstrapOf } from "#operator/platform/kubernetes/find.ts";
+import { Formation } from "#operator/platform/kubernetes/formation.ts";
 import {
   type ClusterObject,
   claims,
   clusters,
   members,
   pods,
-  secrets,
 } from "#operator/platform/kubernetes/kinds.ts";
 import type { Loaded } from "#operator/platform/kubernetes/loaded.ts";
 import { isEphemeral, MemberSteps } from "#operator/platform/kubernetes/member-steps.ts";
@@ -64,7 +52,6 @@ import {
   volumeOf,
 } from "#operator/platform/kubernetes/observe.ts";
 import { observeRestore } from "#operator/platform/kubernetes/restores.ts";
-import { lookUpRecords } from "#operator/platform/kubernetes/srv-records.ts";
 import { memberObjectStatus, mirrorOf, statusOf } from "#operator/platform/kubernetes/status.ts";
 import {
   keepSurroundings,
@@ -100,6 +87,7 @@ export class KubernetesPlatform implements Platform {
   readonly #security: ClusterSecurity;
   readonly #acts: ClusterTurn;
   readonly #members: MemberSteps;
+  readonly #formation: Formation;
   #object: ClusterObject;
   #found: Found = { members: [], claims: [], pods: [] };
   #turn: Turn | undefined;
@@ -125,6 +113,7 @@ export class KubernetesPlatform implements Platform {
       },
     };
     this.#security = new ClusterSecurity({ ...options, ...this.#acts });
+    this.#formation = new Formation({ ...options, ...this.#acts });
     this.#members = new MemberSteps({ ...options, ...this.#acts, found: () => this.#found });
     const { tls } = this.#security;
     this.addresses = (serial) => memberUrls(this.identity, clusterDomain, serial, tls);
@@ -185,10 +174,11 @@ export class KubernetesPlatform implements Platform {
     const urls = records.flatMap((one) => this.#urlOf(one.name) ?? []);
     this.#etcd.keep(urls);
     const isGivenUp = state?.abandoning === true;
+    const wanted = this.wanted();
     const [membership, registry, srvRecords, ...observed] = await Promise.all([
       this.#etcd.membership(urls),
-      this.#registry(state),
-      this.#records(state),
+      this.#formation.registry(wanted, state),
+      this.#formation.records(wanted, state),
       ...records.map((record) => {
         const leaf = trust?.leaves[record.name]?.fingerprint ?? "";
         const published = { bundle: trust?.bundle ?? "", leaf };
@@ -220,39 +210,6 @@ export class KubernetesPlatform implements Platform {
       mirrorOf(one, this.addresses(one.spec.serial, new Set()).clientUrl),
     );
     return { remnants: remnantsOf(this.#found, undefined), mirrors };
-  }
-
-  /** The SRV records of an outside domain, until the cluster is formed. */
-  async #records(state: PlanState | undefined): Promise<readonly string[] | undefined> {
-    const { bootstrap } = this.wanted();
-    if (bootstrap?.kind !== "dns" || bootstrap.isOutside !== true) return undefined;
-    if (state === undefined || state.clusterId !== undefined) return undefined;
-    const peerUrl = state.members[0]?.peerUrl ?? "";
-    return lookUpRecords(recordName(bootstrap.domain, peerUrl));
-  }
-
-  /** What the discovery service of a cluster that is not formed yet holds. */
-  async #registry(
-    state: PlanState | undefined,
-  ): Promise<Pick<Observed, "registry" | "registryTrouble">> {
-    if (state?.attempt === undefined || state.clusterId !== undefined) return {};
-    const find = findIn(this.wanted(), state);
-    if (find === undefined || find.kind === "dns") return {};
-    try {
-      const access = await this.#registryAccess();
-      return { registry: await readRegistry(find, access, this.#options) };
-    } catch (error) {
-      return { registryTrouble: errorText(error) };
-    }
-  }
-
-  async #registryAccess(): Promise<RegistryAccess> {
-    const { namespace } = this.identity;
-    const names = accessSecrets(this.cluster);
-    const found = names.map(
-      async (name) => [name, await this.#api.find(secrets, namespace, name)] as const,
-    );
-    return accessOf(this.cluster, new Map(await Promise.all(found)));
   }
 
   #urlOf(name: string): string | undefined {
@@ -393,11 +350,8 @@ export class KubernetesPlatform implements Platform {
         return this.#etcd.disarm(urls, step.memberId, step.alarm);
       case "restore":
         return this.#members.beginRestore(step, state);
-      case "open-registry": {
-        if (step.find.kind === "dns") return;
-        const access = await this.#registryAccess();
-        return openRegistry(step.find, step.size, access, this.#options);
-      }
+      case "open-registry":
+        return this.#formation.open(step.find, step.size);
       case "grow-volume":
         return this.#members.growVolume(step.member, step.bytes);
       case "add-ca":
