@@ -92,12 +92,16 @@ export async function buildImages(): Promise<{ readonly store: Image; readonly o
   return { store: of("store"), operator: of("operator") };
 }
 
-/** What is made once for all runs: programs and the images' base; one line that says why not if that fails. */
-export async function prepareEndToEnd(): Promise<string | undefined> {
-  const programs = await locatePrograms([
+/**
+ * Makes what is made once for all runs: the programs, which are only looked for if `onlyBuilt`, and the images' base.
+ * One line that says why not if that fails.
+ */
+export async function prepareEndToEnd(onlyBuilt: boolean): Promise<string | undefined> {
+  const names = [
     ...["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"],
     ...["kubectl", "coredns", "helm", "pause"],
-  ]);
+  ];
+  const programs = await locatePrograms(names, onlyBuilt);
   if (typeof programs === "string") return programs;
   try {
     await output(join(root, "images", "build.sh"), ["--base"]);

@@ -7,7 +7,7 @@
 //   --record    writes docs/e2e.md from what is known of all cases
 //   --keep      leaves the cluster up, and the next run with --keep goes on with it
 //   --where-possible
-//               a Kubernetes that does not come up fails nothing, for that may be the machine's doing
+//               a Kubernetes that is not built, or does not come up, fails nothing: it may be the machine's doing
 //
 // Ends with "N passed, N failed". A machine that cannot run a Kubernetes at all fails nothing: a line "NOT RUN: …"
 // says why.
@@ -25,6 +25,7 @@ import {
   output,
   plainBody,
   plainParts,
+  prepareEndToEnd,
 } from "./body.ts";
 import type { Case } from "./case.ts";
 import { cases } from "./cases.ts";
@@ -165,6 +166,8 @@ async function main(): Promise<number> {
   if (problem !== undefined) {
     return notRun(problem);
   }
+  const missing = values["where-possible"] ? await prepareEndToEnd(true) : undefined;
+  if (missing !== undefined) return notRun(missing);
   let failed = 0;
   try {
     if (wanted.length > 0) failed = await runAll(wanted, commit);

@@ -18,10 +18,18 @@ export async function locateKubernetes(): Promise<KubernetesBinaries | string> {
   return { apiServer, controllerManager };
 }
 
-/** Paths of programs that build.sh knows, in the order asked for; or one line that says why there are none. */
-export function locatePrograms(names: readonly string[]): Promise<readonly string[] | string> {
+/**
+ * Paths of programs that build.sh knows, in the order asked for; or one line that says why there are none. Those that
+ * are missing are built, unless `onlyBuilt`.
+ */
+export function locatePrograms(
+  names: readonly string[],
+  onlyBuilt = false,
+): Promise<readonly string[] | string> {
+  const env = onlyBuilt ? { ...process.env, BUILD: "no" } : process.env;
   return new Promise((resolve) => {
-    execFile("bash", [buildScript, ...names], { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+    const options = { maxBuffer: 1 << 20, env };
+    execFile("bash", [buildScript, ...names], options, (error, stdout, stderr) => {
       const paths = stdout.trim().split("\n");
       if (error !== null || paths.length !== names.length) {
         const reason = stderr.trim().split("\n").at(-1) || error?.message || "no paths printed";

@@ -6,8 +6,10 @@
 #   build.sh NAME...   kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy,
 #                      kubectl, coredns, helm, nfpm, pause
 #   XDG_CACHE_HOME     where caches live, ~/.cache if unset
+#   BUILD=no           builds nothing
 #
-# Exit codes: 2 for an unknown name, 3 if go is missing, 1 if a build fails; the reason is on stderr.
+# Exit codes: 2 for an unknown name, 3 if go is missing or nothing is to be built, 1 if a build fails; the reason is
+# on stderr.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/etcd-ts
@@ -68,6 +70,7 @@ build() { # module, names...
 names=("$@")
 for module in $(for name in "$@"; do module_of "$name"; done | sort -u); do
   [ -n "$(missing_of "$module")" ] || continue
+  [ "${BUILD:-}" != no ] || { echo "$module is not built yet" >&2; exit 3; }
   command -v go >/dev/null || { echo "building $* needs go on PATH" >&2; exit 3; }
   folder=$(folder_of "$module")
   mkdir -p "$folder"
