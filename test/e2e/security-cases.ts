@@ -190,7 +190,7 @@ const switched: Case = {
     const shown = ["--cacert=/tmp/ca.crt", "--cert=/tmp/tls.crt", "--key=/tmp/tls.key"];
     assert.match(await ctl("https", ...shown, "get", "a"), /plain/);
     const listed = await ctl("https", ...shown, "member", "list");
-    assert.match(listed, /https:[^,]*:2379,http:[^,]*:2379/);
+    assert.match(listed, /http:[^,]*:2379,https:[^,]*:2379/);
     // Off again before plain text is refused: the prober has not changed over.
     await set(null);
     await kube.requireSound(namespace, name, true);
