@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freePorts } from "#test/reference/reference.ts";
+import { freePorts, referenceOrSkip } from "#test/reference/reference.ts";
 import { Shell } from "./shell.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -253,4 +253,30 @@ test("settings as variables, and in the service's file", async () => {
   const byFile = await shell.start("set -a; . ./etcd.conf; exec etcd", ready);
   await play([["etcdctl member list", /started, conf/]], env);
   await byFile.stop();
+});
+
+test("check datascale, in the words of the reference's etcdctl", async (t) => {
+  const reference = await referenceOrSkip(t);
+  if (reference === undefined) return;
+  const [client, peer] = await freePorts(2);
+  const urls = `-listen-client-urls http://127.0.0.1:${client} -advertise-client-urls http://127.0.0.1:${client} -listen-peer-urls http://127.0.0.1:${peer}`;
+  const member = await shell.start(`etcd -data-dir checked ${urls}`, ready);
+  const env = { ETCDCTL_ENDPOINTS: `http://127.0.0.1:${client}` };
+  const said = async (etcdctl: string, words: string): Promise<string> => {
+    // The reference's bar is on stderr.
+    const { code, text } = await shell.run(`${etcdctl} ${words} 2>/dev/null`, env);
+    const told = text.replace(/revision \d+/g, "revision N").replace(/: -?[\d.]+ MB/, ": N MB");
+    return `${code} ${told}`;
+  };
+  for (const words of [
+    "check datascale",
+    "check datascale --load small --prefix there/ --auto-compact --auto-defrag",
+  ]) {
+    const theirs: string = await said(reference.etcdctl, words);
+    const ours: string = await said("etcdctl", words);
+    assert.equal(ours, theirs, words);
+    assert.match(ours, /^0 .*PASS/s, words);
+    await play([["etcdctl get --prefix '' --count-only -w fields", /"Count" : 0\n/]], env);
+  }
+  await member.stop();
 });
