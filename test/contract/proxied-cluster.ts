@@ -15,8 +15,8 @@ export interface ProxyProcess {
 }
 
 /**
- * Starts a grpc-proxy; resolves when it listens. One that ends by itself is started again: the
- * reference's does at a transaction with an empty operation.
+ * Starts a grpc-proxy; resolves when it listens. The reference's is started again when it ends by
+ * itself, as at a transaction with an empty operation; ours is not to end.
  */
 export async function startProxy(
   kind: RunnerName,
@@ -26,7 +26,8 @@ export async function startProxy(
   const endpoint = `127.0.0.1:${port}`;
   const launcher = await launcherOf(kind);
   const args = ["grpc-proxy", "start", `--listen-addr=${endpoint}`, ...flags];
-  let isWanted = true;
+  // Not before it has once listened: what cannot start is an error.
+  let isWanted = false;
   const start = (): MemberProcess => {
     const made = new MemberProcess("proxy", launcher.command(args, process.env));
     void made.exited.then(() => {
@@ -36,6 +37,7 @@ export async function startProxy(
   };
   let started = start();
   await started.waitForLine(/started gRPC proxy/);
+  isWanted = kind === "reference";
   return {
     endpoint,
     async stop() {
