@@ -49,6 +49,9 @@ export type FaultKind = keyof typeof kinds;
 export const faultKinds = Object.keys(kinds) as readonly FaultKind[];
 const table: Readonly<Record<FaultKind, Kind>> = kinds;
 
+/** Of the faults to begin with, all together. */
+const maxRetries = 20;
+
 export interface FaultOptions extends Ground {
   readonly seed: number;
   /** Only these; all that can be had here if not given. */
@@ -96,11 +99,15 @@ export class Faults {
       return;
     }
     const random = seededRandom(mild ? this.options.seed + 1 : this.options.seed);
+    let retries = 0;
     while (!stopped.aborted) {
       await wait(mild ? between(random, 0, 1500) : between(random, 600, 2200));
       if (!mild) this.allRun();
       if (stopped.aborted) return;
-      await this.inflict(opening.shift() ?? choose(possible, random), random);
+      const due = opening.shift();
+      await this.inflict(due ?? choose(possible, random), random);
+      // What found no place to strike then is tried again, behind the others.
+      if (due !== undefined && !this.counts.has(due) && retries++ < maxRetries) opening.push(due);
     }
   }
 
