@@ -1,6 +1,7 @@
 // Where end-to-end cases run: a Kubernetes that is started for them and taken away after them.
 import { spawn, spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { locatePrograms } from "#test/kubernetes/binaries.ts";
 
@@ -22,15 +23,17 @@ export interface Body {
   readonly name: string;
   readonly kubeconfig: string;
   readonly kubectl: string;
+  /** Names of its nodes; the first has the control plane. */
+  readonly nodes: readonly string[];
   /** What its DNS server was asked and answered. */
-  dnsLog(): string;
+  dnsLog(): Promise<string>;
   /** The writes that its API server has noted, from the first one on. */
   auditLog(): readonly AuditEntry[];
   /** The process of a pod, by its host name and a part of its command line. */
   pidIn(hostname: string, part: string): number;
   /** Where this machine has the volume of the claim with this UID. */
   volumeFolder(claimUid: string): string;
-  /** Takes the network of a node away, as node2; what it answers gives it back. */
+  /** Takes the network of a node away; what it answers gives it back. */
   cutOff(node: string): () => void;
   down(): Promise<void>;
 }
@@ -123,14 +126,48 @@ export function machineProblem(): string | undefined {
   return said || `this machine cannot run a Kubernetes: to find out took longer than a minute`;
 }
 
-/** What is at the same place in every plain body. */
-export function plainParts(kubeconfig: string): Omit<Body, "down"> {
-  const state = join(kubeconfig, "..", "..");
+/** The kinds of body that there are: cases of `local` are tests of test/e2e/local.test.ts. */
+export const bodyNames = ["plain", "kind-local", "kind"] as const;
+export type BodyName = (typeof bodyNames)[number];
+
+/** A body is three scripts in a folder (up.sh, load.sh, down.sh) and what the first of them leaves in `state`. */
+interface Scripts {
+  readonly folder: string;
+  readonly state: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+function scriptsOf(name: BodyName): Scripts {
+  const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "etcd-ts");
+  const here = join(root, "test", "e2e");
+  if (name === "plain") {
+    const state = process.env["E2E_STATE"] ?? join(cache, "e2e", "run");
+    return { folder: join(here, "plain"), state, env: {} };
+  }
+  const state = process.env["E2E_KIND_STATE"] ?? join(cache, "e2e", "kind");
+  const ownDocker = { DOCKER_HOST: `unix://${join(state, "docker.sock")}` };
+  const env = { E2E_BODY: name, ...(name === "kind-local" ? ownDocker : {}) };
+  return { folder: join(here, "kind"), state, env };
+}
+
+/** What can be had of a body that is up. */
+function partsOf(name: BodyName, count: number): Omit<Body, "down"> {
+  const { state } = scriptsOf(name);
+  const kubeconfig = join(state, "kubeconfig", "admin");
+  const kubectl = join(state, "kubectl");
+  const numbers = Array.from({ length: count }, (_, i) => i + 1);
+  const kindNode = (i: number) =>
+    i === 1 ? "control-plane" : i === 2 ? "worker" : `worker${i - 1}`;
+  const dnsPods = ["-n", "kube-system", "logs", "-l", "k8s-app=kube-dns", "--tail=-1"];
   return {
-    name: "plain",
+    name,
     kubeconfig,
-    kubectl: join(state, "kubectl"),
-    dnsLog: () => readFileSync(join(state, "log", "coredns.log"), "utf8"),
+    kubectl,
+    nodes: numbers.map((i) => (name === "plain" ? `node${i}` : `etcd-ts-e2e-${kindNode(i)}`)),
+    dnsLog: async () =>
+      name === "plain"
+        ? readFileSync(join(state, "log", "coredns.log"), "utf8")
+        : output(kubectl, dnsPods, { KUBECONFIG: kubeconfig }),
     auditLog: () => {
       const lines = readFileSync(join(state, "log", "audit.log"), "utf8").split("\n");
       // The last line may be half written.
@@ -138,18 +175,35 @@ export function plainParts(kubeconfig: string): Omit<Body, "down"> {
     },
     pidIn,
     volumeFolder: (claimUid) => join(state, "volumes", `plain-${claimUid}`),
-    cutOff,
+    cutOff: (node) => cutOff(name === "plain" ? plainDevice(node) : kindDevice(name, node)),
   };
 }
 
 /** The host's end of the pair of devices that test/e2e/plain/up.sh makes for each node. */
-function cutOff(node: string): () => void {
-  const device = `etcdtsv${node.replace(/^node/, "")}`;
+const plainDevice = (node: string): readonly string[] => [
+  ...["link", "set", `etcdtsv${node.replace(/^node/, "")}`],
+];
+
+/** The host's end of the pair that docker makes for a node. */
+function kindDevice(name: BodyName, node: string): readonly string[] {
+  const { env } = scriptsOf(name);
+  const asked = spawnSync("docker", ["exec", node, "cat", "/sys/class/net/eth0/iflink"], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+  });
+  const at = name === "kind-local" ? ["-n", "etcd-ts-kind"] : [];
+  const links = spawnSync("ip", [...at, "-o", "link"], { encoding: "utf8" }).stdout.split("\n");
+  const found = links.find((line) => line.startsWith(`${asked.stdout.trim()}: `));
+  const device = /^[0-9]+: ([^@:]+)/.exec(found ?? "")?.[1];
+  if (device === undefined) throw new Error(`no device of ${node} here: ${asked.stderr}`);
+  return [...at, "link", "set", device];
+}
+
+/** `link`: how `ip` is told of a device. */
+function cutOff(link: readonly string[]): () => void {
   const set = (state: "up" | "down") => {
-    const { status, stderr } = spawnSync("ip", ["link", "set", device, state], {
-      encoding: "utf8",
-    });
-    if (status !== 0) throw new Error(`ip link set ${device} ${state}: ${stderr}`);
+    const { status, stderr } = spawnSync("ip", [...link, state], { encoding: "utf8" });
+    if (status !== 0) throw new Error(`ip ${link.join(" ")} ${state}: ${stderr}`);
   };
   set("down");
   return () => set("up");
@@ -172,32 +226,55 @@ function pidIn(hostname: string, part: string): number {
   return Number(pid);
 }
 
-/** Real nodes on this machine: test/e2e/plain. They start while the images are still being made. */
-export async function plainBody(nodes: number, images: Promise<readonly Image[]>): Promise<Body> {
-  const script = (name: string) => join(root, "test", "e2e", "plain", name);
-  const keep = process.env["E2E_KEEP_STATE"] === undefined ? {} : { KEEP: "1" };
+/** Starts a body with `nodes` nodes, while the images are still being made, and gives them to it. */
+export async function startBody(
+  name: BodyName,
+  nodes: number,
+  images: Promise<readonly Image[]>,
+): Promise<Body> {
+  const { folder, env } = scriptsOf(name);
+  const script = (file: string) => join(folder, file);
+  const withKeep = process.env["E2E_KEEP_STATE"] === undefined ? env : { ...env, KEEP: "1" };
   const down = async (): Promise<void> => {
-    await output("bash", [script("down.sh")], keep);
+    await output("bash", [script("down.sh")], withKeep);
   };
   // Whoever ends a run before its time wants nothing left of it.
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
-      spawnSync("bash", [script("down.sh")], { env: { ...process.env, ...keep } });
+      spawnSync("bash", [script("down.sh")], { env: { ...process.env, ...withKeep } });
       process.exit(1);
     });
   }
   // What a run that was killed has left.
   await down();
-  const starting = output("bash", [script("up.sh"), String(nodes)]);
+  const starting = output("bash", [script("up.sh"), String(nodes)], env);
   const [started, made] = await Promise.allSettled([starting, images]);
   try {
     if (started.status === "rejected") throw new NoKubernetes(started.reason);
     if (made.status === "rejected") throw made.reason;
-    await output("bash", [script("load.sh"), ...made.value.map((one) => one.archive)]);
+    await load(name, made.value);
   } catch (error) {
     await down();
     throw error;
   }
-  const kubeconfig = started.value.trim().split("\n").at(-1) ?? "";
-  return { ...plainParts(kubeconfig), down };
+  return { ...partsOf(name, nodes), down };
+}
+
+async function load(name: BodyName, images: readonly Image[]): Promise<void> {
+  const { folder, env } = scriptsOf(name);
+  await output("bash", [join(folder, "load.sh"), ...images.map((one) => one.archive)], env);
+}
+
+/** The body that a run with --keep has left, given these images; undefined if there is none. */
+export async function keptBody(
+  name: BodyName,
+  nodes: number,
+  images: Promise<readonly Image[]>,
+): Promise<Body | undefined> {
+  const { state } = scriptsOf(name);
+  if (!existsSync(join(state, "pid", name === "plain" ? "apiserver" : "provisioner"))) {
+    return undefined;
+  }
+  await load(name, await images);
+  return { ...partsOf(name, nodes), down: async () => {} };
 }

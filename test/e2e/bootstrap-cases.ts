@@ -142,7 +142,7 @@ const discoveryAgain: Case = {
         ],
       },
     };
-    await kube.kubectl(["cordon", "node2", "node3"]);
+    await kube.kubectl(["cordon", ...kube.body.nodes.slice(1)]);
     try {
       await kube.applyCluster(namespace, name, {
         replicas: 3,
@@ -178,7 +178,7 @@ const discoveryAgain: Case = {
         return names.join() === "db-4,db-5,db-6" || names.join();
       });
     } finally {
-      await kube.kubectl(["uncordon", "node2", "node3"]);
+      await kube.kubectl(["uncordon", ...kube.body.nodes.slice(1)]);
     }
     await kube.settled(namespace, name, 3);
     const { uid = "" } = (await kube.cluster(namespace, name)).metadata;
@@ -211,8 +211,7 @@ const dns: Case = {
     assert(gate.includes(named), gate);
     for (const member of ["db-1", "db-2", "db-3"])
       assert(gate.includes(`${member}.${domain}:2380`));
-    const asked = kube.body
-      .dnsLog()
+    const asked = (await kube.body.dnsLog())
       .split("\n")
       .filter((line) => line.includes(`_etcd-server._tcp.${domain}.`) && line.includes("NOERROR"));
     assert(asked.length >= 3, `the DNS server was asked ${asked.length} times`);

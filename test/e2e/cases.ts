@@ -6,6 +6,7 @@ import { backupCases } from "./backup-cases.ts";
 import { bootstrapCases } from "./bootstrap-cases.ts";
 import { bucketBackup } from "./bucket-case.ts";
 import type { Case } from "./case.ts";
+import { secondControlPlane } from "./control-plane-case.ts";
 import { disruptionCases } from "./disruption-cases.ts";
 import { lossCases } from "./loss-cases.ts";
 import { securityCases } from "./security-cases.ts";
@@ -259,6 +260,7 @@ export const cases: readonly Case[] = [
   ...securityCases,
   ...backupCases,
   bucketBackup,
+  secondControlPlane,
   deletion,
   helm,
 ];

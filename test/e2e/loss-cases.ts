@@ -89,7 +89,7 @@ const cutOff: Case = {
     const { kube, namespace } = context;
     const before = await spread(context);
     const operators = (await kube.api.list(pods, { namespace: operatorNamespace })).items;
-    const needed = new Set(["node1", ...operators.map((one) => one.spec.nodeName)]);
+    const needed = new Set([kube.body.nodes[0], ...operators.map((one) => one.spec.nodeName)]);
     const node = before.nodes.find((one) => !needed.has(one));
     assert(node !== undefined, `the control plane and the operator are on all of ${before.nodes}`);
     const member = three[before.nodes.indexOf(node)] ?? "";

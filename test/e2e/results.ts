@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { output } from "./body.ts";
+import { bodyNames, output } from "./body.ts";
 import type { Case } from "./case.ts";
 
 const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "etcd-ts");
@@ -43,17 +43,20 @@ export function keepResult(key: string, result: Result): void {
   writeFileSync(file, JSON.stringify({ ...readResults(), [key]: result }, null, 1));
 }
 
-/** Puts a table of all cases, and what came of those that were run, into docs/e2e.md. */
-export function recordResults(cases: readonly Case[], bodies: readonly string[]): void {
+/** Puts a table of all cases, and what came of those that were run, into docs/e2e.md; a row for each body. */
+export function recordResults(cases: readonly Case[]): void {
   const results = readResults();
-  const rows = cases.flatMap((one) =>
-    bodies.map((body) => {
+  const rows = cases.flatMap((one) => {
+    const others = bodyNames.filter(
+      (body) => body !== "plain" && results[keyOf(body, one)] !== undefined,
+    );
+    return ["plain", ...others].map((body) => {
       const { commit = "–", isGood, seconds } = results[keyOf(body, one)] ?? {};
       const result = isGood === undefined ? "not run" : isGood ? `ok, ${seconds} s` : "failed";
       const isCore = one.isCore === true ? "core" : "";
       return `| ${one.name} | ${one.what} | ${isCore} | ${body} | ${commit} | ${result} |`;
-    }),
-  );
+    });
+  });
   const head = [
     "| case | what | | body | commit | result |",
     "| --- | --- | --- | --- | --- | --- |",

@@ -1,4 +1,4 @@
-// `npm run e2e -- [--core] [--shard I/N] [--resume] [--record] [--body plain] [--nodes N] [--case NAME]... [--keep]`:
+// `npm run e2e -- [--core] [--shard I/N] [--resume] [--record] [--body plain|kind-local|kind] [--nodes N] [--case NAME]... [--keep]`:
 // the cases of cases.ts on a real Kubernetes, with images and chart of this checkout, two cases at a time.
 //
 //   --core      those that .ci/run runs
@@ -11,21 +11,17 @@
 //
 // Ends with "N passed, N failed". A machine that cannot run a Kubernetes at all fails nothing: a line "NOT RUN: …"
 // says why.
-import { existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { locatePrograms } from "#test/kubernetes/binaries.ts";
 import {
-  type Body,
+  type BodyName,
+  bodyNames,
   buildImages,
-  type Image,
+  keptBody,
   machineProblem,
   NoKubernetes,
-  output,
-  plainBody,
-  plainParts,
   prepareEndToEnd,
+  startBody,
 } from "./body.ts";
 import type { Case } from "./case.ts";
 import { cases } from "./cases.ts";
@@ -53,6 +49,16 @@ const began = Date.now();
 const say = (text: string) =>
   console.log(`${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s  ${text}`);
 
+function wantedBody(): BodyName {
+  const found = bodyNames.find((one) => one === values.body);
+  if (found === undefined) {
+    throw new Error(`there is no body ${values.body}; there are ${bodyNames.join(", ")}`);
+  }
+  return found;
+}
+
+const bodyName = wantedBody();
+
 function wantedCases(commit: string): readonly Case[] {
   const unknown = values.case.filter((name) => !cases.some((one) => one.name === name));
   if (unknown.length > 0) {
@@ -73,17 +79,6 @@ function wantedCases(commit: string): readonly Case[] {
     .filter((one) => !values.core || one.isCore === true)
     .filter((_, index) => index % Number(count) === Number(at) - 1)
     .filter((one) => !values.resume || !passed(one));
-}
-
-/** The cluster that a run with --keep has left, with these images. */
-async function keptBody(images: Promise<readonly Image[]>): Promise<Body | undefined> {
-  const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "etcd-ts");
-  const state = process.env["E2E_STATE"] ?? join(cache, "e2e", "run");
-  const kubeconfig = join(state, "kubeconfig", "admin");
-  if (!values.keep || !existsSync(join(state, "pid", "apiserver"))) return undefined;
-  const archives = (await images).map((one) => one.archive);
-  await output("bash", [join(import.meta.dirname, "plain", "load.sh"), ...archives]);
-  return { ...plainParts(kubeconfig), down: async () => {} };
 }
 
 async function runCase(
@@ -124,7 +119,9 @@ async function runAll(wanted: readonly Case[], commit: string): Promise<number> 
     say(`images ${store.reference} and ${operator.reference}`);
     return [store, operator];
   });
-  const body = (await keptBody(both)) ?? (await plainBody(Number(values.nodes), both));
+  const nodes = Number(values.nodes);
+  const kept = values.keep ? await keptBody(bodyName, nodes, both) : undefined;
+  const body = kept ?? (await startBody(bodyName, nodes, both));
   const images = await building;
   let failed = 0;
   try {
@@ -159,10 +156,10 @@ function notRun(why: string): number {
 }
 
 async function main(): Promise<number> {
-  if (values.body !== "plain") throw new Error(`there is no body ${values.body}; there is plain`);
   const commit = await currentCommit();
   const wanted = wantedCases(commit);
-  const problem = machineProblem();
+  // A docker of the user's own has its own needs.
+  const problem = bodyName === "kind" ? undefined : machineProblem();
   if (problem !== undefined) {
     return notRun(problem);
   }
@@ -175,7 +172,7 @@ async function main(): Promise<number> {
     if (!(error instanceof NoKubernetes && values["where-possible"])) throw error;
     return notRun(error.message);
   }
-  if (values.record) recordResults(cases, [values.body]);
+  if (values.record) recordResults(cases);
   console.log(`\n${wanted.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }

@@ -4,7 +4,7 @@
 # six minutes for all of Kubernetes, three each for CoreDNS and helm.
 #
 #   build.sh NAME...   kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy,
-#                      kubectl, coredns, helm, nfpm, pause
+#                      kubectl, kubeadm, kind, coredns, helm, nfpm, pause
 #   XDG_CACHE_HOME     where caches live, ~/.cache if unset
 #   BUILD=no           builds nothing
 #
@@ -17,7 +17,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/etcd-ts
 module_of() {
   case $1 in
     kube-apiserver | kube-controller-manager | kube-scheduler | kubelet | kube-proxy | kubectl) echo kubernetes ;;
-    coredns | helm | nfpm | pause) echo "$1" ;;
+    # kubeadm is a module of its own, so that who needs no kind cluster builds nothing anew for it.
+    coredns | helm | nfpm | pause | kind | kubeadm) echo "$1" ;;
     *) echo "there is no program $1 to build" >&2; exit 2 ;;
   esac
 }
@@ -44,9 +45,9 @@ build() { # module, names...
   cd "$here/go/$module"
   local flags="-s -w" paths=()
   case $module in
-    kubernetes)
+    kubernetes | kubeadm)
       # A binary that does not know its version serves no API.
-      version=$(version_of kubernetes k8s.io/kubernetes)
+      version=$(version_of "$module" k8s.io/kubernetes)
       minor=${version#v1.}
       stamp=k8s.io/component-base/version
       flags="-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*} -X $stamp.gitTreeState=clean"
@@ -58,6 +59,7 @@ build() { # module, names...
       paths=(helm.sh/helm/v3/cmd/helm)
       ;;
     nfpm) paths=(github.com/goreleaser/nfpm/v2/cmd/nfpm) ;;
+    kind) paths=(sigs.k8s.io/kind) ;;
     coredns | pause) paths=(.) ;;
   esac
   echo "building $*" >&2
