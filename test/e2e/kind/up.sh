@@ -45,6 +45,11 @@ Y
 kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
 networking: {podSubnet: 10.244.0.0/16, kubeProxyMode: nftables$published}
+# Mounted Secrets follow their objects as soon as in the plain body: cases change certificates every half a minute.
+kubeadmConfigPatches:
+  - |
+    kind: KubeletConfiguration
+    syncFrequency: 10s
 nodes:
   - role: control-plane
     extraMounts:
