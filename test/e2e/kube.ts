@@ -262,7 +262,12 @@ export class Kube {
     const names = this.names(await this.status(namespace, cluster));
     const hosts = names.map((one) => `${one}.${cluster}-peers.${namespace}.svc.cluster.local`);
     const path = `hashes?members=${hosts.join(",")}`;
-    const { hashes } = await this.askProbe<{ readonly hashes: object }>(namespace, path);
+    let hashes: object = {};
+    // A member of a busy machine may not answer in time; what it answers is what counts.
+    await this.until("the members say what they hold", async () => {
+      ({ hashes } = await this.askProbe<{ readonly hashes: object }>(namespace, path));
+      return true;
+    });
     const different = new Set(Object.values(hashes));
     if (different.size !== 1 || Object.keys(hashes).length !== names.length) {
       throw new Error(`the members' data differ: ${JSON.stringify(hashes)}`);
