@@ -100,9 +100,7 @@ export async function get(
   key: string,
 ): Promise<string> {
   const endpoint = `--endpoints=http://${cluster}-client:2379`;
-  const command = ["etcdctl", endpoint, "get", key, "--print-value-only"];
-  const said = await kube.kubectl(["-n", namespace, "exec", "probe", "--", ...command]);
-  return said.trim();
+  return (await kube.etcdctl(namespace, endpoint, "get", key, "--print-value-only")).trim();
 }
 
 const backupAndRestore: Case = {

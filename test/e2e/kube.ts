@@ -145,6 +145,17 @@ export class Kube {
     return this.status(namespace, name);
   }
 
+  /** Waits until as many members as wanted are as the manifest now says, and settled. */
+  async updated(namespace: string, name: string, replicas: number): Promise<EtcdClusterStatus> {
+    await this.until("all members are updated", async () => {
+      const { metadata } = await this.cluster(namespace, name);
+      const { updatedReplicas, observedGeneration } = await this.status(namespace, name);
+      const isSeen = observedGeneration === metadata.generation;
+      return (isSeen && updatedReplicas === replicas) || `${updatedReplicas} are`;
+    });
+    return this.settled(namespace, name, replicas);
+  }
+
   names(status: EtcdClusterStatus): readonly string[] {
     return (status.members ?? []).map((one) => one.name);
   }
@@ -234,6 +245,11 @@ export class Kube {
     const script = "fetch(process.argv[1]).then((r) => r.text()).then(console.log)";
     const node = "/opt/etcd-ts/node_modules/.bin/node";
     return this.kubectl(["-n", namespace, "exec", "probe", "--", node, "-e", script, url]);
+  }
+
+  /** As a user: etcdctl in the prober's pod. */
+  etcdctl(namespace: string, ...args: readonly string[]): Promise<string> {
+    return this.kubectl(["-n", namespace, "exec", "probe", "--", "etcdctl", ...args]);
   }
 
   /** Every acknowledged write is there, and in planned work no write failed. */

@@ -10,6 +10,7 @@ import type { Case, CaseContext } from "./case.ts";
 import { operatorNamespace } from "./operator-release.ts";
 
 const name = "db";
+const endpoints = `--endpoints=http://${name}-client:2379`;
 const three = ["db-1", "db-2", "db-3"];
 
 /** Of three members, each on another node; and their claims, which are to stay. */
@@ -138,11 +139,7 @@ const corrupted: Case = {
     });
     const { clusterId } = await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name);
-    const ctl = (...args: readonly string[]) =>
-      kube.kubectl([
-        ...["-n", namespace, "exec", "probe", "--", "etcdctl"],
-        ...[`--endpoints=http://${name}-client:2379`, ...args],
-      ]);
+    const ctl = (...args: readonly string[]) => kube.etcdctl(namespace, endpoints, ...args);
     await ctl("put", "altered", "no");
     await kube.requireSound(namespace, name, true);
     const claimed = await kube.claimNames(namespace);
@@ -179,11 +176,7 @@ const quorumLost: Case = {
     await kube.applyCluster(namespace, name, { replicas: 3 });
     const { clusterId } = await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name);
-    const ctl = (...args: readonly string[]) =>
-      kube.kubectl([
-        ...["-n", namespace, "exec", "probe", "--", "etcdctl"],
-        ...[`--endpoints=http://${name}-client:2379`, ...args],
-      ]);
+    const ctl = (...args: readonly string[]) => kube.etcdctl(namespace, endpoints, ...args);
     await ctl("put", "before", "kept");
     // On all three: what only those who go have is lost with them.
     await kube.requireSound(namespace, name, true);

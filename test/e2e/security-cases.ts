@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { clusters, configMaps, pods, secrets } from "#operator/platform/kubernetes/kinds.ts";
 import type { Case } from "./case.ts";
-import type { Kube } from "./kube.ts";
 
 const name = "db";
 const connection = "db-connection";
@@ -13,11 +12,6 @@ const secured = {
   tls: { client: made, peer: made },
   connectionSecret: { name: connection },
 };
-
-/** As a user: etcdctl in the prober's pod. */
-function etcdctl(kube: Kube, namespace: string, ...args: readonly string[]): Promise<string> {
-  return kube.kubectl(["-n", namespace, "exec", "probe", "--", "etcdctl", ...args]);
-}
 
 const endpoint = (scheme: string) => `--endpoints=${scheme}://${name}-client:2379`;
 const identity = [
@@ -34,7 +28,7 @@ const tls: Case = {
     await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name, connection);
     await kube.requireSound(namespace, name, true);
-    const ctl = (...args: readonly string[]) => etcdctl(kube, namespace, ...args);
+    const ctl = (...args: readonly string[]) => kube.etcdctl(namespace, ...args);
     assert.equal((await ctl(endpoint("https"), ...identity, "put", "a", "b")).trim(), "OK");
     const quick = ["--dial-timeout=2s", "--command-timeout=3s"];
     const [ca = ""] = identity;
@@ -114,7 +108,7 @@ const auth: Case = {
     await kube.settled(namespace, name, 1);
     await kube.startProbe(namespace, name, connection);
     const ctl = (...args: readonly string[]) =>
-      etcdctl(kube, namespace, endpoint("https"), ...identity, ...args);
+      kube.etcdctl(namespace, endpoint("https"), ...identity, ...args);
     // The prober's user may write what it writes, once there are users.
     await ctl("user", "add", connection, "--no-password");
     await ctl("role", "add", "prober");
@@ -163,19 +157,13 @@ const switched: Case = {
     const connectionSecret = { name: connection };
     const set = async (tls: object | null) => {
       await kube.api.patch(clusters, namespace, name, { spec: { tls } });
-      await kube.until("all members are updated", async () => {
-        const { metadata } = await kube.cluster(namespace, name);
-        const { updatedReplicas, observedGeneration } = await kube.status(namespace, name);
-        const isSeen = observedGeneration === metadata.generation;
-        return (isSeen && updatedReplicas === 3) || `${updatedReplicas} are`;
-      });
-      return kube.settled(namespace, name, 3);
+      return kube.updated(namespace, name, 3);
     };
     await kube.applyCluster(namespace, name, { replicas: 3, connectionSecret });
     const { clusterId } = await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name);
     const ctl = (scheme: string, ...args: readonly string[]) =>
-      etcdctl(kube, namespace, endpoint(scheme), "--command-timeout=5s", ...args);
+      kube.etcdctl(namespace, endpoint(scheme), "--command-timeout=5s", ...args);
     assert.equal((await set({ client })).clusterId, clusterId);
     // Who still speaks plain text has noticed nothing, and TLS is there for whoever has the Secret.
     await kube.requireSound(namespace, name, true);
