@@ -130,6 +130,9 @@ export function machineProblem(): string | undefined {
 export const bodyNames = ["plain", "kind-local", "kind"] as const;
 export type BodyName = (typeof bodyNames)[number];
 
+/** Tells several plain bodies on this machine from each other: see test/e2e/plain/env.sh. */
+const place = process.env["E2E_PLACE"] ?? "0";
+
 /** A body is three scripts in a folder (up.sh, load.sh, down.sh) and what the first of them leaves in `state`. */
 interface Scripts {
   readonly folder: string;
@@ -141,7 +144,7 @@ function scriptsOf(name: BodyName): Scripts {
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "etcd-ts");
   const here = join(root, "test", "e2e");
   if (name === "plain") {
-    const state = process.env["E2E_STATE"] ?? join(cache, "e2e", "run");
+    const state = process.env["E2E_STATE"] ?? join(cache, "e2e", `run${place}`);
     return { folder: join(here, "plain"), state, env: {} };
   }
   const state = process.env["E2E_KIND_STATE"] ?? join(cache, "e2e", "kind");
@@ -181,7 +184,7 @@ function partsOf(name: BodyName, count: number): Omit<Body, "down"> {
 
 /** The host's end of the pair of devices that test/e2e/plain/up.sh makes for each node. */
 const plainDevice = (node: string): readonly string[] => [
-  ...["link", "set", `etcdtsv${node.replace(/^node/, "")}`],
+  ...["link", "set", `etcdtsv${place}-${node.replace(/^node/, "")}`],
 ];
 
 /** The host's end of the pair that docker makes for a node. */

@@ -4,6 +4,7 @@
 # node in a network of its own. Dynamic volumes come from provisioner.ts. Prints the kubeconfig's path.
 #
 #   up.sh [NODES] [ARCHIVE...]   one node if left out; image archives that every node gets
+#   E2E_PLACE                    a digit, so that several can be up
 #   E2E_STATE                    where certificates, data and logs go
 #   E2E_STORE                    the etcd that Kubernetes keeps its objects in: bin/etcd of this checkout
 #
@@ -42,9 +43,9 @@ ip link add "$bridge" type bridge
 ip addr add "$host_ip/24" dev "$bridge"
 ip link set "$bridge" up
 for i in $(seq "$nodes"); do
-  ip netns add "etcdts-$i"
-  ip link add "etcdtsv$i" type veth peer name node0 netns "etcdts-$i"
-  ip link set "etcdtsv$i" master "$bridge" up
+  ip netns add "$network-$i"
+  ip link add "$device$i" type veth peer name node0 netns "$network-$i"
+  ip link set "$device$i" master "$bridge" up
   inside "$i" ip link set lo up
   inside "$i" ip addr add "$(node_ip "$i")/24" dev node0
   inside "$i" ip link set node0 up
@@ -134,11 +135,11 @@ Y
   for hierarchy in cpu cpuacct cpuset memory pids devices freezer blkio systemd hugetlb; do
     base=/sys/fs/cgroup/$hierarchy
     [ -d "$base" ] || continue
-    mkdir -p "$base/etcdts-e2e/$i"
+    mkdir -p "$base/$cgroup/$i"
     # All pods together would else have no more of a busy machine than one process outside.
-    [ "$hierarchy" != cpu ] || echo 8192 >"$base/etcdts-e2e/cpu.shares"
+    [ "$hierarchy" != cpu ] || echo 8192 >"$base/$cgroup/cpu.shares"
     [ "$hierarchy" = cpuset ] || continue
-    for folder in etcdts-e2e "etcdts-e2e/$i"; do
+    for folder in "$cgroup" "$cgroup/$i"; do
       for file in cpuset.cpus cpuset.mems; do cat "$base/$file" >"$base/$folder/$file"; done
     done
   done
@@ -148,7 +149,7 @@ kind: KubeletConfiguration
 failCgroupV1: false
 failSwapOn: false
 cgroupDriver: cgroupfs
-cgroupRoot: /etcdts-e2e/$i
+cgroupRoot: /$cgroup/$i
 containerRuntimeEndpoint: unix://$sockets/$i/containerd.sock
 address: $(node_ip "$i")
 tlsCertFile: $pki/kubelet-server-$i.crt
