@@ -126,8 +126,10 @@ export function machineProblem(): string | undefined {
   return said || `this machine cannot run a Kubernetes: to find out took longer than a minute`;
 }
 
-/** The kinds of body that there are: cases of `local` are tests of test/e2e/local.test.ts. */
-export const bodyNames = ["plain", "kind-local", "kind"] as const;
+/** The bodies that are a Kubernetes; `local` is processes of this machine (local-stage.ts). */
+export const kubernetesNames = ["plain", "kind-local", "kind"] as const;
+export type KubernetesName = (typeof kubernetesNames)[number];
+export const bodyNames = [...kubernetesNames, "local"] as const;
 export type BodyName = (typeof bodyNames)[number];
 
 /** Tells several plain bodies on this machine from each other: see test/e2e/plain/env.sh. */
@@ -140,7 +142,7 @@ interface Scripts {
   readonly env: NodeJS.ProcessEnv;
 }
 
-function scriptsOf(name: BodyName): Scripts {
+function scriptsOf(name: KubernetesName): Scripts {
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "etcd-ts");
   const here = join(root, "test", "e2e");
   if (name === "plain") {
@@ -154,7 +156,7 @@ function scriptsOf(name: BodyName): Scripts {
 }
 
 /** What can be had of a body that is up. */
-function partsOf(name: BodyName, count: number): Omit<Body, "down"> {
+function partsOf(name: KubernetesName, count: number): Omit<Body, "down"> {
   const { state } = scriptsOf(name);
   const kubeconfig = join(state, "kubeconfig", "admin");
   const kubectl = join(state, "kubectl");
@@ -188,7 +190,7 @@ const plainDevice = (node: string): readonly string[] => [
 ];
 
 /** The host's end of the pair that docker makes for a node. */
-function kindDevice(name: BodyName, node: string): readonly string[] {
+function kindDevice(name: KubernetesName, node: string): readonly string[] {
   const { env } = scriptsOf(name);
   const asked = spawnSync("docker", ["exec", node, "cat", "/sys/class/net/eth0/iflink"], {
     encoding: "utf8",
@@ -231,7 +233,7 @@ function pidIn(hostname: string, part: string): number {
 
 /** Starts a body with `nodes` nodes, while the images are still being made, and gives them to it. */
 export async function startBody(
-  name: BodyName,
+  name: KubernetesName,
   nodes: number,
   images: Promise<readonly Image[]>,
 ): Promise<Body> {
@@ -263,14 +265,14 @@ export async function startBody(
   return { ...partsOf(name, nodes), down };
 }
 
-async function load(name: BodyName, images: readonly Image[]): Promise<void> {
+async function load(name: KubernetesName, images: readonly Image[]): Promise<void> {
   const { folder, env } = scriptsOf(name);
   await output("bash", [join(folder, "load.sh"), ...images.map((one) => one.archive)], env);
 }
 
 /** The body that a run with --keep has left, given these images; undefined if there is none. */
 export async function keptBody(
-  name: BodyName,
+  name: KubernetesName,
   nodes: number,
   images: Promise<readonly Image[]>,
 ): Promise<Body | undefined> {

@@ -1,6 +1,8 @@
 // What a case is.
+import type { BodyName } from "./body.ts";
 import type { Kube } from "./kube.ts";
 import type { OperatorRelease } from "./operator-release.ts";
+import type { Site } from "./site.ts";
 
 export interface CaseContext {
   readonly kube: Kube;
@@ -9,7 +11,8 @@ export interface CaseContext {
   readonly namespace: string;
 }
 
-export interface Case {
+/** What is known of a case before it runs, wherever that is. */
+export interface CaseInfo {
   readonly name: string;
   /** One line for docs/e2e.md. */
   readonly what: string;
@@ -19,5 +22,16 @@ export interface Case {
   readonly isLong?: boolean;
   /** Part of `npm run e2e:core`. */
   readonly isCore?: boolean;
+  /** The bodies that can have it, if not all. */
+  readonly bodies?: readonly BodyName[];
+}
+
+/** A case on Kubernetes. */
+export interface Case extends CaseInfo {
   run(context: CaseContext): Promise<void>;
+}
+
+/** A case that needs no Kubernetes, in a site that is empty. */
+export interface SiteCase extends CaseInfo {
+  runAt(site: Site): Promise<void>;
 }

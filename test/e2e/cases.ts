@@ -1,14 +1,16 @@
 // The cases: each in a namespace of its own, on a Kubernetes where the operator is installed. Each checks data:
 // every write that was acknowledged is there, one cluster ID, equal hashes on all members.
 import assert from "node:assert/strict";
-import { claims, pods } from "#operator/platform/kubernetes/kinds.ts";
+import { pods } from "#operator/platform/kubernetes/kinds.ts";
+import { corrupted, edited, operatorKilled, quorumLost, repair, scale } from "./anywhere-cases.ts";
 import { backupCases } from "./backup-cases.ts";
 import { bootstrapCases } from "./bootstrap-cases.ts";
 import { bucketBackup } from "./bucket-case.ts";
 import type { Case } from "./case.ts";
 import { secondControlPlane } from "./control-plane-case.ts";
 import { disruptionCases } from "./disruption-cases.ts";
-import { lossCases } from "./loss-cases.ts";
+import { onKubernetes } from "./kube-site.ts";
+import { nodeCases } from "./node-cases.ts";
 import { securityCases } from "./security-cases.ts";
 
 const name = "db";
@@ -49,97 +51,6 @@ const create: Case = {
     const after = await kube.cluster(namespace, name);
     assert.equal(after.metadata.resourceVersion, before.metadata.resourceVersion, "it was written");
     assert((await operator.metric("etcd_operator_writes_total")) >= writes);
-  },
-};
-
-const scale: Case = {
-  name: "scale",
-  what: "1 → 3 → 1 without a request that fails for ten seconds; the budget counts who joined; claims of those who left are gone",
-  isCore: true,
-  async run({ kube, namespace }) {
-    await kube.applyCluster(namespace, name, { replicas: 1 });
-    const { clusterId } = await kube.settled(namespace, name, 1);
-    await kube.startProbe(namespace, name);
-    await kube.scale(namespace, name, 3);
-    const grown = await kube.settled(namespace, name, 3);
-    await kube.requireSound(namespace, name, true);
-    await kube.until("the budget counts those who joined", async () => {
-      const path = "jsonpath={.status.currentHealthy} {.status.disruptionsAllowed}";
-      const is = await kube.kubectl(["-n", namespace, "get", "pdb", name, "-o", path]);
-      return is === "3 1" || is;
-    });
-    await kube.scale(namespace, name, 1);
-    const shrunk = await kube.settled(namespace, name, 1);
-    await kube.requireSound(namespace, name, true);
-    assert.deepEqual([grown.clusterId, shrunk.clusterId], [clusterId, clusterId]);
-    const [left = ""] = kube.names(shrunk);
-    await kube.until("only one member's objects are left", async () => {
-      const there = [await kube.podNames(namespace), await kube.memberNames(namespace)];
-      const isSo = there.every((names) => names.length === 1 && names[0] === left);
-      const claimed = await kube.claimNames(namespace);
-      return (isSo && claimed.length === 1) || JSON.stringify([there, claimed]);
-    });
-  },
-};
-
-const repair: Case = {
-  name: "repair",
-  what: "a pod is deleted and comes back on its volume; a claim and its pod are deleted, and another member takes the place",
-  isCore: true,
-  async run({ kube, namespace }) {
-    await kube.applyCluster(namespace, name, { replicas: 3 });
-    const { clusterId } = await kube.settled(namespace, name, 3);
-    await kube.startProbe(namespace, name);
-    // A pod that goes comes back on its volume.
-    const old = await kube.api.get(pods, namespace, "db-2");
-    const claimed = await kube.claimNames(namespace);
-    await kube.kubectl(["-n", namespace, "delete", "pod", "db-2", "--wait=false"]);
-    await kube.until("db-2 has another pod", async () => {
-      const { metadata } = await kube.api.get(pods, namespace, "db-2");
-      return metadata.uid !== old.metadata.uid || "it is the old one";
-    });
-    const back = await kube.settled(namespace, name, 3);
-    assert.deepEqual(kube.names(back), ["db-1", "db-2", "db-3"]);
-    assert.deepEqual(await kube.claimNames(namespace), claimed);
-    await kube.requireSound(namespace, name, true);
-    // A volume that goes takes its member along, and another one comes, under another name.
-    const itsClaim = claimed.find((one) => one.startsWith("db-2-")) ?? "";
-    const { metadata } = await kube.api.get(claims, namespace, itsClaim);
-    await kube.kubectl(["-n", namespace, "delete", "pvc", itsClaim, "--wait=false"]);
-    await kube.kubectl(["-n", namespace, "delete", "pod", "db-2", "--wait=false"]);
-    await kube.until("db-2 is replaced by db-4", async () => {
-      const names = kube.names(await kube.status(namespace, name));
-      return names.join() === "db-1,db-3,db-4" || names.join();
-    });
-    const healed = await kube.settled(namespace, name, 3);
-    assert.equal(healed.clusterId, clusterId);
-    assert.deepEqual(await kube.memberNames(namespace), ["db-1", "db-3", "db-4"]);
-    assert(!(await kube.claimNames(namespace)).includes(metadata.name));
-    await kube.requireSound(namespace, name, false);
-  },
-};
-
-const operatorKilled: Case = {
-  name: "operator-killed",
-  what: "1 → 3, the operator's pod killed while each of the two members joins",
-  isCore: true,
-  async run({ kube, namespace, operator }) {
-    await kube.applyCluster(namespace, name, { replicas: 1 });
-    const { clusterId } = await kube.settled(namespace, name, 1);
-    await kube.startProbe(namespace, name);
-    await kube.scale(namespace, name, 3);
-    // Once while a member joins, once while the next one does.
-    for (const count of [2, 3]) {
-      await kube.until(`member ${count} is on its way`, async () => {
-        const names = await kube.memberNames(namespace);
-        return names.length >= count || names.join();
-      });
-      await operator.kill();
-    }
-    const grown = await kube.settled(namespace, name, 3);
-    assert.equal(grown.clusterId, clusterId);
-    assert.deepEqual(kube.names(grown), ["db-1", "db-2", "db-3"]);
-    await kube.requireSound(namespace, name, true);
   },
 };
 
@@ -251,12 +162,11 @@ const helm: Case = {
 export const cases: readonly Case[] = [
   create,
   ...bootstrapCases,
-  scale,
-  repair,
-  operatorKilled,
+  ...[scale, repair, operatorKilled].map(onKubernetes),
   refused,
   ...disruptionCases,
-  ...lossCases,
+  ...nodeCases,
+  ...[corrupted, quorumLost, edited].map(onKubernetes),
   ...securityCases,
   ...backupCases,
   bucketBackup,

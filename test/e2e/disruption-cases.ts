@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { claims, clusters, leases, pods } from "#operator/platform/kubernetes/kinds.ts";
+import { hibernate, noSpace, options } from "./anywhere-cases.ts";
 import type { AuditEntry } from "./body.ts";
 import type { Case, CaseContext } from "./case.ts";
-import type { ProbeReport } from "./kube.ts";
+import { onKubernetes } from "./kube-site.ts";
 import { operatorNamespace } from "./operator-release.ts";
+import type { ProbeReport } from "./probe-report.ts";
 
 const name = "db";
 const leaseName = "etcd-operator.etcd-ts.dev";
@@ -84,31 +86,6 @@ const podsGo: Case = {
   },
 };
 
-const hibernate: Case = {
-  name: "hibernate",
-  what: "replicas 0 and 3 again: no pods, all volumes and all data; then 1",
-  async run(context) {
-    const { kube, namespace } = context;
-    await kube.applyCluster(namespace, name, { replicas: 3 });
-    const { clusterId } = await kube.settled(namespace, name, 3);
-    const claimed = await kube.claimNames(namespace);
-    await kube.startProbe(namespace, name);
-    await kube.scale(namespace, name, 0);
-    await kube.until("no pod is left", async () => {
-      const names = await kube.podNames(namespace);
-      return names.length === 0 || names.join();
-    });
-    assert.deepEqual(await kube.claimNames(namespace), claimed);
-    await kube.scale(namespace, name, 3);
-    await until3(context, clusterId);
-    assert.deepEqual(await kube.claimNames(namespace), claimed);
-    await kube.requireSound(namespace, name, false);
-    await kube.scale(namespace, name, 1);
-    await kube.settled(namespace, name, 1);
-    await kube.requireSound(namespace, name, false);
-  },
-};
-
 const pause: Case = {
   name: "pause",
   what: "nothing is touched while paused; gone on with afterwards; deleted while paused",
@@ -147,74 +124,6 @@ const pause: Case = {
       },
       60_000,
     );
-  },
-};
-
-const noSpace: Case = {
-  name: "no-space",
-  what: "a database filled up to its quota by history: compacted, defragmented, writable again",
-  async run(context) {
-    const { kube, namespace } = context;
-    await kube.applyCluster(namespace, name, {
-      replicas: 3,
-      options: { "quota-backend-bytes": 16 << 20 },
-    });
-    const { clusterId } = await kube.settled(namespace, name, 3);
-    await kube.startProbe(namespace, name);
-    // One key over and over: no more data than before, but much history.
-    const script = `head -c 1400000 /dev/zero | tr '\\0' x >/tmp/value
-      for i in $(seq 30); do
-        etcdctl --endpoints=http://${name}-client:2379 put big </tmp/value >/dev/null 2>/tmp/error && continue
-        grep -q 'database space exceeded' /tmp/error && { echo full; exit 0; }
-        cat /tmp/error
-      done`;
-    const said = await kube.kubectl(["-n", namespace, "exec", "probe", "--", "sh", "-c", script]);
-    assert.match(said, /full/);
-    await kube.until("it can be written again", async () => {
-      const put = ["etcdctl", `--endpoints=http://${name}-client:2379`, "put", "after", "1"];
-      return (
-        (await kube.kubectl(["-n", namespace, "exec", "probe", "--", ...put])).trim() === "OK" ||
-        "no"
-      );
-    });
-    await until3(context, clusterId);
-    const alarms = ["etcdctl", `--endpoints=http://${name}-client:2379`, "alarm", "list"];
-    assert.equal(
-      (await kube.kubectl(["-n", namespace, "exec", "probe", "--", ...alarms])).trim(),
-      "",
-    );
-    await kube.requireSound(namespace, name, false);
-  },
-};
-
-const options: Case = {
-  name: "options-under-load",
-  what: "options and resources changed under load: one member at a time, no request fails",
-  async run(context) {
-    const { kube, namespace } = context;
-    await kube.applyCluster(namespace, name, { replicas: 3 });
-    const { clusterId } = await kube.settled(namespace, name, 3);
-    await kube.startProbe(namespace, name);
-    const before = await podUids(context);
-    await kube.api.patch(clusters, namespace, name, {
-      spec: {
-        options: { "snapshot-count": 5000 },
-        pod: { resources: { requests: { cpu: "11m" } } },
-      },
-    });
-    await kube.until("all members are updated", async () => {
-      const { updatedReplicas } = await kube.status(namespace, name);
-      const now = await podUids(context);
-      const isSo =
-        updatedReplicas === 3 && now.every((uid, at) => uid !== "" && uid !== before[at]);
-      return isSo || `${updatedReplicas} are`;
-    });
-    await until3(context, clusterId);
-    for (const pod of ["db-1", "db-2", "db-3"]) {
-      const { spec } = await kube.api.get(pods, namespace, pod);
-      assert.match(JSON.stringify(spec.containers), /--snapshot-count=5000.*"cpu":"11m"/);
-    }
-    await kube.requireSound(namespace, name, true);
   },
 };
 
@@ -415,10 +324,10 @@ const idle: Case = {
 
 export const disruptionCases: readonly Case[] = [
   podsGo,
-  hibernate,
+  onKubernetes(hibernate),
   pause,
-  noSpace,
-  options,
+  onKubernetes(noSpace),
+  onKubernetes(options),
   statusLost,
   growth,
   ephemeral,

@@ -16,22 +16,18 @@ import {
   pods,
 } from "#operator/platform/kubernetes/kinds.ts";
 import { type Body, output } from "./body.ts";
-
-/** Nothing that is waited for takes so long. */
-export const waitLimitMs = 300_000;
-const lookMs = 500;
-/** A request of the prober that fails takes longer than this. */
-const requestDeadlineMs = 10_000;
+import {
+  type AskProbe,
+  type ProbeReport,
+  probeWrites,
+  requestDeadlineMs,
+  requireEqual,
+  requireWritten,
+} from "./probe-report.ts";
+import type { Look } from "./site.ts";
+import { until } from "./until.ts";
 
 const namespaces: Kind<KubeObject> = { apiVersion: "v1", kind: "Namespace", plural: "namespaces" };
-
-export interface ProbeReport {
-  readonly acknowledged: number;
-  readonly missing: readonly string[];
-  readonly failures: readonly string[];
-  readonly longestMs: number;
-  readonly clusterId: string;
-}
 
 export class Kube {
   readonly body: Body;
@@ -55,26 +51,8 @@ export class Kube {
   }
 
   /** Repeats `look` until it answers true; what it answers else, or how to find it out, is why it failed. */
-  async until(
-    what: string,
-    look: () => Promise<true | string | (() => Promise<string>)>,
-    limitMs: number = waitLimitMs,
-  ): Promise<void> {
-    const began = Date.now();
-    for (;;) {
-      let now: true | string | (() => Promise<string>);
-      try {
-        now = await look();
-      } catch (error) {
-        now = String(error);
-      }
-      if (now === true) return;
-      if (Date.now() - began > limitMs) {
-        const reason = typeof now === "string" ? now : await now();
-        throw new Error(`${what}: not in ${limitMs} ms: ${reason}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, lookMs));
-    }
+  until(what: string, look: Look, limitMs?: number): Promise<void> {
+    return until(what, look, limitMs);
   }
 
   async createNamespace(name: string): Promise<void> {
@@ -229,15 +207,16 @@ export class Kube {
         ],
       },
     });
-    await this.until("the prober writes", async () => {
-      const { acknowledged } = await this.askProbe<ProbeReport>(namespace, "");
-      return acknowledged > 0 || "it has written nothing yet";
-    });
+    await this.until("the prober writes", () => probeWrites(this.#ask(namespace)));
   }
 
   async askProbe<T>(namespace: string, path: string): Promise<T> {
     const url = `/api/v1/namespaces/${namespace}/pods/probe:8080/proxy/${path}`;
     return JSON.parse(await this.kubectl(["get", "--raw", url])) as T;
+  }
+
+  #ask(namespace: string): AskProbe {
+    return (path) => this.askProbe(namespace, path);
   }
 
   /** What a URL answers to whoever is in the cluster. */
@@ -253,13 +232,8 @@ export class Kube {
   }
 
   /** Every acknowledged write is there, and in planned work no write failed. */
-  async requireWritten(namespace: string, plannedWork = true): Promise<ProbeReport> {
-    const report = await this.askProbe<ProbeReport>(namespace, "report");
-    const { missing, failures, acknowledged } = report;
-    if (missing.length > 0) throw new Error(`acknowledged and not there: ${missing.join(", ")}`);
-    if (plannedWork && failures.length > 0) throw new Error(`failed: ${failures.join("; ")}`);
-    if (acknowledged === 0) throw new Error("the prober has written nothing");
-    return report;
+  requireWritten(namespace: string, plannedWork = true): Promise<ProbeReport> {
+    return requireWritten(this.#ask(namespace), plannedWork);
   }
 
   /** The same, and all members have the same keys. */
@@ -277,16 +251,6 @@ export class Kube {
   async requireEqual(namespace: string, cluster: string): Promise<void> {
     const names = this.names(await this.status(namespace, cluster));
     const hosts = names.map((one) => `${one}.${cluster}-peers.${namespace}.svc.cluster.local`);
-    const path = `hashes?members=${hosts.join(",")}`;
-    let hashes: object = {};
-    // A member of a busy machine may not answer in time; what it answers is what counts.
-    await this.until("the members say what they hold", async () => {
-      ({ hashes } = await this.askProbe<{ readonly hashes: object }>(namespace, path));
-      return true;
-    });
-    const different = new Set(Object.values(hashes));
-    if (different.size !== 1 || Object.keys(hashes).length !== names.length) {
-      throw new Error(`the members' data differ: ${JSON.stringify(hashes)}`);
-    }
+    await requireEqual(this.#ask(namespace), hosts, until);
   }
 }

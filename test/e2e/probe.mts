@@ -1,15 +1,18 @@
 // Runs in a pod beside a cluster: writes one key after the other through its client Service, each with a deadline,
 // and answers over HTTP what came of it. GET /report reads every acknowledged key back; GET /hashes?members=HOST,…
-// asks each member for the hash of its keys at one revision. In the store's image, whose own client it uses.
+// asks each member, by host name or URL, for the hash of its keys at one revision. In the store's image, whose own
+// client it uses; as a process of this machine with that of PROBE_HOME, and its own port by PROBE_LISTEN.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
-const home = "/opt/etcd-ts";
+const home = process.env["PROBE_HOME"] ?? "/opt/etcd-ts";
+const port = Number(process.env["PROBE_LISTEN"] ?? 8080);
 const { EtcdClient } = await import(`${home}/client/client.ts`);
 const { seededRandom } = await import(`${home}/base/random.ts`);
 const { systemClock } = await import(`${home}/base/system-clock.ts`);
 
-const [url = "", deadlineText = "10000", folder = ""] = process.argv.slice(2);
+const [urls = "", deadlineText = "10000", folder = ""] = process.argv.slice(2);
+const endpoints = urls.split(",");
 const deadlineMs = Number(deadlineText);
 const pauseMs = 200;
 const ports = { clock: systemClock, random: seededRandom(process.pid) };
@@ -23,7 +26,7 @@ const secretsNow = () => {
   return { tls: { ca, cert, key } };
 };
 let secrets = secretsNow();
-let client = new EtcdClient({ endpoints: [url], callTimeoutMs: deadlineMs, ...ports, ...secrets });
+let client = new EtcdClient({ endpoints, callTimeoutMs: deadlineMs, ...ports, ...secrets });
 let reloads = 0;
 
 /** As an application that rereads what is mounted: connections are made anew, so that each is judged. */
@@ -33,7 +36,7 @@ function reload(): void {
   if (JSON.stringify(now) !== JSON.stringify(secrets)) reloads++;
   secrets = now;
   client.close();
-  client = new EtcdClient({ endpoints: [url], callTimeoutMs: deadlineMs, ...ports, ...secrets });
+  client = new EtcdClient({ endpoints, callTimeoutMs: deadlineMs, ...ports, ...secrets });
 }
 
 /** Revision at which each key was acknowledged. */
@@ -65,7 +68,7 @@ async function write(key: string): Promise<void> {
 async function report(): Promise<object> {
   const keys = [...acknowledged];
   const client = new EtcdClient({
-    endpoints: [url],
+    endpoints,
     callTimeoutMs: 30_000,
     ...ports,
     ...secretsNow(),
@@ -87,6 +90,8 @@ async function report(): Promise<object> {
   };
 }
 
+const scheme = folder === "" ? "http" : "https";
+
 async function hashes(members: readonly string[]): Promise<object> {
   // All at a revision that everyone has applied soon.
   const { header } = await client.kv.range("probe", { countOnly: true }, { timeoutMs: 30_000 });
@@ -94,7 +99,7 @@ async function hashes(members: readonly string[]): Promise<object> {
   const answers = await Promise.all(
     members.map(async (host) => {
       const one = new EtcdClient({
-        endpoints: [`${folder === "" ? "http" : "https"}://${host}:2379`],
+        endpoints: [host.includes("://") ? host : `${scheme}://${host}:2379`],
         callTimeoutMs: 30_000,
         ...ports,
         ...secretsNow(),
@@ -129,7 +134,7 @@ createServer((request, response) => {
     (body) => response.end(JSON.stringify(body)),
     (error: unknown) => response.writeHead(500).end(String(error)),
   );
-}).listen(8080);
+}).listen(port);
 process.on("SIGTERM", () => process.exit(0));
 
 for (;;) {

@@ -3,8 +3,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { bodyNames, output } from "./body.ts";
-import type { Case } from "./case.ts";
+import { type BodyName, bodyNames, output } from "./body.ts";
+import type { CaseInfo } from "./case.ts";
 
 const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "etcd-ts");
 const file = join(cache, "e2e", "results.json");
@@ -22,7 +22,7 @@ export interface Result {
 /** By body and name of the case. */
 export type Results = Record<string, Result>;
 
-export const keyOf = (body: string, one: Case): string => `${body}/${one.name}`;
+export const keyOf = (body: string, one: CaseInfo): string => `${body}/${one.name}`;
 
 export async function currentCommit(): Promise<string> {
   const commit = (await output("git", ["rev-parse", "--short=10", "HEAD"])).trim();
@@ -43,20 +43,23 @@ export function keepResult(key: string, result: Result): void {
   writeFileSync(file, JSON.stringify({ ...readResults(), [key]: result }, null, 1));
 }
 
-/** Puts a table of all cases, and what came of those that were run, into docs/e2e.md; a row for each body. */
-export function recordResults(cases: readonly Case[]): void {
+/**
+ * Puts a table of all cases, and what came of those that were run, into docs/e2e.md. A case has a row for each body that
+ * has it and on which it was run, and for `plain` and `local` one anyway.
+ */
+export function recordResults(casesOf: (body: BodyName) => readonly CaseInfo[]): void {
   const results = readResults();
-  const rows = cases.flatMap((one) => {
-    const others = bodyNames.filter(
-      (body) => body !== "plain" && results[keyOf(body, one)] !== undefined,
-    );
-    return ["plain", ...others].map((body) => {
-      const { commit = "–", isGood, seconds } = results[keyOf(body, one)] ?? {};
+  const all = bodyNames.flatMap((body) => casesOf(body).map((one) => ({ body, ...one })));
+  const names = [...new Set(all.map((one) => one.name))];
+  const rows = names
+    .flatMap((name) => all.filter((one) => one.name === name))
+    .filter((one) => !one.body.startsWith("kind") || results[keyOf(one.body, one)] !== undefined)
+    .map((one) => {
+      const { commit = "–", isGood, seconds } = results[keyOf(one.body, one)] ?? {};
       const result = isGood === undefined ? "not run" : isGood ? `ok, ${seconds} s` : "failed";
       const isCore = one.isCore === true ? "core" : "";
-      return `| ${one.name} | ${one.what} | ${isCore} | ${body} | ${commit} | ${result} |`;
+      return `| ${one.name} | ${one.what} | ${isCore} | ${one.body} | ${commit} | ${result} |`;
     });
-  });
   const head = [
     "| case | what | | body | commit | result |",
     "| --- | --- | --- | --- | --- | --- |",

@@ -1,5 +1,6 @@
-// `npm run e2e -- [--core] [--shard I/N] [--resume] [--record] [--body plain|kind-local|kind] [--nodes N] [--case NAME]... [--keep]`:
-// the cases of cases.ts on a real Kubernetes, with images and chart of this checkout, two cases at a time.
+// `npm run e2e -- [--core] [--shard I/N] [--resume] [--record] [--body plain|kind-local|kind|local] [--nodes N] [--case NAME]... [--keep]`:
+// the cases of cases.ts on a real Kubernetes, with images and chart of this checkout, two cases at a time; or those of
+// local-cases.ts on processes of this machine.
 //
 //   --core      those that .ci/run runs
 //   --shard     every N-th case, from the I-th on
@@ -12,22 +13,14 @@
 // Ends with "N passed, N failed". A machine that cannot run a Kubernetes at all fails nothing: a line "NOT RUN: …"
 // says why.
 import { parseArgs } from "node:util";
-import { locatePrograms } from "#test/kubernetes/binaries.ts";
-import {
-  type BodyName,
-  bodyNames,
-  buildImages,
-  keptBody,
-  machineProblem,
-  NoKubernetes,
-  prepareEndToEnd,
-  startBody,
-} from "./body.ts";
-import type { Case } from "./case.ts";
+import { type BodyName, bodyNames, machineProblem, NoKubernetes, prepareEndToEnd } from "./body.ts";
+import type { CaseInfo } from "./case.ts";
 import { cases } from "./cases.ts";
-import { Kube } from "./kube.ts";
-import { OperatorRelease, operatorNamespace } from "./operator-release.ts";
+import { startKubernetes } from "./kube-stage.ts";
+import { localCases } from "./local-cases.ts";
+import { LocalStage } from "./local-stage.ts";
 import { currentCommit, keepResult, keyOf, readResults, recordResults } from "./results.ts";
+import type { Stage } from "./stage.ts";
 
 const together = 2;
 
@@ -59,7 +52,13 @@ function wantedBody(): BodyName {
 
 const bodyName = wantedBody();
 
-function wantedCases(commit: string): readonly Case[] {
+function casesOf(body: BodyName): readonly CaseInfo[] {
+  const all = body === "local" ? localCases : cases;
+  return all.filter(({ bodies }) => bodies === undefined || bodies.includes(body));
+}
+
+function wantedCases(commit: string): readonly CaseInfo[] {
+  const cases = casesOf(bodyName);
   const unknown = values.case.filter((name) => !cases.some((one) => one.name === name));
   if (unknown.length > 0) {
     const known = cases.map((one) => one.name).join(", ");
@@ -70,7 +69,7 @@ function wantedCases(commit: string): readonly Case[] {
     throw new Error(`--shard must be I/N with I from 1 to N, not ${values.shard}`);
   }
   const results = readResults();
-  const passed = (one: Case) => {
+  const passed = (one: CaseInfo) => {
     const { commit: then, isGood } = results[keyOf(values.body, one)] ?? {};
     return isGood === true && then === commit && !commit.endsWith("+");
   };
@@ -81,55 +80,30 @@ function wantedCases(commit: string): readonly Case[] {
     .filter((one) => !values.resume || !passed(one));
 }
 
-async function runCase(
-  one: Case,
-  kube: Kube,
-  operator: OperatorRelease,
-  commit: string,
-): Promise<boolean> {
-  const namespace = `e2e-${one.name}`;
+async function runCase(one: CaseInfo, stage: Stage, commit: string): Promise<boolean> {
   const start = Date.now();
   const took = () => Math.round((Date.now() - start) / 1000);
   const keep = (isGood: boolean) =>
-    keepResult(keyOf(values.body, one), { commit, isGood, seconds: took() });
+    keepResult(keyOf(bodyName, one), { commit, isGood, seconds: took() });
   try {
-    await kube.freshNamespace(namespace);
-    await one.run({ kube, operator, namespace });
+    await stage.run(one.name);
     say(`ok     ${one.name} (${took()} s)`);
     keep(true);
-    await kube.kubectl(["delete", "namespace", namespace, "--wait=false"]);
     return true;
   } catch (error) {
     const text = error instanceof Error ? error.stack : String(error);
     say(`FAILED ${one.name} (${took()} s): ${text}`);
     keep(false);
-    const there = [["-n", namespace, "get", "ec,em,pods,pvc,events", "-o", "wide"]];
-    for (const args of there) console.log(await kube.kubectl(args).catch(String));
-    console.log(await operator.logs().catch(String));
+    console.log(await stage.describe(one.name));
     return false;
   }
 }
 
-async function runAll(wanted: readonly Case[], commit: string): Promise<number> {
-  const programs = await locatePrograms(["helm"]);
-  if (typeof programs === "string") throw new Error(programs);
-  const [helm = ""] = programs;
-  const building = buildImages();
-  const both = building.then(({ store, operator }) => {
-    say(`images ${store.reference} and ${operator.reference}`);
-    return [store, operator];
-  });
-  const nodes = Number(values.nodes);
-  const kept = values.keep ? await keptBody(bodyName, nodes, both) : undefined;
-  const body = kept ?? (await startBody(bodyName, nodes, both));
-  const images = await building;
+async function runAll(wanted: readonly CaseInfo[], commit: string): Promise<number> {
+  const options = { nodes: Number(values.nodes), keep: values.keep, say };
+  const stage = bodyName === "local" ? new LocalStage() : await startKubernetes(bodyName, options);
   let failed = 0;
   try {
-    const kube = new Kube(body, images.store.reference);
-    const operator = new OperatorRelease(kube, helm, images);
-    say(`body ${body.name} is up, KUBECONFIG=${body.kubeconfig}`);
-    await operator.install();
-    say(`the operator is installed in ${operatorNamespace}`);
     const beside = wanted.filter((one) => one.isAlone !== true);
     const waiting = [
       ...beside.filter((one) => one.isLong === true),
@@ -137,15 +111,15 @@ async function runAll(wanted: readonly Case[], commit: string): Promise<number> 
     ];
     const lane = async () => {
       for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-        if (!(await runCase(one, kube, operator, commit))) failed++;
+        if (!(await runCase(one, stage, commit))) failed++;
       }
     };
     await Promise.all(Array.from({ length: together }, lane));
     for (const one of wanted.filter((each) => each.isAlone)) {
-      if (!(await runCase(one, kube, operator, commit))) failed++;
+      if (!(await runCase(one, stage, commit))) failed++;
     }
   } finally {
-    if (!values.keep) await body.down();
+    await stage.down();
   }
   return failed;
 }
@@ -158,12 +132,14 @@ function notRun(why: string): number {
 async function main(): Promise<number> {
   const commit = await currentCommit();
   const wanted = wantedCases(commit);
-  // A docker of the user's own has its own needs.
-  const problem = bodyName === "kind" ? undefined : machineProblem();
+  // A docker of the user's own has its own needs, and processes have none.
+  const isOfThisMachine = bodyName === "plain" || bodyName === "kind-local";
+  const problem = isOfThisMachine ? machineProblem() : undefined;
   if (problem !== undefined) {
     return notRun(problem);
   }
-  const missing = values["where-possible"] ? await prepareEndToEnd(true) : undefined;
+  const isPrepared = bodyName === "local" || !values["where-possible"];
+  const missing = isPrepared ? undefined : await prepareEndToEnd(true);
   if (missing !== undefined) return notRun(missing);
   let failed = 0;
   try {
@@ -172,7 +148,7 @@ async function main(): Promise<number> {
     if (!(error instanceof NoKubernetes && values["where-possible"])) throw error;
     return notRun(error.message);
   }
-  if (values.record) recordResults(cases);
+  if (values.record) recordResults(casesOf);
   console.log(`\n${wanted.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }

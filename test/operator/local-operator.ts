@@ -55,7 +55,7 @@ export class Operator {
 }
 
 /** Takes a run of free ports, `count` of them side by side. */
-async function portRun(count: number): Promise<{ all: readonly number[]; first: number }> {
+export async function portRun(count: number): Promise<{ all: readonly number[]; first: number }> {
   const all = (await reservePorts(count * 4)).sort((a, b) => a - b);
   const first = all.find((port, at) => all[at + count - 1] === port + count - 1);
   return { all, first: first ?? assert.fail("no ports side by side are free") };
