@@ -18,6 +18,12 @@ export class Utf8Error extends WireError {
   override readonly code: string = "MALFORMED_UTF8";
 }
 
+/** A number of 64 bits as one, and as its halves: a bigint put together by operators costs four. */
+const whole = new BigUint64Array(1);
+const signed = new BigInt64Array(whole.buffer);
+const halves = new Uint32Array(whole.buffer);
+const lowAt = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 0 : 1;
+
 const TWO_32 = 4294967296;
 const MAX_SAFE = Number.MAX_SAFE_INTEGER;
 /** Of messages and groups within each other. */
@@ -144,13 +150,17 @@ export class BinaryReader {
   int64(): bigint {
     this.varint64();
     if (this.high === 0) return BigInt(this.low);
-    return BigInt.asIntN(64, (BigInt(this.high) << 32n) | BigInt(this.low));
+    halves[lowAt] = this.low;
+    halves[1 - lowAt] = this.high;
+    return signed[0]!;
   }
 
   uint64(): bigint {
     this.varint64();
     if (this.high === 0) return BigInt(this.low);
-    return (BigInt(this.high) << 32n) | BigInt(this.low);
+    halves[lowAt] = this.low;
+    halves[1 - lowAt] = this.high;
+    return whole[0]!;
   }
 
   /** A length-delimited field, aliasing the input. */
@@ -198,13 +208,29 @@ export class BinaryReader {
   }
 }
 
+/** The bytes that `value`, of 32 bits, takes as a varint. */
+export function varintBytes(value: number): number {
+  return value < 0x80 ? 1 : Math.ceil((32 - Math.clz32(value)) / 7);
+}
+
+/** The bytes that a number of 64 bits takes as a varint. */
+export function varint64Bytes(value: bigint): number {
+  whole[0] = value;
+  return splitBytes(halves[lowAt]!, halves[1 - lowAt]!);
+}
+
+function splitBytes(low: number, high: number): number {
+  return high === 0 ? varintBytes(low) : Math.ceil((64 - Math.clz32(high)) / 7);
+}
+
 const MIN_CAPACITY = 256;
 
 /** Writes one protobuf message; `finish` hands out the bytes, `join` ends a nested one. */
 export class BinaryWriter {
   private buf: Buffer;
   private pos = 0;
-  private readonly marks: number[] = [];
+  /** Where nested messages began; most have none. */
+  private marks: number[] | undefined;
 
   /** `capacity` in bytes is a first guess; the buffer grows by doubling. */
   constructor(capacity: number = MIN_CAPACITY) {
@@ -221,9 +247,9 @@ export class BinaryWriter {
   }
 
   uint32(value: number): this {
-    this.room(5);
-    const { buf } = this;
     let v = value >>> 0;
+    this.room(varintBytes(v));
+    const { buf } = this;
     let pos = this.pos;
     while (v >= 0x80) {
       buf[pos++] = (v & 0x7f) | 0x80;
@@ -243,10 +269,10 @@ export class BinaryWriter {
   }
 
   private split(low: number, high: number): this {
-    this.room(10);
-    const { buf } = this;
     let lo = low >>> 0;
     let hi = high >>> 0;
+    this.room(splitBytes(lo, hi));
+    const { buf } = this;
     let pos = this.pos;
     while (hi > 0 || lo >= 0x80) {
       buf[pos++] = (lo & 0x7f) | 0x80;
@@ -263,8 +289,9 @@ export class BinaryWriter {
       if (value >= 0 && value < TWO_32) return this.uint32(value);
       return this.split((value % TWO_32) >>> 0, Math.floor(value / TWO_32) >>> 0);
     }
-    const v = BigInt.asUintN(64, value);
-    return this.split(Number(v & 0xffffffffn), Number(v >> 32n));
+    // What does not fit is cut, as by BigInt.asUintN.
+    whole[0] = value;
+    return this.split(halves[lowAt]!, halves[1 - lowAt]!);
   }
 
   uint64(value: bigint | number): this {
@@ -291,7 +318,8 @@ export class BinaryWriter {
 
   /** Begins a length-delimited message; one byte is kept for its length and widened if needed. */
   fork(): this {
-    this.marks.push(this.pos);
+    if (this.marks === undefined) this.marks = [this.pos];
+    else this.marks.push(this.pos);
     this.room(1);
     this.pos++;
     return this;
@@ -299,7 +327,7 @@ export class BinaryWriter {
 
   /** Ends what the last `fork` began. */
   join(): this {
-    const mark = this.marks.pop();
+    const mark = this.marks?.pop();
     if (mark === undefined) throw new WireError("join without fork");
     const length = this.pos - mark - 1;
     let width = 1;
@@ -336,6 +364,6 @@ export class BinaryWriter {
 
   /** The bytes written so far; the writer must not be used afterwards. */
   finish(): Buffer {
-    return this.buf.subarray(0, this.pos);
+    return this.pos === this.buf.length ? this.buf : this.buf.subarray(0, this.pos);
   }
 }

@@ -14,41 +14,49 @@ const gen = join(root, "proto", "gen");
 
 /** Rewrites one generated file; a pattern that no longer occurs anywhere is an error of the caller. */
 export function retarget(source: string): string {
-  return source
-    .replace(/^\/\/ Code generated[\s\S]*?\/\* eslint-disable \*\/\n/, (head) => {
-      const from = /source: (.*)/.exec(head)?.[1] ?? "";
-      return `// Made from proto/${from} by tools/gen.ts. Do not edit.\n`;
-    })
-    .replaceAll('"@bufbuild/protobuf/wire"', '"#proto/wire.ts"')
-    .replaceAll(/longToNumber\(reader\.(u?int64)\(\)\)/g, "reader.$1Number()")
-    .replaceAll(
-      / *const previousRecursionDepth = [\s\S]*?__tsProtoDecodeDepth = previousRecursionDepth \+ 1;\n/g,
-      "    const depth = reader.enter();\n",
-    )
-    .replaceAll(
-      "(reader as any).__tsProtoDecodeDepth = previousRecursionDepth",
-      "reader.depth = depth",
-    )
-    .replaceAll("const tag = reader.uint32();", "const tag = reader.tag();")
-    .replaceAll(/\.decode\(reader, reader\.uint32\(\)\)/g, ".decode(reader, reader.size())")
-    .replaceAll(
-      "const end2 = reader.uint32() + reader.pos;",
-      "const end2 = reader.size() + reader.pos;",
-    )
-    .replaceAll(/( *)(while \(reader\.pos < end2\) \{\n.*\n *\}\n)/g, "$1$2$1reader.endAt(end2);\n")
-    .replaceAll(
-      / *if \(\(tag & 7\) === 4 \|\| tag === 0\) \{\n *break;\n *\}\n( *)reader\.skip\(tag & 7\);/g,
-      "$1reader.skip(tag);",
-    )
-    .replaceAll(
-      /( *)return message;\n( *)\} finally \{/g,
-      "$1reader.endAt(end);\n$1return message;\n$2} finally {",
-    )
-    .replaceAll(/reader\.(u?int64)\(\) as bigint/g, "reader.$1()")
-    .replaceAll(/ *if \(BigInt\.as(?:Ui|I)ntN\(64, .*\{\n.*throw.*\n *\}\n/g, "")
-    .replaceAll(/(int64)\(BigInt\((message\.[\w.]+|v)\)\)/g, "$1($2)")
-    .replaceAll("reader.int32() as any", "reader.int32() as never")
-    .replace(/\nfunction longToNumber[\s\S]*?\n\}\n/, "");
+  return (
+    source
+      .replace(/^\/\/ Code generated[\s\S]*?\/\* eslint-disable \*\/\n/, (head) => {
+        const from = /source: (.*)/.exec(head)?.[1] ?? "";
+        return `// Made from proto/${from} by tools/gen.ts. Do not edit.\n`;
+      })
+      .replaceAll('"@bufbuild/protobuf/wire"', '"#proto/wire.ts"')
+      .replaceAll(/longToNumber\(reader\.(u?int64)\(\)\)/g, "reader.$1Number()")
+      .replaceAll(
+        / *const previousRecursionDepth = [\s\S]*?__tsProtoDecodeDepth = previousRecursionDepth \+ 1;\n/g,
+        "    const depth = reader.enter();\n",
+      )
+      .replaceAll(
+        "(reader as any).__tsProtoDecodeDepth = previousRecursionDepth",
+        "reader.depth = depth",
+      )
+      .replaceAll("const tag = reader.uint32();", "const tag = reader.tag();")
+      .replaceAll(/\.decode\(reader, reader\.uint32\(\)\)/g, ".decode(reader, reader.size())")
+      .replaceAll(
+        "const end2 = reader.uint32() + reader.pos;",
+        "const end2 = reader.size() + reader.pos;",
+      )
+      .replaceAll(
+        /( *)(while \(reader\.pos < end2\) \{\n.*\n *\}\n)/g,
+        "$1$2$1reader.endAt(end2);\n",
+      )
+      .replaceAll(
+        / *if \(\(tag & 7\) === 4 \|\| tag === 0\) \{\n *break;\n *\}\n( *)reader\.skip\(tag & 7\);/g,
+        "$1reader.skip(tag);",
+      )
+      .replaceAll(
+        /( *)return message;\n( *)\} finally \{/g,
+        "$1reader.endAt(end);\n$1return message;\n$2} finally {",
+      )
+      .replaceAll(/reader\.(u?int64)\(\) as bigint/g, "reader.$1()")
+      .replaceAll(/ *if \(BigInt\.as(?:Ui|I)ntN\(64, .*\{\n.*throw.*\n *\}\n/g, "")
+      .replaceAll(/(int64)\(BigInt\((message\.[\w.]+|v)\)\)/g, "$1($2)")
+      .replaceAll("reader.int32() as any", "reader.int32() as never")
+      .replace(/\nfunction longToNumber[\s\S]*?\n\}\n/, "")
+      // One empty array stands for all: a message that was just made would have its own replaced at once.
+      .replaceAll("new Uint8Array(0)", "emptyBytes")
+      .replace(/^(?=import [\s\S]*emptyBytes)/m, 'import { emptyBytes } from "#base/bytes.ts";\n')
+  );
 }
 
 /** The generated codecs by file name, made in a folder of their own. */

@@ -1,4 +1,5 @@
 // Made from proto/etcd/auth.proto by tools/gen.ts. Do not edit.
+import { emptyBytes } from "#base/bytes.ts";
 import { BinaryReader, BinaryWriter } from "#proto/wire.ts";
 import { Permission, UserAddOptions } from "./authdata.ts";
 import { ResponseHeader } from "./header.ts";
@@ -995,7 +996,7 @@ export const AuthRoleGrantPermissionRequest: MessageFns<AuthRoleGrantPermissionR
 };
 
 function createBaseAuthRoleRevokePermissionRequest(): AuthRoleRevokePermissionRequest {
-  return { role: "", key: new Uint8Array(0), rangeEnd: new Uint8Array(0) };
+  return { role: "", key: emptyBytes, rangeEnd: emptyBytes };
 }
 
 export const AuthRoleRevokePermissionRequest: MessageFns<AuthRoleRevokePermissionRequest> = {
@@ -1061,8 +1062,8 @@ export const AuthRoleRevokePermissionRequest: MessageFns<AuthRoleRevokePermissio
   fromPartial(object: DeepPartial<AuthRoleRevokePermissionRequest>): AuthRoleRevokePermissionRequest {
     const message = createBaseAuthRoleRevokePermissionRequest();
     message.role = object.role ?? "";
-    message.key = object.key ?? new Uint8Array(0);
-    message.rangeEnd = object.rangeEnd ?? new Uint8Array(0);
+    message.key = object.key ?? emptyBytes;
+    message.rangeEnd = object.rangeEnd ?? emptyBytes;
     return message;
   },
 };

@@ -1,4 +1,5 @@
 // Made from proto/etcd/authdata.proto by tools/gen.ts. Do not edit.
+import { emptyBytes } from "#base/bytes.ts";
 import { BinaryReader, BinaryWriter } from "#proto/wire.ts";
 
 export const protobufPackage = "authpb";
@@ -89,7 +90,7 @@ export const UserAddOptions: MessageFns<UserAddOptions> = {
 };
 
 function createBaseUser(): User {
-  return { name: new Uint8Array(0), password: new Uint8Array(0), roles: [], options: undefined };
+  return { name: emptyBytes, password: emptyBytes, roles: [], options: undefined };
 }
 
 export const User: MessageFns<User> = {
@@ -165,8 +166,8 @@ export const User: MessageFns<User> = {
   },
   fromPartial(object: DeepPartial<User>): User {
     const message = createBaseUser();
-    message.name = object.name ?? new Uint8Array(0);
-    message.password = object.password ?? new Uint8Array(0);
+    message.name = object.name ?? emptyBytes;
+    message.password = object.password ?? emptyBytes;
     message.roles = object.roles?.map((e) => e) || [];
     message.options = (object.options !== undefined && object.options !== null)
       ? UserAddOptions.fromPartial(object.options)
@@ -176,7 +177,7 @@ export const User: MessageFns<User> = {
 };
 
 function createBasePermission(): Permission {
-  return { permType: 0, key: new Uint8Array(0), rangeEnd: new Uint8Array(0) };
+  return { permType: 0, key: emptyBytes, rangeEnd: emptyBytes };
 }
 
 export const Permission: MessageFns<Permission> = {
@@ -242,14 +243,14 @@ export const Permission: MessageFns<Permission> = {
   fromPartial(object: DeepPartial<Permission>): Permission {
     const message = createBasePermission();
     message.permType = object.permType ?? 0;
-    message.key = object.key ?? new Uint8Array(0);
-    message.rangeEnd = object.rangeEnd ?? new Uint8Array(0);
+    message.key = object.key ?? emptyBytes;
+    message.rangeEnd = object.rangeEnd ?? emptyBytes;
     return message;
   },
 };
 
 function createBaseRole(): Role {
-  return { name: new Uint8Array(0), keyPermission: [] };
+  return { name: emptyBytes, keyPermission: [] };
 }
 
 export const Role: MessageFns<Role> = {
@@ -303,7 +304,7 @@ export const Role: MessageFns<Role> = {
   },
   fromPartial(object: DeepPartial<Role>): Role {
     const message = createBaseRole();
-    message.name = object.name ?? new Uint8Array(0);
+    message.name = object.name ?? emptyBytes;
     message.keyPermission = object.keyPermission?.map((e) => Permission.fromPartial(e)) || [];
     return message;
   },

@@ -1,4 +1,5 @@
 // Made from proto/etcd/election.proto by tools/gen.ts. Do not edit.
+import { emptyBytes } from "#base/bytes.ts";
 import { BinaryReader, BinaryWriter } from "#proto/wire.ts";
 import { ResponseHeader } from "./header.ts";
 import { KeyValue } from "./mvcc.ts";
@@ -54,7 +55,7 @@ export interface ProclaimResponse {
 }
 
 function createBaseCampaignRequest(): CampaignRequest {
-  return { name: new Uint8Array(0), lease: 0n, value: new Uint8Array(0) };
+  return { name: emptyBytes, lease: 0n, value: emptyBytes };
 }
 
 export const CampaignRequest: MessageFns<CampaignRequest> = {
@@ -119,9 +120,9 @@ export const CampaignRequest: MessageFns<CampaignRequest> = {
   },
   fromPartial(object: DeepPartial<CampaignRequest>): CampaignRequest {
     const message = createBaseCampaignRequest();
-    message.name = object.name ?? new Uint8Array(0);
+    message.name = object.name ?? emptyBytes;
     message.lease = (object.lease !== undefined && object.lease !== null) ? BigInt(object.lease) : 0n;
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? emptyBytes;
     return message;
   },
 };
@@ -192,7 +193,7 @@ export const CampaignResponse: MessageFns<CampaignResponse> = {
 };
 
 function createBaseLeaderKey(): LeaderKey {
-  return { name: new Uint8Array(0), key: new Uint8Array(0), rev: 0, lease: 0n };
+  return { name: emptyBytes, key: emptyBytes, rev: 0, lease: 0n };
 }
 
 export const LeaderKey: MessageFns<LeaderKey> = {
@@ -268,8 +269,8 @@ export const LeaderKey: MessageFns<LeaderKey> = {
   },
   fromPartial(object: DeepPartial<LeaderKey>): LeaderKey {
     const message = createBaseLeaderKey();
-    message.name = object.name ?? new Uint8Array(0);
-    message.key = object.key ?? new Uint8Array(0);
+    message.name = object.name ?? emptyBytes;
+    message.key = object.key ?? emptyBytes;
     message.rev = object.rev ?? 0;
     message.lease = (object.lease !== undefined && object.lease !== null) ? BigInt(object.lease) : 0n;
     return message;
@@ -277,7 +278,7 @@ export const LeaderKey: MessageFns<LeaderKey> = {
 };
 
 function createBaseLeaderRequest(): LeaderRequest {
-  return { name: new Uint8Array(0) };
+  return { name: emptyBytes };
 }
 
 export const LeaderRequest: MessageFns<LeaderRequest> = {
@@ -320,7 +321,7 @@ export const LeaderRequest: MessageFns<LeaderRequest> = {
   },
   fromPartial(object: DeepPartial<LeaderRequest>): LeaderRequest {
     const message = createBaseLeaderRequest();
-    message.name = object.name ?? new Uint8Array(0);
+    message.name = object.name ?? emptyBytes;
     return message;
   },
 };
@@ -491,7 +492,7 @@ export const ResignResponse: MessageFns<ResignResponse> = {
 };
 
 function createBaseProclaimRequest(): ProclaimRequest {
-  return { leader: undefined, value: new Uint8Array(0) };
+  return { leader: undefined, value: emptyBytes };
 }
 
 export const ProclaimRequest: MessageFns<ProclaimRequest> = {
@@ -548,7 +549,7 @@ export const ProclaimRequest: MessageFns<ProclaimRequest> = {
     message.leader = (object.leader !== undefined && object.leader !== null)
       ? LeaderKey.fromPartial(object.leader)
       : undefined;
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? emptyBytes;
     return message;
   },
 };

@@ -1,4 +1,5 @@
 // Made from proto/etcd/lock.proto by tools/gen.ts. Do not edit.
+import { emptyBytes } from "#base/bytes.ts";
 import { BinaryReader, BinaryWriter } from "#proto/wire.ts";
 import { ResponseHeader } from "./header.ts";
 
@@ -27,7 +28,7 @@ export interface UnlockResponse {
 }
 
 function createBaseLockRequest(): LockRequest {
-  return { name: new Uint8Array(0), lease: 0n };
+  return { name: emptyBytes, lease: 0n };
 }
 
 export const LockRequest: MessageFns<LockRequest> = {
@@ -81,14 +82,14 @@ export const LockRequest: MessageFns<LockRequest> = {
   },
   fromPartial(object: DeepPartial<LockRequest>): LockRequest {
     const message = createBaseLockRequest();
-    message.name = object.name ?? new Uint8Array(0);
+    message.name = object.name ?? emptyBytes;
     message.lease = (object.lease !== undefined && object.lease !== null) ? BigInt(object.lease) : 0n;
     return message;
   },
 };
 
 function createBaseLockResponse(): LockResponse {
-  return { header: undefined, key: new Uint8Array(0) };
+  return { header: undefined, key: emptyBytes };
 }
 
 export const LockResponse: MessageFns<LockResponse> = {
@@ -145,13 +146,13 @@ export const LockResponse: MessageFns<LockResponse> = {
     message.header = (object.header !== undefined && object.header !== null)
       ? ResponseHeader.fromPartial(object.header)
       : undefined;
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? emptyBytes;
     return message;
   },
 };
 
 function createBaseUnlockRequest(): UnlockRequest {
-  return { key: new Uint8Array(0) };
+  return { key: emptyBytes };
 }
 
 export const UnlockRequest: MessageFns<UnlockRequest> = {
@@ -194,7 +195,7 @@ export const UnlockRequest: MessageFns<UnlockRequest> = {
   },
   fromPartial(object: DeepPartial<UnlockRequest>): UnlockRequest {
     const message = createBaseUnlockRequest();
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? emptyBytes;
     return message;
   },
 };

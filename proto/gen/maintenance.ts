@@ -1,4 +1,5 @@
 // Made from proto/etcd/maintenance.proto by tools/gen.ts. Do not edit.
+import { emptyBytes } from "#base/bytes.ts";
 import { BinaryReader, BinaryWriter } from "#proto/wire.ts";
 import { ResponseHeader } from "./header.ts";
 
@@ -407,7 +408,7 @@ export const SnapshotRequest: MessageFns<SnapshotRequest> = {
 };
 
 function createBaseSnapshotResponse(): SnapshotResponse {
-  return { header: undefined, remainingBytes: 0, blob: new Uint8Array(0), version: "" };
+  return { header: undefined, remainingBytes: 0, blob: emptyBytes, version: "" };
 }
 
 export const SnapshotResponse: MessageFns<SnapshotResponse> = {
@@ -487,7 +488,7 @@ export const SnapshotResponse: MessageFns<SnapshotResponse> = {
       ? ResponseHeader.fromPartial(object.header)
       : undefined;
     message.remainingBytes = object.remainingBytes ?? 0;
-    message.blob = object.blob ?? new Uint8Array(0);
+    message.blob = object.blob ?? emptyBytes;
     message.version = object.version ?? "";
     return message;
   },

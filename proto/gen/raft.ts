@@ -1,4 +1,5 @@
 // Made from proto/etcd/raft.proto by tools/gen.ts. Do not edit.
+import { emptyBytes } from "#base/bytes.ts";
 import { BinaryReader, BinaryWriter } from "#proto/wire.ts";
 
 export const protobufPackage = "raftpb";
@@ -171,7 +172,7 @@ export interface ConfChangeV2 {
 }
 
 function createBaseEntry(): Entry {
-  return { type: 0, term: 0, index: 0, data: new Uint8Array(0) };
+  return { type: 0, term: 0, index: 0, data: emptyBytes };
 }
 
 export const Entry: MessageFns<Entry> = {
@@ -250,7 +251,7 @@ export const Entry: MessageFns<Entry> = {
     message.type = object.type ?? 0;
     message.term = object.term ?? 0;
     message.index = object.index ?? 0;
-    message.data = object.data ?? new Uint8Array(0);
+    message.data = object.data ?? emptyBytes;
     return message;
   },
 };
@@ -331,7 +332,7 @@ export const SnapshotMetadata: MessageFns<SnapshotMetadata> = {
 };
 
 function createBaseSnapshot(): Snapshot {
-  return { data: new Uint8Array(0), metadata: undefined };
+  return { data: emptyBytes, metadata: undefined };
 }
 
 export const Snapshot: MessageFns<Snapshot> = {
@@ -385,7 +386,7 @@ export const Snapshot: MessageFns<Snapshot> = {
   },
   fromPartial(object: DeepPartial<Snapshot>): Snapshot {
     const message = createBaseSnapshot();
-    message.data = object.data ?? new Uint8Array(0);
+    message.data = object.data ?? emptyBytes;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? SnapshotMetadata.fromPartial(object.metadata)
       : undefined;
@@ -406,7 +407,7 @@ function createBaseMessage(): Message {
     snapshot: undefined,
     reject: false,
     rejectHint: 0,
-    context: new Uint8Array(0),
+    context: emptyBytes,
     vote: 0n,
     responses: [],
   };
@@ -608,7 +609,7 @@ export const Message: MessageFns<Message> = {
       : undefined;
     message.reject = object.reject ?? false;
     message.rejectHint = object.rejectHint ?? 0;
-    message.context = object.context ?? new Uint8Array(0);
+    message.context = object.context ?? emptyBytes;
     message.vote = (object.vote !== undefined && object.vote !== null) ? BigInt(object.vote) : 0n;
     message.responses = object.responses?.map((e) => Message.fromPartial(e)) || [];
     return message;
@@ -830,7 +831,7 @@ export const ConfState: MessageFns<ConfState> = {
 };
 
 function createBaseConfChange(): ConfChange {
-  return { id: 0n, type: 0, nodeId: 0n, context: new Uint8Array(0) };
+  return { id: 0n, type: 0, nodeId: 0n, context: emptyBytes };
 }
 
 export const ConfChange: MessageFns<ConfChange> = {
@@ -909,7 +910,7 @@ export const ConfChange: MessageFns<ConfChange> = {
     message.id = (object.id !== undefined && object.id !== null) ? BigInt(object.id) : 0n;
     message.type = object.type ?? 0;
     message.nodeId = (object.nodeId !== undefined && object.nodeId !== null) ? BigInt(object.nodeId) : 0n;
-    message.context = object.context ?? new Uint8Array(0);
+    message.context = object.context ?? emptyBytes;
     return message;
   },
 };
@@ -976,7 +977,7 @@ export const ConfChangeSingle: MessageFns<ConfChangeSingle> = {
 };
 
 function createBaseConfChangeV2(): ConfChangeV2 {
-  return { transition: 0, changes: [], context: new Uint8Array(0) };
+  return { transition: 0, changes: [], context: emptyBytes };
 }
 
 export const ConfChangeV2: MessageFns<ConfChangeV2> = {
@@ -1043,7 +1044,7 @@ export const ConfChangeV2: MessageFns<ConfChangeV2> = {
     const message = createBaseConfChangeV2();
     message.transition = object.transition ?? 0;
     message.changes = object.changes?.map((e) => ConfChangeSingle.fromPartial(e)) || [];
-    message.context = object.context ?? new Uint8Array(0);
+    message.context = object.context ?? emptyBytes;
     return message;
   },
 };

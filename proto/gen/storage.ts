@@ -1,4 +1,5 @@
 // Made from proto/etcd/storage.proto by tools/gen.ts. Do not edit.
+import { emptyBytes } from "#base/bytes.ts";
 import { BinaryReader, BinaryWriter } from "#proto/wire.ts";
 import { ConfState } from "./raft.ts";
 
@@ -94,7 +95,7 @@ export const Metadata: MessageFns<Metadata> = {
 };
 
 function createBaseWalRecord(): WalRecord {
-  return { type: 0, crc: 0, data: new Uint8Array(0) };
+  return { type: 0, crc: 0, data: emptyBytes };
 }
 
 export const WalRecord: MessageFns<WalRecord> = {
@@ -161,7 +162,7 @@ export const WalRecord: MessageFns<WalRecord> = {
     const message = createBaseWalRecord();
     message.type = object.type ?? 0;
     message.crc = object.crc ?? 0;
-    message.data = object.data ?? new Uint8Array(0);
+    message.data = object.data ?? emptyBytes;
     return message;
   },
 };
@@ -242,7 +243,7 @@ export const WalSnapshot: MessageFns<WalSnapshot> = {
 };
 
 function createBaseSnapFrame(): SnapFrame {
-  return { crc: 0, data: new Uint8Array(0) };
+  return { crc: 0, data: emptyBytes };
 }
 
 export const SnapFrame: MessageFns<SnapFrame> = {
@@ -297,7 +298,7 @@ export const SnapFrame: MessageFns<SnapFrame> = {
   fromPartial(object: DeepPartial<SnapFrame>): SnapFrame {
     const message = createBaseSnapFrame();
     message.crc = object.crc ?? 0;
-    message.data = object.data ?? new Uint8Array(0);
+    message.data = object.data ?? emptyBytes;
     return message;
   },
 };

@@ -1,4 +1,5 @@
 // Made from proto/etcd/watch.proto by tools/gen.ts. Do not edit.
+import { emptyBytes } from "#base/bytes.ts";
 import { BinaryReader, BinaryWriter } from "#proto/wire.ts";
 import { ResponseHeader } from "./header.ts";
 import { Event } from "./mvcc.ts";
@@ -168,8 +169,8 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 
 function createBaseWatchCreateRequest(): WatchCreateRequest {
   return {
-    key: new Uint8Array(0),
-    rangeEnd: new Uint8Array(0),
+    key: emptyBytes,
+    rangeEnd: emptyBytes,
     startRevision: 0,
     progressNotify: false,
     filters: [],
@@ -311,8 +312,8 @@ export const WatchCreateRequest: MessageFns<WatchCreateRequest> = {
   },
   fromPartial(object: DeepPartial<WatchCreateRequest>): WatchCreateRequest {
     const message = createBaseWatchCreateRequest();
-    message.key = object.key ?? new Uint8Array(0);
-    message.rangeEnd = object.rangeEnd ?? new Uint8Array(0);
+    message.key = object.key ?? emptyBytes;
+    message.rangeEnd = object.rangeEnd ?? emptyBytes;
     message.startRevision = object.startRevision ?? 0;
     message.progressNotify = object.progressNotify ?? false;
     message.filters = object.filters?.map((e) => e) || [];

@@ -36,6 +36,18 @@ export class HeaderEncoder {
     return writer.uint32(headerTag).bytes(this.bytes);
   }
 
+  /** An answer that is nothing but its header: a buffer of its own. */
+  alone(revision: number): Uint8Array {
+    const term = this.member.raftTerm();
+    if (revision !== this.revision || term !== this.term) this.refresh(revision, term);
+    const { bytes } = this;
+    const answer = Buffer.allocUnsafe(2 + bytes.length);
+    answer[0] = headerTag;
+    answer[1] = bytes.length;
+    answer.set(bytes, 2);
+    return answer;
+  }
+
   /** How long a header is but for its revision, with the current term. */
   readonly bytesBesideRevision = (): number => {
     this.refresh(0, this.member.raftTerm());

@@ -54,18 +54,14 @@ interface Codec<Response> {
   encode(response: Response, writer: BinaryWriter): BinaryWriter;
 }
 
-/** Room for a header and little more: all that a put's answer holds, as a rule. */
-const putAnswerBytes = 64;
-
 /** An answer with its full header in front; takes the answer's own header away. */
 export function encodeAnswer<Response extends Answer>(
   headers: HeaderEncoder,
   codec: Codec<Response>,
   response: Response,
   revision: number,
-  likelyBytes?: number,
 ): Uint8Array {
-  const writer = headers.write(new BinaryWriter(likelyBytes), revision);
+  const writer = headers.write(new BinaryWriter(), revision);
   response.header = undefined;
   return codec.encode(response, writer).finish();
 }
@@ -77,7 +73,9 @@ export function kvMethods(context: ServiceContext): SingleRequestMethod[] {
   const encodeRange = (response: RangeResponse): Uint8Array =>
     encodeAnswer(headers, RangeResponse, response, revisionOf(response));
   const encodePut = (response: PutResponse): Uint8Array =>
-    encodeAnswer(headers, PutResponse, response, revisionOf(response), putAnswerBytes);
+    response.prevKv === undefined
+      ? headers.alone(revisionOf(response))
+      : encodeAnswer(headers, PutResponse, response, revisionOf(response));
   const putAs = async (request: PutRequest, caller: Caller): Promise<Uint8Array> => {
     const who = await access.userOf(caller);
     return encodePut(await member.propose("put", request, who));

@@ -40,7 +40,7 @@ import {
   ClusterVersionSetRequest,
   DowngradeInfoSetRequest,
 } from "#proto/gen/membership.ts";
-import { BinaryReader, BinaryWriter, WireError } from "#proto/wire.ts";
+import { BinaryReader, BinaryWriter, varint64Bytes, varintBytes, WireError } from "#proto/wire.ts";
 import { decodeV2Request, isV2Method, meaningOf } from "#server/apply/v2-request.ts";
 
 interface Codec<T> {
@@ -115,15 +115,29 @@ const kindByField = new Map<number, CommandKind>(
   (Object.keys(payloads) as CommandKind[]).map((kind) => [payloads[kind][0], kind]),
 );
 
-/** Room for tags, lengths, numbers and the header beside a put's key and value. */
-const putOverheadBytes = 56;
-const otherCommandBytes = 256;
+/** What a put's message takes, as PutRequest.encode writes it. */
+function putBytes({ key, value, lease, prevKv, ignoreValue, ignoreLease }: PutRequest): number {
+  let bytes = 0;
+  if (key.length > 0) bytes += 1 + varintBytes(key.length) + key.length;
+  if (value.length > 0) bytes += 1 + varintBytes(value.length) + value.length;
+  if (lease !== 0n) bytes += 1 + varint64Bytes(lease);
+  if (prevKv) bytes += 2;
+  if (ignoreValue) bytes += 2;
+  return ignoreLease ? bytes + 2 : bytes;
+}
 
-/** The log keeps the buffer a command is encoded in: a put's shall neither grow nor be half empty. */
-function likelyBytes<K extends CommandKind>(kind: K, payload: CommandPayloads[K]): number {
-  if (kind !== "put") return otherCommandBytes;
-  const { key, value } = payload as PutRequest;
-  return key.length + value.length + putOverheadBytes;
+/** A put in a buffer of exactly its size, which the log keeps; without user names, which are rare. */
+function encodePut(payload: PutRequest, id: bigint): Uint8Array {
+  const body = putBytes(payload);
+  const header = 1 + varint64Bytes(id);
+  const bytes = 1 + varintBytes(body) + body + 2 + varintBytes(header) + header;
+  const writer = new BinaryWriter(bytes);
+  writer.uint32((payloads.put[0] << 3) | lengthDelimited).uint32(body);
+  PutRequest.encode(payload, writer);
+  writer.uint32((headerField << 3) | lengthDelimited).uint32(header);
+  const data = writer.uint32(8).uint64(id).finish();
+  assert(data.length === bytes, "a put's bytes were counted wrong");
+  return data;
 }
 
 /** The entry data of one command. `username` and `authRevision` are left out when auth is off. */
@@ -133,7 +147,9 @@ export function encodeCommand<K extends CommandKind>(
   header: CommandHeader,
 ): Uint8Array {
   const [field, codec] = payloads[kind];
-  const writer = new BinaryWriter(likelyBytes(kind, payload));
+  if (kind === "put" && header.username === "" && header.authRevision === 0)
+    return encodePut(payload as PutRequest, header.id);
+  const writer = new BinaryWriter();
   // What members that do not know latches read instead, and what changes nothing: a list of alarms.
   if (kind === "capabilityLatch")
     writer.uint32((payloads.alarm[0] << 3) | lengthDelimited).uint32(0);

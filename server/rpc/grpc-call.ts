@@ -212,8 +212,8 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     this.fail(fault.code, fault.message);
   }
 
-  onData(chunk: Buffer): void {
-    if (!this.ended) this.reader.push(chunk);
+  onData(chunk: Buffer, from: number, to: number): void {
+    if (!this.ended) this.reader.push(chunk, from, to);
   }
 
   onEnd(): void {

@@ -63,19 +63,23 @@ export class MessageReader {
     return this.have >= prefixLength;
   }
 
-  push(chunk: Buffer): void {
+  /** The stream goes on with `chunk` from `from` to `to`. */
+  push(chunk: Buffer, from = 0, to = chunk.length): void {
     if (this.faulted) return;
     let rest = chunk;
+    let pos = from;
+    let last = to;
     if (this.have > 0) {
-      this.hold(chunk);
+      this.hold(chunk, from, to);
       if (this.have < this.want) {
         this.checkUnfinished();
         return;
       }
       rest = this.take();
+      pos = 0;
+      last = rest.length;
     }
-    let pos = 0;
-    while (rest.length - pos >= prefixLength) {
+    while (last - pos >= prefixLength) {
       const flag = rest[pos]!;
       const length = rest.readUInt32BE(pos + 1);
       const fault = this.check(flag, length);
@@ -85,8 +89,8 @@ export class MessageReader {
         return;
       }
       const end = pos + prefixLength + length;
-      if (end > rest.length) {
-        this.keep(rest, pos, prefixLength + length);
+      if (end > last) {
+        this.keep(rest, pos, last, prefixLength + length);
         return;
       }
       this.target.onMessage(rest.subarray(pos + prefixLength, end), flag === 1);
@@ -94,17 +98,17 @@ export class MessageReader {
       if (this.faulted) return;
       pos = end;
     }
-    if (pos < rest.length) this.keep(rest, pos, prefixLength);
+    if (pos < last) this.keep(rest, pos, last, prefixLength);
   }
 
-  private keep(rest: Buffer, pos: number, want: number): void {
+  private keep(rest: Buffer, from: number, to: number, want: number): void {
     this.want = want;
-    this.hold(pos === 0 ? rest : rest.subarray(pos));
+    this.hold(rest, from, to);
     this.checkUnfinished();
   }
 
-  private hold(bytes: Buffer): void {
-    const have = this.have + bytes.length;
+  private hold(bytes: Buffer, from: number, to: number): void {
+    const have = this.have + to - from;
     const { part } = this;
     if (part === undefined || part.length < have) {
       // Doubled and not taken at once: an announced length alone must not take memory.
@@ -114,7 +118,7 @@ export class MessageReader {
       this.unfinished.held += room - (part?.length ?? 0);
       this.part = grown;
     }
-    bytes.copy(this.part!, this.have);
+    bytes.copy(this.part!, this.have, from, to);
     this.have = have;
   }
 

@@ -167,7 +167,7 @@ export function httpExchange(
   return {
     request,
     response,
-    onData: (bytes) => request.arrived(bytes),
+    onData: (bytes, from, to) => request.arrived(bytes.subarray(from, to)),
     onEnd: () => request.arrivedEnd(),
     onWritable: () => response.roomAgain(),
     onReset: () => {

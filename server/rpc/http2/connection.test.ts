@@ -53,8 +53,8 @@ class Rig implements ConnectionEvents {
     this.onRequest(stream);
     const note = (what: string): void => void this.log.push(`${stream.id} ${what}`);
     return {
-      onData: (bytes: Buffer) => {
-        note(`data ${bytes.length}`);
+      onData: (_bytes: Buffer, from: number, to: number) => {
+        note(`data ${to - from}`);
         this.onData(stream);
       },
       onEnd: () => note("end"),

@@ -320,7 +320,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     }
     // Known before the last bytes are handed on: who answers at once need not end the request.
     if (ends) stream.remoteEnded = true;
-    if (to > from) stream.arrived(bytes.subarray(from, to));
+    if (to > from) stream.arrived(bytes, from, to);
     if (ends) stream.arrivedEnd();
   }
 

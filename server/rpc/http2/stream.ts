@@ -7,8 +7,8 @@ import type { HeaderList } from "./header-encoder.ts";
 
 /** Whoever serves a stream. Called in the turn in which the bytes arrive. */
 export interface StreamReceiver {
-  /** Bytes of the body; they alias what was received. */
-  onData(bytes: Buffer): void;
+  /** The body goes on with `bytes` from `from` to `to`; they alias what was received. */
+  onData(bytes: Buffer, from: number, to: number): void;
   /** The client sends no more. */
   onEnd(): void;
   /** The stream is over before both ends were done: reset, or its connection is gone. */
@@ -127,7 +127,7 @@ export class Http2Stream {
       }
       // What was just handed on may have ended the stream: then nobody takes the rest.
       if (this.over) this.owner.consumed(this, bytes.length);
-      else this.hand(bytes);
+      else this.hand(bytes, 0, bytes.length);
     }
     if (this.heldEnd && this.held === undefined && !this.over) {
       this.heldEnd = false;
@@ -135,15 +135,16 @@ export class Http2Stream {
     }
   }
 
-  /** @internal The connection has bytes of the body. */
-  arrived(bytes: Buffer): void {
+  /** @internal The connection has bytes of the body: those of `bytes` from `from` to `to`. */
+  arrived(bytes: Buffer, from: number, to: number): void {
     const { held } = this;
     if (held === undefined) {
-      this.hand(bytes);
+      this.hand(bytes, from, to);
       return;
     }
+    const piece = bytes.subarray(from, to);
     // A small piece must not keep the large chunk that it came in, nor many of them an object each.
-    held.push(bytes.length < copyBelow ? Buffer.from(bytes) : bytes);
+    held.push(piece.length < copyBelow ? Buffer.from(piece) : piece);
     if (held.length >= maxHeldPieces) this.held = [Buffer.concat(held)];
   }
 
@@ -202,8 +203,8 @@ export class Http2Stream {
     this.owner.queued(-bytes);
   }
 
-  private hand(bytes: Buffer): void {
-    this.receiver?.onData(bytes);
-    this.owner.consumed(this, bytes.length);
+  private hand(bytes: Buffer, from: number, to: number): void {
+    this.receiver?.onData(bytes, from, to);
+    this.owner.consumed(this, to - from);
   }
 }
