@@ -123,6 +123,19 @@ export function walContract(name: string, under: WalUnderTest): void {
       });
     }
 
+    test("a mark within a suffix that replaced another", async () => {
+      const first = await under.make(testIdentity);
+      await first.save(hardState(1, 0), testEntries(1, 20, 1), true);
+      await first.save(hardState(2, 17), testEntries(15, 18, 2), true);
+      await first.saveSnapshot(mark(16, 2));
+      const again = await under.reopen(first);
+      assert.deepEqual(show(again.contents.entries), ["17/2", "18/2"]);
+      await again.wal.compact(16);
+      const { wal, contents } = await under.reopen(again.wal);
+      assert.deepEqual(show(contents.entries), ["17/2", "18/2"]);
+      await wal.close();
+    });
+
     test("a mark hides what is below it, compaction drops it", async () => {
       const first = await under.make(testIdentity);
       await first.save(hardState(1, 10), testEntries(1, 20, 1), true);
@@ -247,7 +260,8 @@ export function walContract(name: string, under: WalUnderTest): void {
         if (kind < 6) {
           const first = state.commit + 1 + random.below(last - state.commit + 1);
           const term = state.term + random.below(2);
-          const added = testEntries(first, first + random.below(4), term);
+          const more = random.below(random.chance(0.2) ? 300 : 4);
+          const added = testEntries(first, first + more, term);
           entries = [...entries.slice(0, first - 1 - at.index), ...added];
           const end = at.index + entries.length;
           state = hardState(

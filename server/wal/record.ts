@@ -1,20 +1,31 @@
 // Records of the log, as they lie in RocksDB.
 //
-//   entry   key: index, 8 bytes big-endian
-//           value: CRC-32C of the rest (4, LE) · index (8, BE) · term (8, BE) · type (1) · data
+//   run     key: index of its first entry, 8 bytes big-endian
+//           value: CRC-32C of the rest (4, LE) · index (8, BE) · 1 (1) · for each entry:
+//                  term (8, BE) · type (1) · length of data (4, BE) · data
 //   others  key: a name (metaKeys), which no index begins like
 //           value: CRC-32C of name and rest (4, LE) · fields
 //
-// The index stands in the value too, so that a record found under another's key is seen. Format 1.
+// A run holds what was saved at once, and ends before the next multiple of 128: whoever wants the
+// entries from some index on finds them from the last multiple before it. Where a run begins within
+// another, it replaces the end of that one. The index stands in the value too, so that a record found
+// under another's key is seen. Format 2.
+//
+// Format 1 has a record for each entry: CRC-32C (4) · index (8) · term (8) · type (1) · data. The first
+// byte of a term is 0, which tells it from a run. A log stays in the format in which it was made, so
+// that the version that made it can be gone back to.
 import { Buffer } from "node:buffer";
 import { crc32c } from "@node-rs/crc32";
 import { assert } from "#base/assert.ts";
 import type { ClusterId, MemberId } from "#base/ids.ts";
-import { type Entry, type HardState, SnapshotMetadata } from "#proto/gen/raft.ts";
+import { type Entry, type EntryType, type HardState, SnapshotMetadata } from "#proto/gen/raft.ts";
 import type { SnapshotMark, WalIdentity } from "#server/wal/wal.ts";
 
-/** The version of what this file writes. */
-export const walFormat = 1;
+/** How a log is written: entry by entry, or in runs. */
+export type WalFormat = 1 | 2;
+
+/** The format of new logs. */
+export const walFormat: WalFormat = 2;
 
 export const metaKeys = {
   format: Buffer.from("format"),
@@ -24,38 +35,82 @@ export const metaKeys = {
 } as const;
 
 const crcBytes = 4;
+/** Of a run: checksum, index, mark. */
+const runHeadBytes = crcBytes + 8 + 1;
+const runMark = 1;
+/** Of an entry in a run: term, type, length. */
+const entryHeadBytes = 8 + 1 + 4;
+/** Of an entry's record of format 1. */
 const headBytes = crcBytes + 8 + 8 + 1;
 const two32 = 4294967296;
+/** No run goes on beyond a multiple of this. */
+const runEntries = 128;
 
-/** Where encoded entries go; the store copies them at once. */
-export interface EntrySink {
-  put(key: Uint8Array, value: Uint8Array): void;
+/** The lowest index at which a run may begin that holds the entry at `index`. */
+export function runBase(index: number): number {
+  return index - (index % runEntries);
+}
+
+/** Where encoded records go; the store copies them at once. */
+export interface RecordSink {
+  put(first: number, key: Uint8Array, value: Uint8Array): void;
 }
 
 /** Encodes entries into one buffer that is used again and again, unless they need a larger one. */
 export class EntryEncoder {
+  private readonly format: WalFormat;
   private readonly buffer: Buffer;
   private readonly key = Buffer.alloc(8);
 
-  constructor(bufferBytes: number) {
+  constructor(format: WalFormat, bufferBytes: number) {
+    this.format = format;
     this.buffer = Buffer.allocUnsafeSlow(bufferBytes);
   }
 
-  /** Hands each entry's key and value on; both are valid until `put` returns. */
-  encode(entries: readonly Entry[], sink: EntrySink): void {
-    const { key } = this;
-    for (const entry of entries) {
-      const size = headBytes + entry.data.length;
-      const whole = size <= this.buffer.length ? this.buffer : Buffer.allocUnsafeSlow(size);
-      writeUint(whole, crcBytes, entry.index);
-      writeUint(whole, crcBytes + 8, entry.term);
-      whole[crcBytes + 16] = entry.type;
-      whole.set(entry.data, headBytes);
-      const value = whole.subarray(0, size);
-      value.writeUInt32LE(crc32c(value.subarray(crcBytes)), 0);
-      writeUint(key, 0, entry.index);
-      sink.put(key, value);
+  /** Hands on records with all the entries, in order; key and value are valid until `put` returns. */
+  encode(entries: readonly Entry[], sink: RecordSink): void {
+    if (this.format === 1) for (const entry of entries) this.encodeOne(entry, sink);
+    else for (let from = 0; from < entries.length; ) from = this.encodeRun(entries, from, sink);
+  }
+
+  private encodeOne({ data, index, term, type }: Entry, sink: RecordSink): void {
+    const size = headBytes + data.length;
+    const target = size <= this.buffer.length ? this.buffer : Buffer.allocUnsafeSlow(size);
+    writeUint(target, crcBytes, index);
+    writeUint(target, crcBytes + 8, term);
+    target[headBytes - 1] = type;
+    target.set(data, headBytes);
+    this.seal(index, target, size, sink);
+  }
+
+  /** One run of the entries from `from` on; where the next one begins. */
+  private encodeRun(entries: readonly Entry[], from: number, sink: RecordSink): number {
+    const first = entries[from]!;
+    const alone = runHeadBytes + entryHeadBytes + first.data.length;
+    const target = alone <= this.buffer.length ? this.buffer : Buffer.allocUnsafeSlow(alone);
+    writeUint(target, crcBytes, first.index);
+    target[crcBytes + 8] = runMark;
+    const end = runBase(first.index) + runEntries;
+    let at = runHeadBytes;
+    let next = from;
+    for (; next < entries.length; next++) {
+      const { data, index, term, type } = entries[next]!;
+      const after = at + entryHeadBytes + data.length;
+      if (index >= end || after > target.length) break;
+      writeUint(target, at, term);
+      target[at + 8] = type;
+      target.writeUInt32BE(data.length, at + 9);
+      target.set(data, at + entryHeadBytes);
+      at = after;
     }
+    this.seal(first.index, target, at, sink);
+    return next;
+  }
+
+  private seal(index: number, target: Buffer, size: number, sink: RecordSink): void {
+    target.writeUInt32LE(crc32c(target.subarray(crcBytes, size)), 0);
+    writeUint(this.key, 0, index);
+    sink.put(index, this.key, target.subarray(0, size));
   }
 }
 
@@ -70,14 +125,14 @@ function readUint(from: Buffer, at: number): number {
   return from.readUInt32BE(at) * two32 + from.readUInt32BE(at + 4);
 }
 
-/** The key of the entry at `index`. */
+/** The key of the run whose first entry is at `index`. */
 export function entryKey(index: number): Buffer {
   const key = Buffer.allocUnsafe(8);
   writeUint(key, 0, index);
   return key;
 }
 
-/** The index that an entry's key stands for; undefined if it is no entry's. */
+/** The index that a run's key stands for; undefined if it is no run's. */
 export function entryIndex(key: Uint8Array): number | undefined {
   return key.length === 8 && key[0] === 0 ? readUint(asBuffer(key), 0) : undefined;
 }
@@ -85,15 +140,36 @@ export function entryIndex(key: Uint8Array): number | undefined {
 /** Why a record cannot be used. */
 export type RecordFault = "too short" | "checksum mismatch" | "another index" | "unknown type";
 
-/** The entry that must lie at `index`; data shares the value's memory. */
-export function decodeEntry(index: number, value: Uint8Array): Entry | RecordFault {
-  if (value.length < headBytes) return "too short";
+/** The entries of the record under `index`; their data share the value's memory. */
+export function decodeEntries(index: number, value: Uint8Array): Entry[] | RecordFault {
+  if (value.length < runHeadBytes + entryHeadBytes && value.length < headBytes) return "too short";
   const bytes = asBuffer(value);
   if (crc32c(bytes.subarray(crcBytes)) !== bytes.readUInt32LE(0)) return "checksum mismatch";
   if (readUint(bytes, crcBytes) !== index) return "another index";
-  const type = bytes[crcBytes + 16];
-  if (type !== 0 && type !== 1 && type !== 2) return "unknown type";
-  return { type, term: readUint(bytes, crcBytes + 8), index, data: bytes.subarray(headBytes) };
+  if (bytes[crcBytes + 8] === runMark) return decodeRun(index, bytes);
+  const type = bytes[headBytes - 1];
+  if (!isEntryType(type)) return "unknown type";
+  return [{ type, term: readUint(bytes, crcBytes + 8), index, data: bytes.subarray(headBytes) }];
+}
+
+function decodeRun(first: number, bytes: Buffer): Entry[] | RecordFault {
+  const entries: Entry[] = [];
+  let at = runHeadBytes;
+  while (at < bytes.length) {
+    if (at + entryHeadBytes > bytes.length) return "too short";
+    const type = bytes[at + 8];
+    if (!isEntryType(type)) return "unknown type";
+    const end = at + entryHeadBytes + bytes.readUInt32BE(at + 9);
+    if (end > bytes.length) return "too short";
+    const data = bytes.subarray(at + entryHeadBytes, end);
+    entries.push({ type, term: readUint(bytes, at), index: first + entries.length, data });
+    at = end;
+  }
+  return entries;
+}
+
+function isEntryType(type: number | undefined): type is EntryType {
+  return type === 0 || type === 1 || type === 2;
 }
 
 /** Checksums of the names, from which those of the records go on. */

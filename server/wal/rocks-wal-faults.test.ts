@@ -5,6 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { crc32c } from "@node-rs/crc32";
 import type { ClusterId, MemberId } from "#base/ids.ts";
 import { silentLog } from "#base/log.ts";
 import { Rocks } from "#server/backend/rocks.ts";
@@ -26,11 +27,13 @@ const rocksOptions = {
   maxParallelReads: 1,
 };
 
-/** A log of entries 1 to 20, closed. */
+/** A log of entries 1 to 20, each a run, closed. */
 async function twenty(): Promise<string> {
   const dir = fresh();
   const { wal } = await openWal({ dir, identity: testIdentity, log: silentLog });
-  await wal.save(hardState(1, 9), testEntries(1, 20, 1), true);
+  await wal.save(hardState(1, 0), [], false);
+  for (const entry of testEntries(1, 20, 1)) await wal.save(undefined, [entry], false);
+  await wal.save(hardState(1, 9), [], true);
   await wal.close();
   return dir;
 }
@@ -127,7 +130,7 @@ test("damaged: a byte of an entry in a table file", async () => {
     ...entry,
     data: Buffer.concat([entry.data, Buffer.alloc(9000)]),
   }));
-  await wal.save(undefined, wide, true);
+  for (const entry of wide) await wal.save(undefined, [entry], true);
   await wal.close();
   // Opening moves what the log files held into tables.
   await edit(dir, () => Promise.resolve());
@@ -182,8 +185,99 @@ test("a newer format is refused", async () => {
   );
   await assert.rejects(
     openWal({ dir, identity: testIdentity, log: silentLog }),
-    oneLine("FORMAT_TOO_NEW", /has format 2, this version knows up to 1/),
+    oneLine("FORMAT_TOO_NEW", /has format 3, this version knows up to 2/),
   );
+});
+
+/** A record of format 1. */
+function oldRecord(index: number, term: number): Buffer {
+  const data = testEntries(index, index, term)[0]!.data;
+  const value = Buffer.alloc(21 + data.length);
+  value.writeBigUInt64BE(BigInt(index), 4);
+  value.writeBigUInt64BE(BigInt(term), 12);
+  value.set(data, 21);
+  value.writeUInt32LE(crc32c(value.subarray(4)), 0);
+  return value;
+}
+
+test("a log of format 1 is read, and stays one", async () => {
+  const dir = fresh();
+  const made = await openWal({ dir, identity: testIdentity, log: silentLog });
+  await made.wal.save(hardState(1, 0), [], true);
+  await made.wal.close();
+  const formatOf = async (): Promise<number | undefined> => {
+    let value: Uint8Array | undefined;
+    await edit(dir, async (rocks) => {
+      value = await rocks.get(metaKeys.format);
+    });
+    return value?.[4];
+  };
+  await edit(dir, async (rocks) => {
+    await putRaw(rocks, metaKeys.format, sealMeta(metaKeys.format, Buffer.from([1])));
+    for (let index = 1; index <= 300; index++)
+      await putRaw(rocks, entryKey(index), oldRecord(index, 1));
+  });
+  const first = await openWal({ dir, identity: testIdentity, log: silentLog });
+  assert.equal(first.contents?.entries.length, 300);
+  await first.wal.save(undefined, [], true);
+  await first.wal.close();
+  const second = await openWal({ dir, identity: testIdentity, log: silentLog });
+  await second.wal.save(hardState(2, 299), testEntries(300, 500, 2), true);
+  await second.wal.saveSnapshot(mark(290, 1));
+  await second.wal.compact(290);
+  await second.wal.close();
+  assert.equal(await formatOf(), 1);
+  await edit(dir, async (rocks) => {
+    const value = await rocks.get(entryKey(400));
+    assert(value !== undefined && Buffer.from(value).equals(oldRecord(400, 2)));
+  });
+  const { wal, contents } = await openWal({ dir, identity: testIdentity, log: silentLog });
+  assert.deepEqual(
+    contents?.entries.map(({ index, term, data }) => [index, term, data.toString()]),
+    [...testEntries(291, 299, 1), ...testEntries(300, 500, 2)].map(({ index, term, data }) => [
+      index,
+      term,
+      data.toString(),
+    ]),
+  );
+  await wal.saveSnapshot(mark(299, 1));
+  await wal.compact(299);
+  await wal.close();
+  await edit(dir, async (rocks) => {
+    const found = await rocks.getMany(Array.from({ length: 299 }, (_, i) => entryKey(i + 1)));
+    // Those from the last multiple of 128 on were known by their keys, the others by their numbers.
+    assert.deepEqual(
+      found.flatMap((value, i) => (value === undefined ? [] : [i + 1])),
+      [],
+    );
+  });
+});
+
+test("a run that holds what is none is refused by what is wrong", async () => {
+  const seal = (value: Buffer): Buffer => {
+    value.writeUInt32LE(crc32c(value.subarray(4)), 0);
+    return value;
+  };
+  const with1 = (value: Buffer, at: number, byte: number): Buffer => {
+    value[at] = byte;
+    return value;
+  };
+  const changes: [RegExp, (value: Buffer) => Buffer][] = [
+    [/entry 4: unknown type/, (value) => with1(value, 21, 7)],
+    [/entry 4: too short/, (value) => value.subarray(0, value.length - 1)],
+    [/entry 4: too short/, (value) => with1(value, 22, 0xff)],
+    [/entry 4: term 0 after 1/, (value) => with1(value, 20, 0)],
+  ];
+  for (const [message, change] of changes) {
+    const dir = await twenty();
+    await edit(dir, async (rocks) =>
+      putRaw(rocks, entryKey(4), seal(change(Buffer.from((await rocks.get(entryKey(4))) ?? "")))),
+    );
+    await assert.rejects(
+      openWal({ dir, identity: undefined, log: silentLog }),
+      oneLine("WAL_DAMAGED", message),
+    );
+  }
 });
 
 test("a missing log is not made unless an identity is given", async () => {

@@ -13,7 +13,7 @@ import { checkLogFiles } from "#server/backend/log-files.ts";
 import { Rocks, type RocksBatch } from "#server/backend/rocks.ts";
 import { LogWindow } from "#server/wal/log-window.ts";
 import {
-  decodeEntry,
+  decodeEntries,
   decodeHardState,
   decodeIdentity,
   decodeMark,
@@ -25,9 +25,12 @@ import {
   entryKey,
   metaKeys,
   openMeta,
+  runBase,
   sealMeta,
+  type WalFormat,
   walFormat,
 } from "#server/wal/record.ts";
+import { Runs } from "#server/wal/runs.ts";
 import {
   raiseHardState,
   type SnapshotMark,
@@ -39,7 +42,7 @@ import {
 } from "#server/wal/wal.ts";
 
 const encodeBufferBytes = 2 * 1024 * 1024;
-/** Entries that one batch of a compaction drops, so that no turn is long. */
+/** Records that one batch of a compaction drops, so that no turn is long. */
 const compactionBatch = 1000;
 /** Calls that may wait for the one under way; the Ready loop has one at a time. */
 const maxWaitingCalls = 1024;
@@ -105,9 +108,10 @@ export async function openWal(options: WalOptions): Promise<OpenedWal> {
     ...rocksOptions,
   });
   try {
-    const contents = await readContents(rocks, store, identity);
-    const below = await readLowest(rocks, contents.snapshot.index);
-    const wal = new RocksWal(rocks, store, contents, below);
+    const { format, starts, ...contents } = await readContents(rocks, store, identity);
+    const lowest = await readLowest(rocks, contents.snapshot.index);
+    const runs = new Runs(lowest, runBase(contents.snapshot.index + 1), starts);
+    const wal = new RocksWal(rocks, store, contents, lowest, runs, format);
     return { wal, contents: exists ? contents : undefined };
   } catch (error) {
     await rocks.close();
@@ -169,9 +173,9 @@ async function readContents(
   rocks: Rocks,
   store: string,
   wanted: WalIdentity | undefined,
-): Promise<WalContents> {
+): Promise<WalContents & { readonly format: WalFormat; readonly starts: readonly number[] }> {
   const format = (await readMeta(rocks, store, metaKeys.format))[0] ?? 0;
-  if (format > walFormat) {
+  if (format !== 1 && format !== 2) {
     throw new OperatingError(
       "FORMAT_TOO_NEW",
       `${store} has format ${format}, this version knows up to ${walFormat}: run the version that wrote it`,
@@ -181,7 +185,7 @@ async function readContents(
   if (wanted !== undefined) checkIdentity(store, identity, wanted);
   const snapshot = decodeMark(await readMeta(rocks, store, metaKeys.snapshot));
   const saved = decodeHardState(await readMeta(rocks, store, metaKeys.hardState));
-  const entries = await readEntries(rocks, store, snapshot);
+  const { entries, starts } = await readEntries(rocks, store, snapshot);
   const hardState = raiseHardState(saved, snapshot);
   const last = entries.at(-1) ?? snapshot;
   if (hardState.commit > last.index) {
@@ -196,7 +200,7 @@ async function readContents(
       `entry ${last.index} has term ${last.term}, beyond term ${hardState.term}`,
     );
   }
-  return { ...identity, hardState, snapshot, entries };
+  return { ...identity, hardState, snapshot, entries, format, starts };
 }
 
 function checkIdentity(store: string, found: WalIdentity, wanted: WalIdentity): void {
@@ -214,59 +218,88 @@ function checkIdentity(store: string, found: WalIdentity, wanted: WalIdentity): 
   }
 }
 
-async function readEntries(rocks: Rocks, store: string, mark: SnapshotMark): Promise<Entry[]> {
+/** The entries behind the mark, and where runs begin, of which the first may lie before it. */
+async function readEntries(
+  rocks: Rocks,
+  store: string,
+  mark: SnapshotMark,
+): Promise<{ readonly entries: Entry[]; readonly starts: readonly number[] }> {
   const entries: Entry[] = [];
-  let expected = mark.index + 1;
-  let term = mark.term;
+  const starts: number[] = [];
+  const first = mark.index + 1;
+  let expected = first;
   const rows = rocks.iterate({
-    from: entryKey(expected),
+    from: entryKey(runBase(first)),
     to: Buffer.from([1]),
     pageBytes: 1024 * 1024,
   });
   for (let page = await rows.next(); page.length > 0; page = await rows.next()) {
     for (let i = 0; i + 1 < page.length; i += 2) {
-      const index = entryIndex(page[i] ?? Buffer.alloc(0));
-      if (index === undefined)
-        throw damaged(store, `a record behind entry ${expected - 1} is none`);
-      if (index !== expected) throw damaged(store, `entry ${expected} is missing`);
-      const entry = decodeEntry(index, page[i + 1] ?? Buffer.alloc(0));
-      if (typeof entry === "string") throw damaged(store, `entry ${index}: ${entry}`);
-      if (entry.term < term)
-        throw damaged(store, `entry ${index}: term ${entry.term} after ${term}`);
-      term = entry.term;
-      entries.push(entry);
-      expected++;
+      const start = entryIndex(page[i] ?? Buffer.alloc(0));
+      if (start === undefined)
+        throw damaged(store, `a record behind entry ${starts.at(-1) ?? mark.index} is none`);
+      if (start > expected) throw damaged(store, `entry ${expected} is missing`);
+      const run = decodeEntries(start, page[i + 1] ?? Buffer.alloc(0));
+      if (typeof run === "string") throw damaged(store, `entry ${start}: ${run}`);
+      starts.push(start);
+      // What earlier runs hold from here on was replaced.
+      expected = Math.max(start, first);
+      entries.length = expected - first;
+      for (const entry of run) {
+        if (entry.index < expected) continue;
+        entries.push(entry);
+        expected++;
+      }
     }
   }
   await rows.close();
-  return entries;
+  // Only now: the replaced end of a run may stand there for a while, with a lower term than the mark's.
+  let { term } = mark;
+  for (const entry of entries) {
+    if (entry.term < term)
+      throw damaged(store, `entry ${entry.index}: term ${entry.term} after ${term}`);
+    term = entry.term;
+  }
+  return { entries, starts };
 }
 
-/** The index below the first entry that lies on the disk; entries up to the mark may be left. */
+/** The first entry that lies on the disk, or the one behind the mark; entries up to it may be left. */
 async function readLowest(rocks: Rocks, mark: number): Promise<number> {
   const rows = rocks.iterate({ from: entryKey(0), to: entryKey(mark + 1), pageBytes: 1024 });
   const [key] = await rows.next();
   await rows.close();
-  return Math.min(mark, (entryIndex(key ?? entryKey(mark + 1)) ?? 1) - 1);
+  return entryIndex(key ?? entryKey(mark + 1)) ?? mark + 1;
 }
 
 class RocksWal implements Wal {
   private readonly rocks: Rocks;
   private readonly store: string;
   private readonly window: LogWindow;
-  private readonly encoder = new EntryEncoder(encodeBufferBytes);
+  private readonly runs: Runs;
+  private readonly format: WalFormat;
+  private readonly encoder: EntryEncoder;
   /** Resolves when all calls before have; never rejects. */
   private tail: Promise<unknown> = Promise.resolve();
   private waitingCalls = 0;
   private failure: OperatingError | undefined;
   private closing: Promise<void> | undefined;
 
-  constructor(rocks: Rocks, store: string, contents: WalContents, below: number) {
+  constructor(
+    rocks: Rocks,
+    store: string,
+    contents: WalContents,
+    lowest: number,
+    runs: Runs,
+    format: WalFormat,
+  ) {
     this.rocks = rocks;
     this.store = store;
+    this.runs = runs;
+    this.format = format;
+    this.encoder = new EntryEncoder(format, encodeBufferBytes);
     const { snapshot, entries, hardState } = contents;
     this.window = new LogWindow({
-      below,
+      below: Math.min(snapshot.index, lowest - 1),
       last: snapshot.index + entries.length,
       mark: snapshot.index,
       hardState,
@@ -275,12 +308,16 @@ class RocksWal implements Wal {
 
   save(hardState: HardState | undefined, entries: readonly Entry[], sync: boolean): Promise<void> {
     return this.call(sync, (batch) => {
-      const before = this.window.save(hardState, entries);
+      const { runs } = this;
+      this.window.save(hardState, entries);
       if (entries.length > 0) {
-        this.encoder.encode(entries, batch);
-        for (let index = this.window.last + 1; index <= before; index++) {
-          batch.delete(entryKey(index));
-        }
+        for (const start of runs.cut(entries[0]!.index)) batch.delete(entryKey(start));
+        this.encoder.encode(entries, {
+          put(first, key, value) {
+            runs.add(first);
+            batch.put(key, value);
+          },
+        });
       }
       if (hardState !== undefined) {
         putMeta(batch, metaKeys.hardState, encodeHardState(hardState));
@@ -296,21 +333,19 @@ class RocksWal implements Wal {
   }
 
   async compact(index: number): Promise<void> {
-    const from = this.window.compact(index);
-    for (let first = from; first <= index; first += compactionBatch) {
+    this.window.compact(index);
+    const gone = this.runs.drop(index, this.window.last);
+    for (let from = 0; from < gone.length; from += compactionBatch) {
       await this.call(false, (batch) => {
-        const end = Math.min(index + 1, first + compactionBatch);
-        for (let at = first; at < end; at++) batch.delete(entryKey(at));
+        for (const start of gone.slice(from, from + compactionBatch)) batch.delete(entryKey(start));
       });
     }
   }
 
   reset(mark: SnapshotMark, hardState: HardState | undefined): Promise<void> {
     return this.call(true, (batch) => {
-      for (let index = this.window.below + 1; index <= this.window.last; index++) {
-        batch.delete(entryKey(index));
-      }
       this.window.reset(mark, hardState);
+      for (const start of this.runs.clear(mark.index)) batch.delete(entryKey(start));
       putMeta(batch, metaKeys.snapshot, encodeMark(mark));
       if (hardState !== undefined) putMeta(batch, metaKeys.hardState, encodeHardState(hardState));
     });
@@ -335,7 +370,7 @@ class RocksWal implements Wal {
     const batch = this.rocks.newBatch();
     fill(batch);
     // A sync with nothing to write still has to sync what earlier calls wrote.
-    if (sync && !batch.used) putMeta(batch, metaKeys.format, Buffer.from([walFormat]));
+    if (sync && !batch.used) putMeta(batch, metaKeys.format, Buffer.from([this.format]));
     const writing =
       this.waitingCalls === 0
         ? this.write(batch, sync)
