@@ -241,6 +241,7 @@ async function start(
   const peerListeners = await startPeerListeners(
     config.listenPeerUrls,
     peerRequestHandler({ identity, handler, api: services, transport, clock, log }),
+    clock,
     config.socketReusePort,
     tls.peer?.security,
   );

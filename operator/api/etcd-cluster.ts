@@ -321,11 +321,6 @@ export const etcdClusterSpec = object(
     message: "a cluster without volumes cannot sleep: replicas must be at least 1",
   },
   {
-    rule: "(has(self.tls) && has(self.tls.peer)) == (has(oldSelf.tls) && has(oldSelf.tls.peer))",
-    message:
-      "tls.peer is there from the beginning or never, for whoever has a member's URLs could not reach it any more: restore a snapshot into a new cluster",
-  },
-  {
     rule: "(has(self.tls) && has(self.tls.client)) == (has(oldSelf.tls) && has(oldSelf.tls.client)) || (has(self.tls) && has(self.tls.client) ? self.tls.client.plaintext : oldSelf.tls.client.plaintext)",
     message:
       "tls.client is switched on and off by way of plaintext: true, under which members serve both: set it, move the clients over, then go on",

@@ -8,6 +8,7 @@ import {
   integer,
   object,
   required,
+  ruled,
   type TypeOf,
   text,
 } from "#operator/api/schema.ts";
@@ -28,7 +29,13 @@ export const etcdMemberSpec = object("Who it is.", {
     required(integer("Its number; none is used twice.", { from: 1, to: 2 ** 31 - 1 })),
     "serial",
   ),
-  peerUrl: fixed("peerUrl", "The URL by which it is known in the list of members.", 1024),
+  peerUrl: ruled(
+    required(text("The URL by which it is known in the list of members.", { max: 1024, min: 1 })),
+    {
+      rule: "self.split('://')[1] == oldSelf.split('://')[1]",
+      message: "peerUrl can only go from http to https or back",
+    },
+  ),
 });
 
 export const etcdMemberStatus = object("What is.", {

@@ -5,6 +5,7 @@ import { joinPatienceMs } from "#operator/plan/life.ts";
 import type {
   Decision,
   LeaveReason,
+  ListedMember,
   MemberRecord,
   Membership,
   PlanState,
@@ -14,6 +15,7 @@ import {
   canDoWithout,
   type MemberView,
   maxLag,
+  placeOfUrl,
   quorumOf,
   type View,
   votersOf,
@@ -65,14 +67,23 @@ function latchOne(record: MemberRecord, listed: MemberView["listed"]): MemberRec
     return { ...record, phase: "leaving", because: "gone" };
   }
   const { memberId, isLearner } = listed;
+  const peerUrl = listedUrl(record, listed);
   if (record.memberId !== undefined && record.memberId !== memberId) {
     return { ...record, phase: "leaving", because: "gone", isOut: true };
   }
   const phase = isLearner ? "joining" : "voter";
-  if (record.memberId === memberId && record.phase === phase) return record;
-  if (phase === "joining") return { ...record, memberId, phase };
+  if (record.memberId === memberId && record.phase === phase && record.peerUrl === peerUrl) {
+    return record;
+  }
+  if (phase === "joining") return { ...record, memberId, phase, peerUrl };
   const { deadlineMs: _, progress: __, ...rest } = record;
-  return { ...rest, memberId, phase };
+  return { ...rest, memberId, phase, peerUrl };
+}
+
+/** By which URL the others know it: its own, or with TLS switched on or off meanwhile. */
+function listedUrl({ peerUrl }: MemberRecord, { peerUrls }: ListedMember): string {
+  if (peerUrls.includes(peerUrl)) return peerUrl;
+  return peerUrls.find((url) => placeOfUrl(url) === placeOfUrl(peerUrl)) ?? peerUrl;
 }
 
 const isUseless = ({ record, isLost, isCorrupt }: MemberView): boolean =>

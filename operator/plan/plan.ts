@@ -2,7 +2,8 @@
 // fixed order, and the first that has something to say decides; the order is what makes disruptions come
 // one at a time: end, pause, a recovery under way, sleep, processes, the list of members, corruption and
 // lost data, members on their way out, a restart under way, full databases, members on their way in,
-// updates, size. Whoever runs it writes the decided state before it acts, and looks again afterwards.
+// updates, TLS between members, size. Whoever runs it writes the decided state before it acts, and looks again
+// afterwards.
 import { abandon } from "#operator/plan/bootstrap.ts";
 import { blocked, steady, wait } from "#operator/plan/decide.ts";
 import { grow, refuseGrowth } from "#operator/plan/growth.ts";
@@ -17,6 +18,7 @@ import {
   scale,
   waitForLeaving,
 } from "#operator/plan/membership.ts";
+import { nextGoal, switchPeers } from "#operator/plan/peer-switch.ts";
 import { recover, withoutQuorum } from "#operator/plan/quorum-loss.ts";
 import {
   finishRestart,
@@ -31,7 +33,8 @@ import type { Decision, PlanInput, PlanState } from "#operator/plan/types.ts";
 import { allServe, type View, viewOf, votersOf } from "#operator/plan/view.ts";
 
 /** What to do now. */
-export function plan(input: PlanInput): Decision {
+export function plan(asked: PlanInput): Decision {
+  const input = nextGoal(asked);
   const { state, wanted, nowMs } = input;
   if (state === undefined) return planWithoutState(input);
   if (state.uid !== wanted.uid) {
@@ -82,6 +85,7 @@ function decide(view: View): Decision {
         rotate(view) ??
         grow(view) ??
         roll(view) ??
+        switchPeers(view) ??
         scale(view) ??
         rest(view)))
   );

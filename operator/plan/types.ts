@@ -31,6 +31,25 @@ export interface Wanted {
   readonly volumeBytes?: number;
   /** Undefined: no TLS, or certificates that others make. */
   readonly certificates?: WantedCertificates;
+  /** How members speak to each other; undefined: as they always did. */
+  readonly peers?: WantedPeers;
+}
+
+/** How members speak to each other, and the way from one to the other. */
+export interface WantedPeers {
+  readonly scheme: PeerScheme;
+  /** Under it members serve both on one port; undefined: nothing is known of TLS. */
+  readonly bridge?: Template;
+  /** What TLS is made of, which is kept until nobody needs it any more; its content is opaque to the plan. */
+  readonly tls?: KeptTls;
+}
+
+export type PeerScheme = "http" | "https";
+
+export interface KeptTls {
+  /** Differs when anything in `content` differs. */
+  readonly id: string;
+  readonly content: Readonly<Record<string, unknown>>;
 }
 
 /** How the first members find each other; used once. */
@@ -146,6 +165,8 @@ export interface PlanState {
   readonly usedConfirm?: string;
   readonly recovery?: Recovery;
   readonly space?: Space;
+  /** What TLS between members was made of last, while there is any. */
+  readonly peerTls?: KeptTls;
   readonly step?: { readonly kind: StepKind; readonly member?: string; readonly sinceMs: number };
 }
 
@@ -188,6 +209,13 @@ export interface ObservedMember {
   readonly volumeBytes?: number;
   readonly resize?: "resizing" | "offline" | "refused";
   readonly resizeRefusal?: string;
+  /**
+   * While members change over from one scheme to the other: whether its peer port answers in the scheme that is
+   * wanted; else why it does not.
+   */
+  readonly peerPort?:
+    | { readonly kind: "served" }
+    | { readonly kind: "failed"; readonly message: string };
   /** Fingerprints of the certificate and the CAs that it says it has loaded; empty where its ports differ. */
   readonly loaded?: { readonly leaf: string; readonly bundle: string };
 }
@@ -313,6 +341,13 @@ export type Step =
   | { readonly kind: "promote"; readonly member: string; readonly memberId: string }
   | { readonly kind: "move-leader"; readonly member: string; readonly toMemberId: string }
   | { readonly kind: "remove"; readonly member: string; readonly memberId: string }
+  /** From then on the others know it by this URL. */
+  | {
+      readonly kind: "update-peer-url";
+      readonly member: string;
+      readonly memberId: string;
+      readonly peerUrl: string;
+    }
   | { readonly kind: "compact" }
   | { readonly kind: "defragment"; readonly member: string }
   | {
@@ -353,6 +388,7 @@ export const stepKinds = [
   "promote",
   "move-leader",
   "remove",
+  "update-peer-url",
   "compact",
   "defragment",
   "disarm",

@@ -1,5 +1,5 @@
 // State and observation side by side: each member with its record, what is seen of it, and its place in
-// the list of members, which is matched by peer URL and by nothing else.
+// the list of members, which is matched by host and port of the peer URL and by nothing else.
 import type {
   Answer,
   ListedMember,
@@ -44,6 +44,9 @@ export interface View extends PlanInput {
   readonly voterCount: number;
 }
 
+/** A peer URL without its scheme, which may change: host and port. */
+export const placeOfUrl = (url: string): string => url.replace(/^[a-z]+:\/\//, "");
+
 export const quorumOf = (voters: number): number => Math.floor(voters / 2) + 1;
 
 export function viewOf(input: PlanInput, state: PlanState): View {
@@ -56,7 +59,8 @@ export function viewOf(input: PlanInput, state: PlanState): View {
     const volume = one?.volume ?? "absent";
     const runs = one?.runs ?? { kind: "absent" };
     const answer = one?.answer;
-    const place = listed.find((each) => each.peerUrls.includes(record.peerUrl));
+    const own = placeOfUrl(record.peerUrl);
+    const place = listed.find((each) => each.peerUrls.some((url) => placeOfUrl(url) === own));
     // Where ports are used again, an old member's answer may come from its successor's place.
     const isOwn = answer !== undefined && answer.memberId === (place?.memberId ?? record.memberId);
     const isCorrupt =
@@ -84,12 +88,12 @@ export function viewOf(input: PlanInput, state: PlanState): View {
       isLeader: isOwn && answer.leaderId === answer.memberId,
     };
   });
-  const urls = new Set(state.members.map((record) => record.peerUrl));
+  const places = new Set(state.members.map((record) => placeOfUrl(record.peerUrl)));
   return {
     ...input,
     state,
     members,
-    strangers: listed.filter((one) => !one.peerUrls.some((url) => urls.has(url))),
+    strangers: listed.filter((one) => !one.peerUrls.some((url) => places.has(placeOfUrl(url)))),
     voterCount: listed.filter((one) => !one.isLearner).length,
   };
 }

@@ -1,6 +1,6 @@
 // The listeners of client URLs: one port serves HTTP/1.1 and gRPC, told apart by the first bytes of
 // a connection (by ALPN on secure ones).
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { lstat, rm } from "node:fs/promises";
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
+import { handshakeRecord, onFirstBytes } from "./first-bytes.ts";
 import { GrpcServer } from "./grpc-server.ts";
 import type { ConnectionLimits, HttpHandler, UpgradeHandler } from "./limits.ts";
 import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
@@ -64,8 +65,6 @@ export interface ClientListeners {
 
 /** Every HTTP/2 connection begins with these bytes (RFC 9113 §3.4). */
 const preface = "PRI * HTTP/2.0";
-/** The first byte of a client that begins a handshake (RFC 8446 §5.1). */
-const handshakeRecord = 0x16;
 
 /**
  * Listens on all URLs or on none. Rejects with OperatingError naming the URL: EADDRINUSE, BAD_URL,
@@ -310,34 +309,9 @@ class ConnectionDoor {
     );
   }
 
-  /** Reads until `decide` knows from the first bytes who serves; puts them back and hands over. */
   private firstBytes(stream: Duplex, decide: (bytes: Buffer) => (() => void) | undefined): void {
-    const patience = this.options.clock.after(this.options.limits.firstBytesMs, () => {
-      stream.destroy();
-    });
-    // Held here and not put back at once: bytes put back are readable again, in an endless loop.
-    let held: Buffer | undefined;
-    const onReadable = (): void => {
-      const chunk = stream.read() as Buffer | null;
-      if (chunk === null) return;
-      const bytes: Buffer = held === undefined ? chunk : Buffer.concat([held, chunk]);
-      const serve = decide(bytes);
-      if (serve === undefined) {
-        held = bytes;
-        return;
-      }
-      patience.cancel();
-      stream.off("readable", onReadable);
-      stream.off("end", onEnd);
-      stream.off("close", onClose);
-      stream.unshift(bytes);
-      serve();
-    };
-    const onEnd = (): void => void stream.destroy();
-    const onClose = (): void => patience.cancel();
-    stream.on("readable", onReadable);
-    stream.once("end", onEnd);
-    stream.once("close", onClose);
+    const { clock, limits } = this.options;
+    onFirstBytes(stream, { clock, ms: limits.firstBytesMs }, decide);
   }
 }
 

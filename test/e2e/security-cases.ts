@@ -1,6 +1,12 @@
 // Cases of TLS and authentication.
 import assert from "node:assert/strict";
-import { clusters, configMaps, pods, secrets } from "#operator/platform/kubernetes/kinds.ts";
+import {
+  clusters,
+  configMaps,
+  members,
+  pods,
+  secrets,
+} from "#operator/platform/kubernetes/kinds.ts";
 import type { Case } from "./case.ts";
 
 const name = "db";
@@ -193,4 +199,65 @@ const switched: Case = {
   },
 };
 
-export const securityCases: readonly Case[] = [tls, rotation, auth, switched];
+const peerSwitched: Case = {
+  name: "peer-tls-switched",
+  what: "TLS between members switched on, off and on under load, the operator killed while URLs change: no request fails, the same members, plain text refused at the end",
+  async run({ kube, namespace, operator }) {
+    const set = async (tls: object | null, whileOn: () => Promise<unknown>) => {
+      await kube.api.patch(clusters, namespace, name, { spec: { tls } });
+      await whileOn();
+      return kube.updated(namespace, name, 3);
+    };
+    const nothing = async () => undefined;
+    await kube.applyCluster(namespace, name, { replicas: 3 });
+    const { clusterId, members: first } = await kube.settled(namespace, name, 3);
+    await kube.startProbe(namespace, name);
+    const listed = async () => {
+      const text = await kube.etcdctl(namespace, endpoint("http"), "member", "list");
+      return [...text.matchAll(/(https?):[^,]*:2380/g)].map(([, scheme]) => scheme);
+    };
+    const kept = async () => {
+      const { items } = await kube.api.list(members, { namespace });
+      return items.map(({ spec }) => new URL(spec.peerUrl).protocol.replace(":", ""));
+    };
+    /** What the peer ports answer in plain text. */
+    const plain = () =>
+      Promise.all(
+        ["db-1", "db-2", "db-3"].map((member) =>
+          kube.fetchFromProbe(namespace, `http://${member}.${name}-peers:2380/version`),
+        ),
+      );
+    const requireAll = async (scheme: "http" | "https") => {
+      await kube.requireSound(namespace, name, true);
+      assert.deepEqual(await listed(), [scheme, scheme, scheme]);
+      await kube.until("EtcdMembers tell the URLs", async () => {
+        const told = await kept();
+        return told.every((one) => one === scheme) || told.join();
+      });
+      if (scheme === "https") await assert.rejects(plain(), "plain text is refused");
+      else for (const one of await plain()) assert.match(one, /etcdserver/);
+      const { clusterId: id, members: now } = await kube.status(namespace, name);
+      const idsOf = (all: typeof first) => all?.map((one) => one.id);
+      assert.deepEqual([id, idsOf(now)], [clusterId, idsOf(first)]);
+    };
+    await set({ peer: made }, async () => {
+      await kube.until("the first is known by TLS", async () => {
+        const schemes = await listed();
+        return schemes.includes("https") || schemes.join();
+      });
+      await operator.kill();
+    });
+    await requireAll("https");
+    await set(null, nothing);
+    await requireAll("http");
+    await set({ peer: made }, nothing);
+    await requireAll("https");
+    // One that joins later is known by TLS from the start.
+    await kube.scale(namespace, name, 4);
+    await kube.settled(namespace, name, 4);
+    await kube.requireSound(namespace, name, true);
+    assert.deepEqual(await listed(), ["https", "https", "https", "https"]);
+  },
+};
+
+export const securityCases: readonly Case[] = [tls, rotation, auth, switched, peerSwitched];

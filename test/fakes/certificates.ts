@@ -94,13 +94,16 @@ export class TestAuthority {
   }
 
   /**
-   * A certificate for servers and clients alike; `expired` makes one of yesterday, and a common name of
-   * "" makes none. For 127.0.0.1 and
-   * localhost unless `hosts` says otherwise.
+   * A certificate for servers and clients alike unless `serversOnly`; `expired` makes one of yesterday, and a
+   * common name of "" makes none. For 127.0.0.1 and localhost unless `hosts` says otherwise.
    */
   async issue(
     commonName: string,
-    options: { readonly expired?: boolean; readonly hosts?: readonly string[] } = {},
+    options: {
+      readonly expired?: boolean;
+      readonly hosts?: readonly string[];
+      readonly serversOnly?: boolean;
+    } = {},
   ): Promise<CertifiedKey> {
     const keys = await newKeys();
     const cert = await X509CertificateGenerator.create({
@@ -114,7 +117,10 @@ export class TestAuthority {
       signingKey: this.keys.privateKey,
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+        new ExtendedKeyUsageExtension([
+          ExtendedKeyUsage.serverAuth,
+          ...(options.serversOnly === true ? [] : [ExtendedKeyUsage.clientAuth]),
+        ]),
         new SubjectAlternativeNameExtension(
           (options.hosts ?? ["localhost", "127.0.0.1"]).map((value) => ({
             type: isIP(value) === 0 ? "dns" : "ip",

@@ -252,19 +252,11 @@ export const admissionTable: readonly AdmissionCase[] = [
     { tls: { client: { operator: {}, plaintext: true }, peer: { operator: {} } } },
     { tls: { peer: { operator: {} } } },
   ),
-  change(
-    "TLS switched on between members",
-    {},
-    { tls: { peer: { operator: {} } } },
-    "spec",
-    "tls.peer is there from the beginning",
-  ),
+  change("TLS switched on between members", {}, { tls: { peer: { operator: {} } } }),
   change(
     "TLS switched off between members",
     { tls: { client: { operator: {} }, peer: { operator: {} } } },
     { tls: { client: { operator: {} } } },
-    "spec",
-    "tls.peer is there from the beginning",
   ),
   change(
     "a smaller volume",
@@ -342,6 +334,25 @@ export const admissionTable: readonly AdmissionCase[] = [
       peerUrl: "http://c-1:2380",
     },
     refused: { field: "spec.serial", message: "serial cannot be changed" },
+  },
+  {
+    what: "a member that others know by TLS from now on",
+    kind: "EtcdMember",
+    spec: { clusterName: "c", clusterUid: "u", token: "t", serial: 1, peerUrl: "http://c-1:2380" },
+    update: {
+      ...{ clusterName: "c", clusterUid: "u", token: "t", serial: 1 },
+      peerUrl: "https://c-1:2380",
+    },
+  },
+  {
+    what: "a member that moves elsewhere",
+    kind: "EtcdMember",
+    spec: { clusterName: "c", clusterUid: "u", token: "t", serial: 1, peerUrl: "http://c-1:2380" },
+    update: {
+      ...{ clusterName: "c", clusterUid: "u", token: "t", serial: 1 },
+      peerUrl: "https://c-2:2380",
+    },
+    refused: { field: "spec.peerUrl", message: "peerUrl can only go from http to https or back" },
   },
   { what: "a backup", kind: "EtcdBackup", spec: { clusterName: "c", target: volume } },
   {

@@ -25,6 +25,8 @@ const cutOffBy: Readonly<Record<StepKind, Where>> = {
   "grow-volume": "not on one machine",
   "open-registry": "not on one machine",
   restore: "local-backup",
+  // Nor is there TLS.
+  "update-peer-url": "not on one machine",
   "add-ca": "not on one machine",
   issue: "not on one machine",
   "drop-cas": "not on one machine",

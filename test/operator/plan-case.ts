@@ -36,6 +36,8 @@ export interface Case {
   >;
   readonly alarms?: Membership["alarms"];
   readonly learners?: readonly number[];
+  /** By which URL the list has them, if not by that of their record. */
+  readonly knownAs?: Readonly<Record<number, string>>;
   /** Serials that are not in the list. */
   readonly unlisted?: readonly number[];
   readonly noQuorum?: true;
@@ -185,7 +187,7 @@ export function decide(one: Case) {
         .filter((serial) => !unlisted.includes(serial))
         .map((serial) => ({
           memberId: `m${serial}`,
-          peerUrls: [`http://p${serial}`],
+          peerUrls: [one.knownAs?.[serial] ?? one.record?.[serial]?.peerUrl ?? `http://p${serial}`],
           isLearner: learners.includes(serial),
         })),
       ...(one.strangers ? [{ memberId: "x", peerUrls: ["http://x"], isLearner: false }] : []),

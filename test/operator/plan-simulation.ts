@@ -5,7 +5,7 @@ import { seededRandom } from "#base/random.ts";
 import { mirrorsOf } from "#operator/plan/adopt.ts";
 import { plan } from "#operator/plan/plan.ts";
 import type { Bootstrap, Mirror, PlanState, StepKind, Wanted } from "#operator/plan/types.ts";
-import { goodTemplate, World } from "./plan-world.ts";
+import { goodTemplate, speaking, World } from "./plan-world.ts";
 
 const faultTurns = 250;
 const minute = 60_000;
@@ -52,7 +52,9 @@ export function simulate(seed: number): Run {
         }
       : {}),
   };
-  const world = new World(random, wanted, random.chance(0.5));
+  // Every other one, so that the rest stay what they were.
+  const peers = seed % 2 === 1 ? speaking(seed % 4 === 1 ? "https" : "http", wanted.template) : {};
+  const world = new World(random, { ...wanted, ...peers }, random.chance(0.5));
   const disaster = random.chance(0.2);
   const steps = new Map<StepKind, number>();
   let recoveries = 0;
@@ -132,7 +134,14 @@ export function simulate(seed: number): Run {
     assert.equal(world.serving().size, replicas, "voters that serve");
     assert.deepEqual(world.alarms, [], "alarms");
     assert.equal(state.members.length, replicas, "records");
-    for (const record of state.members) assert.equal(record.template, "final", record.name);
+    for (const record of state.members) {
+      assert.equal(record.template, world.wanted.template.id, record.name);
+    }
+    const { scheme } = world.wanted.peers ?? {};
+    if (scheme !== undefined) {
+      for (const { peerUrl } of world.list) assert(peerUrl.startsWith(`${scheme}:`), peerUrl);
+      assert.equal(state.peerTls !== undefined, scheme === "https", "TLS is kept, or is not");
+    }
     assert(world.cas.length <= 1, "an old CA is still trusted");
     for (const { bytes, name, volume } of world.machines.values()) {
       if (volume === "present") assert.equal(bytes, world.wanted.volumeBytes, `${name}'s volume`);

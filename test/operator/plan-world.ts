@@ -8,12 +8,13 @@ import type {
   Membership,
   Observed,
   ObservedMember,
+  PeerScheme,
   PlanState,
   Step,
   Template,
   Wanted,
 } from "#operator/plan/types.ts";
-import { quorumOf } from "#operator/plan/view.ts";
+import { placeOfUrl, quorumOf } from "#operator/plan/view.ts";
 
 interface Data {
   /** Empty until its process has joined. */
@@ -38,11 +39,27 @@ interface Machine {
 
 interface Listed {
   readonly memberId: string;
-  readonly peerUrl: string;
+  peerUrl: string;
   isLearner: boolean;
 }
 
 export const badTemplate = "bad";
+
+/** What a process with this template serves other members. */
+function servedBy(template: string): readonly PeerScheme[] {
+  const [, served] = template.split(":");
+  return served === "both" ? ["http", "https"] : [served === "https" ? "https" : "http"];
+}
+
+const schemeOf = (url: string): PeerScheme => (url.startsWith("https:") ? "https" : "http");
+
+/** This template and this scheme are wanted of members whose scheme changes. */
+export function speaking(scheme: PeerScheme, { id, version, content }: Template) {
+  const [base = ""] = id.split(":");
+  const like = (served: string): Template => ({ id: `${base}:${served}`, version, content });
+  const tls = scheme === "https" ? { tls: { id: "tls", content: {} } } : {};
+  return { template: like(scheme), peers: { scheme, bridge: like("both"), ...tls } };
+}
 
 export class World {
   readonly random: Random;
@@ -73,7 +90,8 @@ export class World {
     this.wanted = wanted;
     this.addresses = (serial, taken) => {
       let slot = serial;
-      if (reusesUrls) for (slot = 1; taken.has(`http://${slot}:2380`); slot++);
+      const places = new Set([...taken].map(placeOfUrl));
+      if (reusesUrls) for (slot = 1; places.has(`${slot}:2380`); slot++);
       const peerUrl = `http://${slot}:2380`;
       return { peerUrl, clientUrl: peerUrl.replace("80", "79") };
     };
@@ -101,7 +119,7 @@ export class World {
 
   #runs(machine: Machine): boolean {
     const { process, nodeIsUp } = machine;
-    return nodeIsUp && process.kind === "running" && process.template !== badTemplate;
+    return nodeIsUp && process.kind === "running" && !process.template.startsWith(badTemplate);
   }
 
   #isCorrupt(memberId: string): boolean {
@@ -133,6 +151,7 @@ export class World {
       this.#settle(machine);
     }
     this.#judgeTrust();
+    this.#judgePeers();
     if (this.hasQuorum()) {
       const serving = this.serving();
       if (!serving.has(this.#leader)) {
@@ -204,6 +223,27 @@ export class World {
     }
   }
 
+  /** Whoever runs can dial all that run as the list names them, and is answered. */
+  #judgePeers(): void {
+    if (this.wanted.peers === undefined) return;
+    const running = [...this.machines.values()].filter((one) => this.#runs(one));
+    for (const { name, data, process } of running) {
+      const listed = this.list.find((one) => one.memberId === data?.memberId);
+      if (listed === undefined || process.kind !== "running") continue;
+      const scheme = schemeOf(listed.peerUrl);
+      assert(
+        servedBy(process.template).includes(scheme),
+        `${name} is known as ${listed.peerUrl} and runs as ${process.template}`,
+      );
+      for (const other of running) {
+        if (other.process.kind !== "running" || scheme === "http") continue;
+        // Without certificates nobody can dial whoever wants to see one.
+        const canDial = servedBy(other.process.template).includes("https");
+        assert(canDial, `${other.name} (${other.process.template}) cannot dial ${listed.peerUrl}`);
+      }
+    }
+  }
+
   /** A client that reads the bundle again within the time of grace meets nobody it cannot verify. */
   #judgeClient(running: readonly Machine[]): void {
     const { graceMs = 0 } = this.wanted.certificates ?? {};
@@ -266,6 +306,7 @@ export class World {
         ...(loaded === undefined || process.kind !== "running" || !machine.nodeIsUp
           ? {}
           : { loaded: { leaf: loaded.leaf, bundle: loaded.cas.join() } }),
+        ...this.#peerPort({ ...machine, volume, process, data }),
       };
       if (data === undefined || !this.#runs({ volume, process, data, ...machine })) return seen;
       const isLearner = this.list.some((one) => one.memberId === data.memberId && one.isLearner);
@@ -320,6 +361,15 @@ export class World {
       ...(membership === undefined ? {} : { membership }),
       ...(registry === undefined ? {} : { registry }),
     };
+  }
+
+  #peerPort(machine: Machine): Pick<ObservedMember, "peerPort"> {
+    const { scheme } = this.wanted.peers ?? {};
+    const { process } = machine;
+    if (scheme === undefined || process.kind !== "running" || !this.#runs(machine)) return {};
+    if (!this.#isCalm && this.random.chance(0.1)) return {};
+    const isServed = servedBy(process.template).includes(scheme);
+    return { peerPort: isServed ? { kind: "served" } : { kind: "failed", message: "no TLS" } };
   }
 
   act(step: Step, state: PlanState | undefined): void {
@@ -390,7 +440,9 @@ export class World {
         return;
       }
       case "add-learner": {
-        if (!this.hasQuorum() || this.list.some((one) => one.peerUrl === step.peerUrl)) return;
+        const place = placeOfUrl(step.peerUrl);
+        const isThere = this.list.some((one) => placeOfUrl(one.peerUrl) === place);
+        if (!this.hasQuorum() || isThere) return;
         this.list.push({ memberId: `m${this.#nextId++}`, peerUrl: step.peerUrl, isLearner: true });
         return;
       }
@@ -409,6 +461,16 @@ export class World {
       case "remove":
         this.#remove(step.memberId, machine);
         return;
+      case "update-peer-url": {
+        const listed = this.list.find((one) => one.memberId === step.memberId);
+        if (!this.hasQuorum() || listed === undefined) return;
+        assert.equal(listed.memberId, machine.data?.memberId, `${member} has another ID`);
+        assert.equal(placeOfUrl(listed.peerUrl), placeOfUrl(step.peerUrl), "it moves elsewhere");
+        const { serving, voters } = this.#seen;
+        assert.equal(serving.size, voters, `${member} is renamed while another is away`);
+        listed.peerUrl = step.peerUrl;
+        return;
+      }
       case "compact":
       case "defragment":
         return;
@@ -475,7 +537,7 @@ export class World {
     }
     if (machine.data !== undefined) return;
     if (step.join.state === "existing") {
-      const place = this.list.find((one) => one.peerUrl === peerUrl);
+      const place = this.#listedAt(peerUrl);
       if (place === undefined) {
         machine.process = { kind: "ended" };
         return;
@@ -499,11 +561,15 @@ export class World {
         isLearner: false,
       }));
     }
-    const place = this.list.find((one) => one.peerUrl === peerUrl);
+    const place = this.#listedAt(peerUrl);
     assert(place !== undefined, `${name} begins another cluster`);
     assert(!this.#everHeld.has(place.memberId), `${name} bootstraps twice`);
     this.#everHeld.add(place.memberId);
     machine.data = { memberId: place.memberId, applied: 0 };
+  }
+
+  #listedAt(peerUrl: string): Listed | undefined {
+    return this.list.find((one) => placeOfUrl(one.peerUrl) === placeOfUrl(peerUrl));
   }
 
   readonly #everHeld = new Set<string>();
@@ -553,7 +619,11 @@ export class World {
       default: {
         const replicas = random.chance(0.1) ? 0 : 1 + random.below(6);
         this.wanted = { ...this.wanted, replicas };
-        if (random.chance(0.3)) this.wanted = { ...this.wanted, template: template(random) };
+        if (random.chance(0.3)) this.#want(template(random));
+        if (this.wanted.peers !== undefined && random.chance(0.2)) {
+          const scheme = this.wanted.peers.scheme === "https" ? "http" : "https";
+          this.wanted = { ...this.wanted, ...speaking(scheme, this.wanted.template) };
+        }
         if (random.chance(0.1)) this.wanted = { ...this.wanted, paused: !this.wanted.paused };
         if (random.chance(0.1)) {
           this.wanted = { ...this.wanted, volumeBytes: (this.wanted.volumeBytes ?? 0) + 1 };
@@ -580,11 +650,20 @@ export class World {
       ...this.wanted,
       replicas,
       paused: false,
-      template: goodTemplate("final"),
       // From here on nothing ends in the time that is left.
       ...(certificates === undefined
         ? {}
         : { certificates: { ...certificates, validityMs: 10 ** 12 } }),
+    };
+    this.#want(goodTemplate("final"));
+  }
+
+  #want(template: Template): void {
+    const { peers } = this.wanted;
+    const { scheme } = peers ?? {};
+    this.wanted = {
+      ...this.wanted,
+      ...(scheme === undefined ? { template } : speaking(scheme, template)),
     };
   }
 }

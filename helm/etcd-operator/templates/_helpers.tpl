@@ -50,7 +50,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [update]
 - apiGroups: [etcd-ts.dev]
   resources: [etcdmembers]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [etcd-ts.dev]
   resources: [etcdmembers/status]
   verbs: [patch]

@@ -38,6 +38,7 @@ import {
   type OperatorAccess,
 } from "#operator/platform/kubernetes/operator-access.ts";
 import { requireOwn } from "#operator/platform/kubernetes/owned.ts";
+import type { PeerMaterial } from "#operator/platform/kubernetes/peer-port.ts";
 import { RequestedCertificates } from "#operator/platform/kubernetes/requested-certificates.ts";
 import {
   monitorMissing,
@@ -47,6 +48,7 @@ import {
 import {
   connectionSource,
   givenSecretName,
+  memberSecretName,
   sidesFrom,
   speaksTls,
   type TlsSource,
@@ -239,6 +241,22 @@ export class ClusterSecurity {
     // One from before TLS was switched on has nothing to load: nobody need wait for it.
     if (sides.length === 0) return published;
     return askLoaded(url, this.tls, sides, published.bundle);
+  }
+
+  /** What this member mounts for its peer port; undefined while it is not there. */
+  async peerMaterial(member: MemberObject): Promise<PeerMaterial | undefined> {
+    const { peer } = this.tls;
+    if (peer === undefined) return undefined;
+    const { name, uid = "" } = member.metadata;
+    const isOwn = peer.kind === "operator";
+    const mounted = peer.kind === "given" ? peer.secret : memberSecretName(name, uid, "peer");
+    const secret = isOwn
+      ? this.#certificates?.leafSecret(member)
+      : await this.#setup.api.find(secrets, this.#identity.namespace, mounted);
+    const ca = isOwn ? (this.#certificates?.bundle ?? "") : secretText(secret, "ca.crt");
+    const [cert, key] = [secretText(secret, "tls.crt"), secretText(secret, "tls.key")];
+    if (ca === "" || cert === "" || key === "") return undefined;
+    return { ca, cert, key };
   }
 
   async #keepMonitor(): Promise<void> {

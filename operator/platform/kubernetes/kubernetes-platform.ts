@@ -6,6 +6,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { parseQuantity } from "#operator/api/quantity.ts";
+import { schemeOfUrl } from "#operator/plan/peer-switch.ts";
 import type {
   Addresses,
   MemberRecord,
@@ -28,6 +29,7 @@ import {
   type ClusterObject,
   claims,
   clusters,
+  type MemberObject,
   members,
   pods,
 } from "#operator/platform/kubernetes/kinds.ts";
@@ -39,6 +41,7 @@ import {
   type Identity,
   labels,
   memberUrls,
+  peerPort,
   selectorText,
 } from "#operator/platform/kubernetes/objects.ts";
 import {
@@ -46,11 +49,14 @@ import {
   argumentsOf,
   ephemeralVolumeOf,
   type Found,
+  type MemberObjects,
   objectsOf,
   processOf,
   remnantsOf,
   volumeOf,
 } from "#operator/platform/kubernetes/observe.ts";
+import { askPeerPort } from "#operator/platform/kubernetes/peer-port.ts";
+import { wantedPeers, withKeptTls } from "#operator/platform/kubernetes/peer-tls.ts";
 import { observeRestore } from "#operator/platform/kubernetes/restores.ts";
 import { memberObjectStatus, mirrorOf, statusOf } from "#operator/platform/kubernetes/status.ts";
 import {
@@ -59,7 +65,13 @@ import {
   ownClaims,
 } from "#operator/platform/kubernetes/surroundings.ts";
 import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
-import { schemeIn, schemeOf, wantedCertificates } from "#operator/platform/kubernetes/tls.ts";
+import {
+  peerSchemesIn,
+  schemeIn,
+  schemeOf,
+  tlsSources,
+  wantedCertificates,
+} from "#operator/platform/kubernetes/tls.ts";
 import { growthOf, type Refusals } from "#operator/platform/kubernetes/volume-growth.ts";
 import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
 import { type Platform, type Turn, wantedBySpec } from "#operator/reconcile.ts";
@@ -80,7 +92,10 @@ export interface KubernetesPlatformOptions extends SecurityMemory {
 export class KubernetesPlatform implements Platform {
   readonly addresses: Addresses;
   readonly identity: Identity;
+  /** As its members still need it: it has TLS between them until the last one has given it up. */
   readonly cluster: EtcdCluster;
+  /** As its manifest says it. */
+  readonly #declared: EtcdCluster;
   readonly #options: KubernetesPlatformOptions;
   readonly #api: ApiClient;
   readonly #etcd: EtcdView;
@@ -101,7 +116,8 @@ export class KubernetesPlatform implements Platform {
     this.#object = object;
     const { identity, cluster } = clusterOf(object);
     this.identity = identity;
-    this.cluster = cluster;
+    this.#declared = cluster;
+    this.cluster = withKeptTls(cluster, this.state());
     this.#acts = {
       api: options.api,
       identity: this.identity,
@@ -136,7 +152,8 @@ export class KubernetesPlatform implements Platform {
       ...(certificates === undefined ? {} : { certificates }),
       name: this.identity.name,
       uid: this.identity.uid,
-      template: kubernetesTemplate(this.cluster, this.#options.defaults),
+      template: kubernetesTemplate(this.#declared, this.#options.defaults),
+      peers: wantedPeers(this.#declared, this.cluster, this.#options.defaults),
       bootstrap: bootstrapOf(
         this.cluster,
         headlessDomain(this.identity, this.#options.clusterDomain),
@@ -231,9 +248,10 @@ export class KubernetesPlatform implements Platform {
     const restored =
       restore === undefined ? undefined : await observeRestore(restore, objects.member);
     const url = this.#urlOf(record.name);
-    const [answer, loaded] = await Promise.all([
+    const [answer, loaded, peerPort] = await Promise.all([
       url === undefined ? undefined : this.#etcd.answer(url),
       this.#security.loadedBy(objects.pod, published),
+      this.#peerPortOf(record, objects, state),
     ]);
     const isLeft = isGivenUp || record.isOut === true;
     const volume = isEphemeral(this.cluster)
@@ -246,8 +264,25 @@ export class KubernetesPlatform implements Platform {
       ...growthOf(objects.claim, this.#volumeBytes(), this.#options.refusals, this.nowMs()),
       ...(answer === undefined ? {} : { answer }),
       ...(loaded === undefined ? {} : { loaded }),
+      ...(peerPort === undefined ? {} : { peerPort }),
       ...(restored === undefined ? {} : { restored }),
     };
+  }
+
+  /** Whether it can be dialled by the scheme that is wanted, while some are still known by the other one. */
+  async #peerPortOf(
+    record: MemberRecord,
+    { member, pod }: MemberObjects,
+    state: PlanState | undefined,
+  ): Promise<ObservedMember["peerPort"]> {
+    const scheme = schemeOf(tlsSources(this.#declared).peer);
+    const isSwitching = state?.members.some((one) => schemeOfUrl(one.peerUrl) !== scheme) === true;
+    const address = pod?.status?.podIP;
+    if (!isSwitching || member === undefined || address === undefined) return undefined;
+    // Not before it is to answer so.
+    if (!peerSchemesIn(argumentsOf(pod)).includes(scheme)) return undefined;
+    const where = { address, port: peerPort, name: new URL(record.peerUrl).hostname };
+    return askPeerPort(where, scheme, await this.#security.peerMaterial(member));
   }
 
   #volumeBytes(): number | undefined {
@@ -290,6 +325,7 @@ export class KubernetesPlatform implements Platform {
       const { member } = objects;
       // Made in this very turn: the next one tells of it.
       if (member === undefined || member.metadata.deletionTimestamp !== undefined) continue;
+      await this.#keepPeerUrl(member, one.record);
       const { started, ...told } = memberObjectStatus(state, one, objects);
       // Without volumes this says whether there ever was a pod: only who makes one knows.
       const status = isEphemeral(this.cluster) ? told : { ...told, started };
@@ -303,6 +339,14 @@ export class KubernetesPlatform implements Platform {
         this.#api.patch(members, namespace, name, { status }, "/status"),
       );
     }
+  }
+
+  /** The URL is kept with the member, for the day the record is lost. */
+  async #keepPeerUrl({ metadata, spec }: MemberObject, { peerUrl }: MemberRecord): Promise<void> {
+    if (spec.peerUrl === peerUrl) return;
+    const change = { spec: { peerUrl } };
+    const { namespace } = this.identity;
+    await this.#acts.write(() => this.#api.patch(members, namespace, metadata.name, change));
   }
 
   async #writeStatus(): Promise<void> {
@@ -340,6 +384,8 @@ export class KubernetesPlatform implements Platform {
         return this.#etcd.promote(urls, step.memberId);
       case "remove":
         return this.#etcd.remove(urls, step.memberId);
+      case "update-peer-url":
+        return this.#etcd.updatePeerUrl(urls, step.memberId, step.peerUrl);
       case "move-leader":
         return this.#etcd.moveLeader(this.#requireUrl(step.member), step.toMemberId);
       case "compact":

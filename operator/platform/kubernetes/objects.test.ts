@@ -23,8 +23,9 @@ import {
   remnantsOf,
   volumeOf,
 } from "#operator/platform/kubernetes/observe.ts";
+import { wantedPeers, withKeptTls } from "#operator/platform/kubernetes/peer-tls.ts";
 import { imageOf, kubernetesTemplate } from "#operator/platform/kubernetes/template.ts";
-import { speaksTls } from "#operator/platform/kubernetes/tls.ts";
+import { peerSchemesIn, speaksTls, wantedCertificates } from "#operator/platform/kubernetes/tls.ts";
 
 const identity = { name: "a", namespace: "ns", uid: "11111111-2222-3333-4444-555555555555" };
 const operatorTls = { kind: "operator", asksClients: true } as const;
@@ -302,7 +303,41 @@ test("a member that serves both says so, under the host that it had", () => {
   assert(speaksTls(args, "client") && !speaksTls(args, "peer"));
 });
 
-test("TLS between members is neither switched on nor off under a cluster that is there", () => {
+test("members that change over serve each other both, and are known by what the record says", () => {
+  const cluster = clusterOf("{replicas: 1, tls: {peer: {operator: {}}}}");
+  const template = kubernetesTemplate(cluster, defaults, true);
+  assert.notEqual(template.id, kubernetesTemplate(cluster, defaults).id);
+  const record = recordOf(1);
+  const member = withUid(memberObject(identity, record, stateOf([])), "abcdef01-9999");
+  const join = { state: "existing", initialCluster: "", token: "t" } as const;
+  const step = { kind: "start", member: record.name, template, join, force: false } as const;
+  const args = argumentsOf(pod(identity, { static: {} }, member, record, {}, step));
+  assert(args.includes("--listen-peer-urls=https://0.0.0.0:2380,http://0.0.0.0:2380"));
+  assert(args.includes(`--initial-advertise-peer-urls=${record.peerUrl}`));
+  assert(args.includes("--peer-client-cert-auth"));
+  assert.deepEqual(peerSchemesIn(args), ["https", "http"]);
+});
+
+test("TLS between members that the manifest gave up is kept until the plan has forgotten it", () => {
+  const secure = clusterOf(
+    "{replicas: 1, tls: {peer: {operator: {validity: 1h, renewBefore: 5m}}}}",
+  );
+  const plain = clusterOf("{replicas: 1}");
+  const peersOf = (cluster: EtcdCluster, peerTls?: PlanState["peerTls"]) => {
+    const state = { ...stateOf([]), ...(peerTls === undefined ? {} : { peerTls }) };
+    return wantedPeers(cluster, withKeptTls(cluster, state), defaults);
+  };
+  const { tls, bridge } = peersOf(secure);
+  assert.equal(bridge?.id, kubernetesTemplate(secure, defaults, true).id);
+  assert.deepEqual(peersOf(plain), { scheme: "http" });
+  assert.deepEqual(peersOf(plain, tls), { scheme: "http", bridge });
+  // Certificates are renewed as long as they are in use.
+  const served = withKeptTls(plain, { ...stateOf([]), peerTls: tls! });
+  assert.deepEqual(wantedCertificates(served), wantedCertificates(secure));
+  assert.equal(withKeptTls(secure, { ...stateOf([]), peerTls: { id: "x", content: {} } }), secure);
+});
+
+test("TLS between members that nobody knows the origin of is asked for", () => {
   const both = "{replicas: 1, tls: {client: {operator: {}}, peer: {operator: {}}}}";
   const secure = memberUrls(identity, "cluster.local", 1, {
     client: operatorTls,
@@ -311,14 +346,10 @@ test("TLS between members is neither switched on nor off under a cluster that is
   const table: readonly (readonly [string, Partial<MemberRecord>, string | undefined])[] = [
     ["{replicas: 1}", {}, undefined],
     [both, secure, undefined],
-    [both, {}, "spec.tls.peer cannot be switched on"],
+    [both, {}, undefined],
     // That is for admission to judge: it was done by way of plaintext.
     ["{replicas: 1, tls: {client: {operator: {}}}}", {}, undefined],
-    [
-      "{replicas: 1, tls: {client: {operator: {}}}}",
-      secure,
-      "spec.tls.peer cannot be switched off",
-    ],
+    ["{replicas: 1, tls: {client: {operator: {}}}}", secure, "spec.tls.peer does not say where"],
   ];
   for (const [spec, urls, expected] of table) {
     const problem = kubernetesProblem(clusterOf(spec), stateOf([recordOf(1, urls)]));

@@ -396,12 +396,13 @@ function memberArguments(
   const schemes = schemesOf(tls.client);
   const listening = schemes.map((one) => `${one}://0.0.0.0:${clientPort}`);
   const advertised = schemes.map((one) => `${one}://${host}`);
+  const among = schemesOf(tls.peer).map((one) => `${one}://0.0.0.0:${peerPort}`);
   return [
     `--name=${name}`,
     `--data-dir=${dataFolder}`,
     `--listen-client-urls=${listening.join(",")}`,
     `--advertise-client-urls=${advertised.join(",")}`,
-    `--listen-peer-urls=${schemeOf(tls.peer)}://0.0.0.0:${peerPort}`,
+    `--listen-peer-urls=${among.join(",")}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
     `--listen-metrics-urls=http://0.0.0.0:${metricsPort}`,
     ...find,

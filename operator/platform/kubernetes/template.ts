@@ -26,9 +26,14 @@ function repositoryOf(image: string): string {
   return image.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
 }
 
-export function kubernetesTemplate(cluster: EtcdCluster, defaults: StoreDefaults): Template {
+/** `bridge`: the one under which members change over from plain text to TLS between them, or back. */
+export function kubernetesTemplate(
+  cluster: EtcdCluster,
+  defaults: StoreDefaults,
+  bridge = false,
+): Template {
   const { spec } = cluster;
-  const tls = tlsSources(cluster);
+  const tls = tlsSources(cluster, bridge);
   const content: TemplateContent = {
     image: imageOf(cluster, defaults),
     pullPolicy: spec.image?.pullPolicy ?? "IfNotPresent",
@@ -37,9 +42,14 @@ export function kubernetesTemplate(cluster: EtcdCluster, defaults: StoreDefaults
     // Left out where it is plain: the name of a template that is in use must not change.
     ...(tls.client === undefined && tls.peer === undefined ? {} : { tls }),
   };
+  const version = spec.version ?? defaults.version;
+  return { id: contentId(content), version, content: { ...content } };
+}
+
+/** Differs when anything in `content` differs. */
+export function contentId(content: unknown): string {
   const text = JSON.stringify(sorted(content));
-  const id = createHash("sha256").update(text).digest("hex").slice(0, 12);
-  return { id, version: spec.version ?? defaults.version, content: { ...content } };
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
 
 /** The same data with the keys of every map in order, so that equal things read equal. */

@@ -41,9 +41,10 @@ function sourceOf(spec: PortSpec | undefined, plaintext = false): TlsSource | un
   return { kind: spec.certManager === undefined ? "operator" : "cert-manager", ...more };
 }
 
-export function tlsSources({ spec }: EtcdCluster): TlsSources {
+/** `bridge`: members serve each other plain text beside TLS, while they change over. */
+export function tlsSources({ spec }: EtcdCluster, bridge = false): TlsSources {
   const client = sourceOf(spec.tls?.client, spec.tls?.client?.plaintext);
-  const peer = sourceOf(spec.tls?.peer);
+  const peer = sourceOf(spec.tls?.peer, bridge);
   return {
     ...(client === undefined ? {} : { client }),
     ...(peer === undefined ? {} : { peer }),
@@ -230,14 +231,21 @@ export function speaksTls(memberArguments: readonly string[], side: Side): boole
   return memberArguments.some((one) => one.startsWith(flag));
 }
 
+/** The schemes by which a member with these arguments answers other members. */
+export const peerSchemesIn = (memberArguments: readonly string[]): readonly string[] =>
+  schemesAt(memberArguments, "--listen-peer-urls=");
+
+function schemesAt(memberArguments: readonly string[], flag: string): readonly string[] {
+  const urls = memberArguments.find((one) => one.startsWith(flag))?.slice(flag.length);
+  return (urls ?? "").split(",").map((one) => one.replace(/:.*$/, ""));
+}
+
 /** How to connect to a member with these arguments, which may be older than the manifest; `wanted` if that can be. */
 export function schemeIn(
   memberArguments: readonly string[],
   wanted: "http" | "https",
 ): "http" | "https" {
-  const flag = "--listen-client-urls=";
-  const urls = memberArguments.find((one) => one.startsWith(flag))?.slice(flag.length);
-  const served = (urls ?? "").split(",").map((one) => one.replace(/:.*$/, ""));
+  const served = schemesAt(memberArguments, "--listen-client-urls=");
   if (served.includes(wanted)) return wanted;
   return served.includes("https") ? "https" : "http";
 }

@@ -189,6 +189,11 @@ export class EtcdView {
     await (await this.asUser(urls)).cluster.remove(idOf(memberId), { timeoutMs: actTimeoutMs });
   }
 
+  async updatePeerUrl(urls: readonly string[], memberId: string, peerUrl: string): Promise<void> {
+    const timeout = { timeoutMs: actTimeoutMs };
+    await (await this.asUser(urls)).cluster.update(idOf(memberId), [peerUrl], timeout);
+  }
+
   /** Asks the leader, at `url`, to hand over. */
   async moveLeader(url: string, toMemberId: string): Promise<void> {
     const timeout = { timeoutMs: actTimeoutMs };

@@ -253,6 +253,7 @@ export class LocalPlatform implements Platform {
       case "restore":
         return this.#options.restores.begin(step, this.#record(step.member).peerUrl);
       case "open-registry":
+      case "update-peer-url":
       case "grow-volume":
       case "add-ca":
       case "issue":
