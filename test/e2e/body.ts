@@ -35,6 +35,8 @@ export interface Body {
   volumeFolder(claimUid: string): string;
   /** Takes the network of a node away; what it answers gives it back. */
   cutOff(node: string): () => void;
+  /** Starts a CSI driver with the storage class plain-csi; what it needs is built the first time. */
+  startVolumeDriver(): Promise<void>;
   down(): Promise<void>;
 }
 
@@ -157,7 +159,7 @@ function scriptsOf(name: KubernetesName): Scripts {
 
 /** What can be had of a body that is up. */
 function partsOf(name: KubernetesName, count: number): Omit<Body, "down"> {
-  const { state } = scriptsOf(name);
+  const { folder, state, env } = scriptsOf(name);
   const kubeconfig = join(state, "kubeconfig", "admin");
   const kubectl = join(state, "kubectl");
   const numbers = Array.from({ length: count }, (_, i) => i + 1);
@@ -180,6 +182,9 @@ function partsOf(name: KubernetesName, count: number): Omit<Body, "down"> {
     },
     pidIn,
     volumeFolder: (claimUid) => join(state, "volumes", `plain-${claimUid}`),
+    startVolumeDriver: async () => {
+      await output("bash", [join(folder, "csi.sh"), String(count)], env);
+    },
     cutOff: (node) => cutOff(name === "plain" ? plainDevice(node) : kindDevice(name, node)),
   };
 }

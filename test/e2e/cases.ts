@@ -8,6 +8,7 @@ import { bootstrapCases } from "./bootstrap-cases.ts";
 import { bucketBackup } from "./bucket-case.ts";
 import type { Case } from "./case.ts";
 import { secondControlPlane } from "./control-plane-case.ts";
+import { growthByCsi } from "./csi-case.ts";
 import { disruptionCases } from "./disruption-cases.ts";
 import { onKubernetes } from "./kube-site.ts";
 import { nodeCases } from "./node-cases.ts";
@@ -165,6 +166,7 @@ export const cases: readonly Case[] = [
   ...[scale, repair, operatorKilled].map(onKubernetes),
   refused,
   ...disruptionCases,
+  growthByCsi,
   ...nodeCases,
   ...[corrupted, quorumLost, edited].map(onKubernetes),
   ...securityCases,
