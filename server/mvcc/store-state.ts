@@ -27,10 +27,15 @@ export interface ChangeObserver {
   wantsPrevious(key: Uint8Array): boolean;
   /** True if wantsPrevious may be true for any key. */
   readonly wantsAnyPrevious: boolean;
+  /** False if nobody wants any change: then only their revision counts. */
+  readonly wantsChanges: boolean;
   applied(main: number, changes: Changes): void;
 }
 
-/** The changes of one transaction in sub order; consume them within the call. */
+/**
+ * The changes of one transaction in sub order, `count` of them; consume them within the call, for the
+ * next transaction overwrites them.
+ */
 export interface Changes {
   readonly count: number;
   readonly keys: readonly Uint8Array[];

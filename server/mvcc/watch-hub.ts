@@ -105,6 +105,10 @@ export class WatchHub implements ChangeObserver, SessionPorts {
     return this.previous.size > 0;
   }
 
+  get wantsChanges(): boolean {
+    return this.live.size > 0;
+  }
+
   wantsPrevious(key: Uint8Array): boolean {
     return this.previous.matches(keyString(key));
   }

@@ -19,6 +19,7 @@ export class WriteTxn implements Changes {
   /** The revision that the changes get. */
   main = 0;
   count = 0;
+  // Written at `count`, and kept from one transaction to the next: what lies behind is of earlier ones.
   keys: Uint8Array[] = [];
   records: Uint8Array[] = [];
   tombstones: boolean[] = [];
@@ -161,11 +162,11 @@ export class WriteTxn implements Changes {
     this.batch!.put("key", revisionKey(main, count, tombstone), record);
     state.recent.add(main, count, record, tombstone);
     this.count = count + 1;
-    if (state.observer === undefined) return;
-    this.slots.push(slot);
-    this.keys.push(key);
-    this.records.push(record);
-    this.tombstones.push(tombstone);
+    if (state.observer?.wantsChanges !== true) return;
+    this.slots[count] = slot;
+    this.keys[count] = key;
+    this.records[count] = record;
+    this.tombstones[count] = tombstone;
   }
 
   private keep(slot: number): void {
@@ -180,18 +181,28 @@ export class WriteTxn implements Changes {
 
   /** Remembers the pair before this transaction if a watcher wants it. */
   private notePrevious(slot: number, exists: boolean, key: Uint8Array): void {
-    const { state, main } = this;
+    const { state, main, count, previous } = this;
     const observer = state.observer!;
+    if (!observer.wantsChanges) return;
     if (!exists || !observer.wantsAnyPrevious || !observer.wantsPrevious(key)) {
-      this.previous.push(undefined);
+      previous[count] = undefined;
     } else if (state.index.table.headMain(slot) === main) {
-      this.previous.push(this.previous[this.slots.indexOf(slot)]);
-    } else this.previous.push(state.warmHead(slot) ?? null);
+      // The first place is of this transaction, as it has changed the key.
+      previous[count] = previous[this.slots.indexOf(slot)];
+    } else previous[count] = state.warmHead(slot) ?? null;
   }
 
   /** Reads within the transaction: its own changes are seen. Throws EtcdError. */
   range(request: RangeRequest): RangeResponse {
     return new RangeRead(this.state, request, this.revision).runSync();
+  }
+
+  private forget(): void {
+    this.slots = [];
+    this.keys = [];
+    this.records = [];
+    this.tombstones = [];
+    this.previous = [];
   }
 
   /** Makes the changes current and tells the observer. Nothing changed: no new revision. */
@@ -210,11 +221,7 @@ export class WriteTxn implements Changes {
       state.currentRevision = main;
       if (state.observer !== undefined) {
         state.observer.applied(main, this);
-        this.slots = [];
-        this.keys = [];
-        this.records = [];
-        this.tombstones = [];
-        this.previous = [];
+        if (this.slots.length > keptChanges) this.forget();
       }
       this.count = 0;
     }
@@ -222,4 +229,6 @@ export class WriteTxn implements Changes {
   }
 }
 
+/** Places that are kept for the next transaction: each may keep a segment of the record cache alive. */
+const keptChanges = 8;
 const noRangeEnd = new Uint8Array(0);

@@ -71,7 +71,7 @@ export class Proposer {
     const header = { id, username: who.username, authRevision: who.revision };
     const data = encodeCommand(kind, payload, header);
     if (data.length > ports.maxRequestBytes) return this.refuse(etcdError("requestTooLarge"));
-    return this.submit({ id, data, change: undefined });
+    return this.submit(id, data, undefined);
   }
 
   private hasPriority(kind: CommandKind): boolean {
@@ -82,16 +82,16 @@ export class Proposer {
   proposeChange(change: Omit<ConfChange, "id">): Promise<unknown> {
     if (this.stopped) return this.refuse(etcdError("stopped"));
     const id = this.ports.nextRequestId();
-    return this.submit({ id, data: emptyBytes, change: { ...change, id } });
+    return this.submit(id, emptyBytes, { ...change, id });
   }
 
-  private submit(one: Blocked): Promise<unknown> {
+  private submit(id: bigint, data: Uint8Array, change: ConfChange | undefined): Promise<unknown> {
     const { ports } = this;
     const waits = !ports.hasLeader();
-    if (waits && !this.hasRoom(one.data)) return this.refuse(etcdError("tooManyRequests"));
-    const waiting = ports.pending.wait(one.id, ports.clock.monotonicMs());
-    if (waits) this.block(one);
-    else this.hand(one);
+    if (waits && !this.hasRoom(data)) return this.refuse(etcdError("tooManyRequests"));
+    const waiting = ports.pending.wait(id, ports.clock.monotonicMs());
+    if (waits) this.block(id, data, change);
+    else this.hand(id, data, change);
     return waiting;
   }
 
@@ -101,7 +101,8 @@ export class Proposer {
     if (blocked.length === 0) return;
     this.blocked = [];
     this.blockedBytes = 0;
-    for (const one of blocked) if (this.ports.pending.has(one.id)) this.hand(one);
+    for (const { id, data, change } of blocked)
+      if (this.ports.pending.has(id)) this.hand(id, data, change);
   }
 
   /** Forgets what waits and was given up meanwhile; call it each tick. */
@@ -116,14 +117,13 @@ export class Proposer {
     this.stopped = true;
   }
 
-  private hand(one: Blocked): void {
-    const { change, data, id } = one;
+  private hand(id: bigint, data: Uint8Array, change: ConfChange | undefined): void {
     const { ports } = this;
     const result = change === undefined ? ports.propose(data) : ports.proposeChange(change);
     if (result === "ok") return;
     // Raft may have lost the leader that the last turn still knew: then this waits as well.
     if (result === "dropped-no-leader" && this.hasRoom(data)) {
-      this.block(one);
+      this.block(id, data, change);
       return;
     }
     this.failed++;
@@ -135,9 +135,9 @@ export class Proposer {
     return this.blocked.length < maxBlocked && this.blockedBytes + data.length <= maxBlockedBytes;
   }
 
-  private block(one: Blocked): void {
-    this.blocked.push(one);
-    this.blockedBytes += one.data.length;
+  private block(id: bigint, data: Uint8Array, change: ConfChange | undefined): void {
+    this.blocked.push({ id, data, change });
+    this.blockedBytes += data.length;
   }
 
   private refuse(error: EtcdError): Promise<never> {

@@ -2,7 +2,9 @@
 // changes, read-index contexts and new leases (facts: peer protocol §8).
 import type { LeaseId, MemberId } from "#base/ids.ts";
 
-const low48 = (1n << 48n) - 1n;
+const two48 = 2 ** 48;
+const two32 = 2 ** 32;
+const lowAt = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 0 : 1;
 
 /**
  * 16 bits of the member, 40 of the start time in milliseconds, 8 that count; a count that runs over
@@ -10,19 +12,24 @@ const low48 = (1n << 48n) - 1n;
  * second.
  */
 export class RequestIds {
-  private readonly prefix: bigint;
-  private suffix: bigint;
+  /** The ID as one, and as its halves, in this processor's order: one bigint an ID is made. */
+  private readonly id = new BigUint64Array(1);
+  private readonly halves = new Uint32Array(this.id.buffer);
+  private readonly prefix: number;
+  private suffix: number;
 
   /** `startedMs` is the wall clock's milliseconds since 1970 at the start of the process. */
   constructor(member: MemberId, startedMs: number) {
-    this.prefix = (member & 0xffffn) << 48n;
-    this.suffix = (BigInt(Math.floor(startedMs)) << 8n) & low48;
+    this.prefix = Number(member & 0xffffn) * 2 ** 16;
+    this.suffix = (Math.floor(startedMs) * 256) % two48;
   }
 
   /** The next ID; the first one ends in 01. */
   next(): bigint {
-    this.suffix = (this.suffix + 1n) & low48;
-    return this.prefix | this.suffix;
+    this.suffix = (this.suffix + 1) % two48;
+    this.halves[lowAt] = this.suffix % two32;
+    this.halves[1 - lowAt] = this.prefix + Math.floor(this.suffix / two32);
+    return this.id[0]!;
   }
 
   /** An ID for a lease whose client named none: positive as a signed number. */

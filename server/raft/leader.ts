@@ -50,16 +50,14 @@ export function propose(raft: Raft, proposed: readonly Entry[]): ProposeResult {
   if (raft.tracker.get(raft.id) === undefined) return "dropped-not-member";
   if (raft.leadTransferee !== noMember) return "dropped-transferring";
   // Entries are copied, for they get this leader's term and index, and a message may be sent twice.
-  const entries: Entry[] = [];
   let changeAt = -1;
-  for (const { type, data } of proposed) {
-    if (type !== EntryType.EntryNormal && !mayChange(raft, { type, data }, changeAt >= 0)) {
-      entries.push(newEntry(EntryType.EntryNormal, noData));
-      continue;
-    }
-    if (type !== EntryType.EntryNormal) changeAt = entries.length;
-    entries.push(newEntry(type, data));
-  }
+  const entries = proposed.map(({ type, data }, at) => {
+    if (type === EntryType.EntryNormal) return newEntry(type, data);
+    if (!mayChange(raft, { type, data }, changeAt >= 0))
+      return newEntry(EntryType.EntryNormal, noData);
+    changeAt = at;
+    return newEntry(type, data);
+  });
   if (entries.length === 0) return "ok";
   const firstIndex = raft.log.lastIndex() + 1;
   if (!raft.appendEntries(entries)) return "dropped-uncommitted-limit";
