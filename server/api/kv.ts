@@ -121,10 +121,12 @@ export function kvMethods(context: ServiceContext): SingleRequestMethod[] {
     singleRequest(gate, {
       path: `${service}Put`,
       decode: (bytes) => PutRequest.decode(bytes),
-      run(request, responder) {
+      encode: (answer) => encodePut(answer as PutResponse),
+      run(request, responder, call) {
         refuseIf(checkPut(request));
         if (access.isOn) return putAs(request, responder);
-        return member.propose("put", request).then(encodePut);
+        member.proposeFor(call, "put", request);
+        return undefined;
       },
     }),
     singleRequest(gate, {

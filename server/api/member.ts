@@ -198,6 +198,12 @@ export interface ApiAuth {
   hashPassword(password: string): Promise<string>;
 }
 
+/** Who waits for the answer to a proposal; told exactly once. */
+export interface AnswerWaiter<Answer> {
+  settled(answer: Answer): void;
+  failed(error: EtcdError): void;
+}
+
 export interface ApiMember {
   readonly auth: ApiAuth;
   readonly reconfiguration: ClusterReconfiguration;
@@ -219,6 +225,12 @@ export interface ApiMember {
     request: Proposals[K][0],
     who?: Identity,
   ): Promise<Proposals[K][1]>;
+  /** As `propose`, and tells `waiter`. */
+  proposeFor<K extends keyof Proposals>(
+    waiter: AnswerWaiter<Proposals[K][1]>,
+    kind: K,
+    request: Proposals[K][0],
+  ): void;
   /**
    * One read-index round: resolves once everything committed before the call is applied here.
    * Undefined if that is so already, and proved.

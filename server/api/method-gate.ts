@@ -1,6 +1,6 @@
 // What every call passes before its handler: learners refuse most methods, a client that asks for a
 // leader is refused without one; and how a handler's failure becomes a status (facts: apply rules §9).
-import { InvariantError } from "#base/assert.ts";
+import { assert, InvariantError } from "#base/assert.ts";
 import type { OutcomeDurations } from "#base/duration-counts.ts";
 import { errorText } from "#base/errors.ts";
 import { EtcdError, type EtcdErrorName, errorTable, grpcCode } from "#proto/errors.ts";
@@ -11,7 +11,7 @@ import type {
   Responder,
   SingleRequestMethod,
 } from "#server/rpc/service-registry.ts";
-import type { ApiMember } from "./member.ts";
+import type { AnswerWaiter, ApiMember } from "./member.ts";
 import type { SlowRequests } from "./slow-requests.ts";
 
 const maxVersions = 64;
@@ -126,11 +126,17 @@ export interface SingleRequestService<Request> {
   readonly responseStream?: boolean;
   readonly endless?: boolean;
   decode(bytes: Uint8Array): Request;
-  /** Encodes its answer, at once if it can; undefined if it answered through the responder itself. */
+  /**
+   * Encodes its answer, at once if it can; undefined if it answered through the responder itself, or
+   * `call` will be told.
+   */
   run(
     request: Request,
     responder: Responder,
+    call: GatedCall,
   ): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** Of what `call` is told. */
+  encode?(answer: unknown): Uint8Array;
   /** True if a learner may serve this request; by default none. */
   learnerMay?(request: Request): boolean;
 }
@@ -141,7 +147,13 @@ export function singleRequest<Request>(
   service: SingleRequestService<Request>,
 ): SingleRequestMethod {
   const responseStream = service.responseStream ?? false;
-  const times = responseStream ? undefined : gate.slow?.timesOf(service.path);
+  const slow = responseStream ? undefined : gate.slow;
+  const method: GatedMethod = {
+    path: service.path,
+    slow,
+    times: slow?.timesOf(service.path),
+    ...(service.encode === undefined ? {} : { encode: service.encode }),
+  };
   return {
     path: service.path,
     requestStream: false,
@@ -158,60 +170,85 @@ export function singleRequest<Request>(
       const learnerMay = service.learnerMay?.(request) ?? false;
       if (!gate.admit(responder, responseStream ? "stream" : "unary", learnerMay)) return;
       if (responseStream) gate.watchLeader(responder);
-      const slow = responseStream ? undefined : gate.slow;
-      const startMs = slow === undefined ? 0 : slow.nowMs();
+      const call = new GatedCall(method, responder, request as object, bytes);
       let running: ReturnType<typeof service.run>;
       try {
-        running = service.run(request, responder);
+        running = service.run(request, responder, call);
       } catch (error) {
-        tellSlow(slow, times, startMs, service.path, responder, request, bytes, undefined, error);
-        failWith(responder, error);
+        call.failed(error);
         return;
       }
       if (!(running instanceof Promise)) {
-        if (running === undefined) return;
-        tellSlow(slow, times, startMs, service.path, responder, request, bytes, running);
-        responder.reply(running);
+        if (running !== undefined) call.answer(running);
         return;
       }
       running.then(
         (answer) => {
-          if (answer === undefined) return;
-          tellSlow(slow, times, startMs, service.path, responder, request, bytes, answer);
-          responder.reply(answer);
+          if (answer !== undefined) call.answer(answer);
         },
-        (error: unknown) => {
-          tellSlow(slow, times, startMs, service.path, responder, request, bytes, undefined, error);
-          failWith(responder, error);
-        },
+        (error: unknown) => call.failed(error),
       );
     },
   };
 }
 
-/** To be called before the answer is given: `bytes` are the transport's again from then on. */
-function tellSlow(
-  slow: SlowRequests | undefined,
-  times: OutcomeDurations | undefined,
-  startMs: number,
-  path: string,
-  responder: Responder,
-  request: unknown,
-  bytes: Uint8Array,
-  answer: Uint8Array | undefined,
-  error?: unknown,
-): void {
-  if (slow === undefined) return;
-  const counted = times === undefined ? times : slow.times.readOnlyOf(path, request, times);
-  if (!slow.isSlow(startMs, counted, answer !== undefined)) return;
-  slow.tell(startMs, {
-    path,
-    peer: responder.peer,
-    request: request as object,
-    requestBytes: bytes.length,
-    answer,
-    error: error === undefined ? undefined : errorText(error),
-  });
+/** What all calls of a method have in common. */
+interface GatedMethod {
+  readonly path: string;
+  /** Undefined: nobody asks for slow requests, or the method has a stream of answers. */
+  readonly slow: SlowRequests | undefined;
+  readonly times: OutcomeDurations | undefined;
+  encode?(answer: unknown): Uint8Array;
+}
+
+/** A call that has passed the gate: answers it, and tells if it was slow. */
+export class GatedCall implements AnswerWaiter<unknown> {
+  private readonly method: GatedMethod;
+  private readonly responder: Responder;
+  private readonly request: object;
+  private readonly bytes: Uint8Array;
+  private readonly startMs: number;
+
+  constructor(method: GatedMethod, responder: Responder, request: object, bytes: Uint8Array) {
+    this.method = method;
+    this.responder = responder;
+    this.request = request;
+    this.bytes = bytes;
+    this.startMs = method.slow === undefined ? 0 : method.slow.nowMs();
+  }
+
+  settled(answer: unknown): void {
+    const { encode } = this.method;
+    assert(encode !== undefined, `${this.method.path} does not say how answers are encoded`);
+    this.answer(encode(answer));
+  }
+
+  failed(error: unknown): void {
+    this.tellSlow(undefined, error);
+    failWith(this.responder, error);
+  }
+
+  answer(bytes: Uint8Array): void {
+    this.tellSlow(bytes, undefined);
+    this.responder.reply(bytes);
+  }
+
+  /** To be called before the answer is given: the request's bytes are the transport's again from then on. */
+  private tellSlow(answer: Uint8Array | undefined, error: unknown): void {
+    const { path, slow, times } = this.method;
+    if (slow === undefined) return;
+    const { bytes, request, responder, startMs } = this;
+    const counted = times === undefined ? times : slow.times.readOnlyOf(path, request, times);
+    if (!slow.isSlow(startMs, counted, answer !== undefined)) return;
+    slow.tell(startMs, {
+      path,
+      peer: responder.peer,
+      request,
+      requestBytes: bytes.length,
+      answer,
+      error: error === undefined ? undefined : errorText(error),
+    });
+  }
 }
 
 /** A method with a stream of requests, behind the gate. */

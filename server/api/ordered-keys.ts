@@ -82,9 +82,9 @@ export function ordered<Request>(
 ): SingleRequestService<Request> {
   return {
     ...service,
-    async run(request, responder) {
+    async run(request, responder, call) {
       try {
-        return await service.run(request, responder);
+        return await service.run(request, responder, call);
       } catch (error) {
         throw error instanceof EtcdError ? new Error(error.message, { cause: error }) : error;
       }

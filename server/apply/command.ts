@@ -21,11 +21,7 @@ import {
   AuthUserRevokeRoleRequest,
 } from "#proto/gen/auth.ts";
 import { CapabilityLatch, V2Request } from "#proto/gen/extension.ts";
-import {
-  DowngradeVersionTestRequest,
-  InternalAuthenticateRequest,
-  RequestHeader,
-} from "#proto/gen/internal.ts";
+import { DowngradeVersionTestRequest, InternalAuthenticateRequest } from "#proto/gen/internal.ts";
 import {
   CompactionRequest,
   DeleteRangeRequest,
@@ -194,8 +190,7 @@ export function decodeCommand(data: Uint8Array): Command | undefined {
       throw new WireError(`field ${field} of a command is no message`);
     const length = reader.size();
     if (field === headerField) {
-      const read = RequestHeader.decode(reader, length);
-      header = { id: read.ID, username: read.username, authRevision: read.authRevision };
+      header = decodeHeader(reader, length);
     } else {
       assert(found !== undefined, "a known field has a kind");
       kind = found;
@@ -205,6 +200,25 @@ export function decodeCommand(data: Uint8Array): Command | undefined {
   if (kind === undefined) return undefined;
   if (header.id === 0n && legacyId !== 0n) header = { ...header, id: legacyId };
   return { header, kind, payload } as Command;
+}
+
+/** A RequestHeader of `length` bytes; by hand, for every command has one. */
+function decodeHeader(reader: BinaryReader, length: number): CommandHeader {
+  const depth = reader.enter();
+  const end = reader.pos + length;
+  let id = 0n;
+  let username = "";
+  let authRevision = 0;
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    if (tag === 8) id = reader.uint64();
+    else if (tag === 18) username = reader.string();
+    else if (tag === 24) authRevision = reader.uint64Number();
+    else reader.skip(tag);
+  }
+  reader.endAt(end);
+  reader.depth = depth;
+  return { id, username, authRevision };
 }
 
 /** A command that members of etcd 3.4 and 3.5 write as a request of the v2 API. */

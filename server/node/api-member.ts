@@ -21,7 +21,14 @@ import {
   type HashResponse,
   type StatusResponse,
 } from "#proto/gen/maintenance.ts";
-import type { ApiAuth, ApiMember, Proposals, StateCopy, WatchSession } from "#server/api/member.ts";
+import type {
+  AnswerWaiter,
+  ApiAuth,
+  ApiMember,
+  Proposals,
+  StateCopy,
+  WatchSession,
+} from "#server/api/member.ts";
 import { readOnlyTxn } from "#server/apply/kv.ts";
 import { commandCost } from "#server/apply/quota.ts";
 import type { Identity } from "#server/auth/tokens.ts";
@@ -104,12 +111,26 @@ export class NodeApi implements ApiMember {
       const grant = request as LeaseGrantRequest;
       if (grant.ID === 0n) grant.ID = parts.requestIds.nextLease();
     }
-    const cost = commandCost({ kind, payload: request as never });
-    if (cost > 0 && parts.backend().sizeBytes() + cost >= parts.quotaBytes) {
-      this.member.raiseNoSpace();
-      return Promise.reject(etcdError("noSpace"));
-    }
+    if (!this.fits(kind, request)) return Promise.reject(etcdError("noSpace"));
     return proposer.propose(kind, request as never, who) as Promise<Proposals[K][1]>;
+  }
+
+  proposeFor<K extends keyof Proposals>(
+    waiter: AnswerWaiter<Proposals[K][1]>,
+    kind: K,
+    request: Proposals[K][0],
+  ): void {
+    if (!this.fits(kind, request)) waiter.failed(etcdError("noSpace"));
+    else this.member.proposer.proposeFor(waiter, kind, request as never);
+  }
+
+  /** False if the state has no room for the request; the alarm is raised then. */
+  private fits<K extends keyof Proposals>(kind: K, request: Proposals[K][0]): boolean {
+    const { parts } = this.member;
+    const cost = commandCost({ kind, payload: request as never });
+    if (cost === 0 || parts.backend().sizeBytes() + cost < parts.quotaBytes) return true;
+    this.member.raiseNoSpace();
+    return false;
   }
 
   linearize(): Promise<void> | undefined {

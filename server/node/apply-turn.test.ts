@@ -96,10 +96,10 @@ class Rig {
 
   /** Waits for the command's answer as a client's request does. */
   wait(id: bigint): void {
-    this.pending.wait(id, 0).then(
-      () => this.told.push(`answer ${id}`),
-      (error: Error) => this.told.push(`answer ${id}: ${error.message}`),
-    );
+    this.pending.wait(id, 0, {
+      settled: () => void this.told.push(`answer ${id}`),
+      failed: ({ message }) => void this.told.push(`answer ${id}: ${message}`),
+    });
   }
 
   async taken(): Promise<readonly string[]> {
@@ -190,7 +190,7 @@ test("a received state ends the waiting for what it may already hold", async () 
   const rig = await Rig.open();
   rig.wait(9n);
   rig.turn.reset(40, 3);
-  assert.deepEqual(await rig.taken(), ["applied 40", "answer 9: etcdserver: request timed out"]);
+  assert.deepEqual(await rig.taken(), ["answer 9: etcdserver: request timed out", "applied 40"]);
   assert.equal(rig.pending.size, 0);
 });
 

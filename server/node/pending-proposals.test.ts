@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { etcdError } from "#proto/errors.ts";
-import { PendingProposals } from "#server/node/pending-proposals.ts";
+import { PendingProposals, PromisedProposal } from "#server/node/pending-proposals.ts";
+
+function waitFor(pending: PendingProposals, id: bigint, nowMs: number): Promise<unknown> {
+  const waiter = new PromisedProposal();
+  pending.wait(id, nowMs, waiter);
+  return waiter.promise;
+}
 
 const timedOut = () => etcdError("timeout");
 
 test("each proposal is answered once, by its result or by its deadline", async () => {
   const pending = new PendingProposals(100);
   const answers = [1n, 2n, 3n].map((id) =>
-    pending.wait(id, Number(id) * 10).then(
+    waitFor(pending, id, Number(id) * 10).then(
       (result) => result,
       (error: Error) => error.message,
     ),
@@ -38,7 +44,7 @@ test("each proposal is answered once, by its result or by its deadline", async (
 test("thousands that come and go leave nothing behind", () => {
   const pending = new PendingProposals(100);
   for (let i = 0; i < 5000; i++) {
-    void pending.wait(BigInt(i), i);
+    pending.wait(BigInt(i), i, { settled() {}, failed() {} });
     pending.settle(BigInt(i), undefined, false);
     pending.sweep(i, timedOut);
   }

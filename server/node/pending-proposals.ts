@@ -3,11 +3,31 @@
 // request.
 import type { EtcdError } from "#proto/errors.ts";
 
+/** Whoever proposed something; told exactly once. */
+export interface ProposalWaiter {
+  /** What apply answered. */
+  settled(result: unknown): void;
+  failed(error: EtcdError): void;
+}
+
+/** Who waits by a promise. */
+export class PromisedProposal implements ProposalWaiter {
+  readonly promise: Promise<unknown>;
+  settled!: (result: unknown) => void;
+  failed!: (error: EtcdError) => void;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.settled = resolve;
+      this.failed = reject;
+    });
+  }
+}
+
 interface Pending {
   readonly id: bigint;
   readonly deadlineMs: number;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: EtcdError) => void;
+  readonly waiter: ProposalWaiter;
 }
 
 export class PendingProposals {
@@ -25,13 +45,11 @@ export class PendingProposals {
     return this.byId.size;
   }
 
-  /** Resolves with what apply answers to the command of this ID. */
-  wait(id: bigint, nowMs: number): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const pending = { id, deadlineMs: nowMs + this.timeoutMs, resolve, reject };
-      this.byId.set(id, pending);
-      this.queue.push(pending);
-    });
+  /** `waiter` is told what apply answers to the command of this ID. */
+  wait(id: bigint, nowMs: number, waiter: ProposalWaiter): void {
+    const pending = { id, deadlineMs: nowMs + this.timeoutMs, waiter };
+    this.byId.set(id, pending);
+    this.queue.push(pending);
   }
 
   /** True if a request on this member waits for this command. */
@@ -44,8 +62,8 @@ export class PendingProposals {
     const pending = this.byId.get(id);
     if (pending === undefined) return;
     this.byId.delete(id);
-    if (failed) pending.reject(result as EtcdError);
-    else pending.resolve(result);
+    if (failed) pending.waiter.failed(result as EtcdError);
+    else pending.waiter.settled(result);
   }
 
   /** Rejects everything whose deadline has passed, with what `error` says of one that began then. */
@@ -58,7 +76,7 @@ export class PendingProposals {
       this.head++;
       if (!waiting) continue;
       this.byId.delete(pending.id);
-      pending.reject(error(pending.deadlineMs - this.timeoutMs));
+      pending.waiter.failed(error(pending.deadlineMs - this.timeoutMs));
     }
     if (this.head > 1024 && this.head * 2 > queue.length) {
       this.queue = queue.slice(this.head);
@@ -68,9 +86,10 @@ export class PendingProposals {
 
   /** Rejects everything, at the end of the process. */
   rejectAll(error: () => EtcdError): void {
-    for (const pending of this.byId.values()) pending.reject(error());
+    const waiting = [...this.byId.values()];
     this.byId.clear();
     this.queue = [];
     this.head = 0;
+    for (const { waiter } of waiting) waiter.failed(error());
   }
 }

@@ -2,11 +2,15 @@
 // is no leader, proposals wait here, bounded, as etcd's do; their deadline ends them.
 import { emptyBytes } from "#base/bytes.ts";
 import type { Clock } from "#base/clock.ts";
-import { EtcdError, etcdError, grpcCode } from "#proto/errors.ts";
+import { EtcdError, type EtcdErrorName, etcdError, grpcCode } from "#proto/errors.ts";
 import type { ConfChange } from "#proto/gen/raft.ts";
 import { type CommandKind, type CommandPayloads, encodeCommand } from "#server/apply/command.ts";
 import { type Identity, nobody } from "#server/auth/tokens.ts";
-import type { PendingProposals } from "#server/node/pending-proposals.ts";
+import {
+  type PendingProposals,
+  PromisedProposal,
+  type ProposalWaiter,
+} from "#server/node/pending-proposals.ts";
 import type { ProposeResult } from "#server/raft/status.ts";
 
 /** Entries that may be committed and not applied before new proposals are refused. */
@@ -61,17 +65,33 @@ export class Proposer {
     payload: CommandPayloads[K],
     who: Identity = nobody,
   ): Promise<unknown> {
+    const waiter = new PromisedProposal();
+    this.proposeFor(waiter, kind, payload, who);
+    return waiter.promise;
+  }
+
+  /** As `propose`, and tells `waiter`: a promise and its closures are a tenth of a put. */
+  proposeFor<K extends CommandKind>(
+    waiter: ProposalWaiter,
+    kind: K,
+    payload: CommandPayloads[K],
+    who: Identity = nobody,
+  ): void {
     const { ports } = this;
-    if (this.stopped) return this.refuse(etcdError("stopped"));
+    if (this.stopped) {
+      this.refuse(waiter, "stopped");
+      return;
+    }
     const backlog = ports.committedIndex() - ports.appliedIndex();
     if (backlog > maxApplyBacklog && !(backlog <= maxPriorityBacklog && this.hasPriority(kind))) {
-      return this.refuse(etcdError("tooManyRequests"));
+      this.refuse(waiter, "tooManyRequests");
+      return;
     }
     const id = ports.nextRequestId();
     const header = { id, username: who.username, authRevision: who.revision };
     const data = encodeCommand(kind, payload, header);
-    if (data.length > ports.maxRequestBytes) return this.refuse(etcdError("requestTooLarge"));
-    return this.submit(id, data, undefined);
+    if (data.length > ports.maxRequestBytes) this.refuse(waiter, "requestTooLarge");
+    else this.submit(waiter, id, data, undefined);
   }
 
   private hasPriority(kind: CommandKind): boolean {
@@ -80,19 +100,28 @@ export class Proposer {
 
   /** As `propose`, for a change of membership; its ID is given here. */
   proposeChange(change: Omit<ConfChange, "id">): Promise<unknown> {
-    if (this.stopped) return this.refuse(etcdError("stopped"));
+    const waiter = new PromisedProposal();
     const id = this.ports.nextRequestId();
-    return this.submit(id, emptyBytes, { ...change, id });
+    if (this.stopped) this.refuse(waiter, "stopped");
+    else this.submit(waiter, id, emptyBytes, { ...change, id });
+    return waiter.promise;
   }
 
-  private submit(id: bigint, data: Uint8Array, change: ConfChange | undefined): Promise<unknown> {
+  private submit(
+    waiter: ProposalWaiter,
+    id: bigint,
+    data: Uint8Array,
+    change: ConfChange | undefined,
+  ): void {
     const { ports } = this;
     const waits = !ports.hasLeader();
-    if (waits && !this.hasRoom(data)) return this.refuse(etcdError("tooManyRequests"));
-    const waiting = ports.pending.wait(id, ports.clock.monotonicMs());
+    if (waits && !this.hasRoom(data)) {
+      this.refuse(waiter, "tooManyRequests");
+      return;
+    }
+    ports.pending.wait(id, ports.clock.monotonicMs(), waiter);
     if (waits) this.block(id, data, change);
     else this.hand(id, data, change);
-    return waiting;
   }
 
   /** A leader is known again: hands over what waited and still has somebody waiting for it. */
@@ -140,8 +169,8 @@ export class Proposer {
     this.blockedBytes += data.length;
   }
 
-  private refuse(error: EtcdError): Promise<never> {
+  private refuse(waiter: ProposalWaiter, name: EtcdErrorName): void {
     this.failed++;
-    return Promise.reject(error);
+    waiter.failed(etcdError(name));
   }
 }

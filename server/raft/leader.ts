@@ -15,7 +15,7 @@ import type { ProposeResult, ReadIndexResult, StepResult } from "#server/raft/st
 export function stepLeader(raft: Raft, message: Message): StepResult {
   switch (message.type) {
     case MessageType.MsgProp:
-      return propose(raft, message.entries);
+      return proposeFrom(raft, message);
     case MessageType.MsgReadIndex:
       // Whoever asked from afar tries again by itself: a refusal needs no answer.
       if (message.entries.length === 1) {
@@ -45,19 +45,28 @@ export function stepLeader(raft: Raft, message: Message): StepResult {
   return "ok";
 }
 
-/** Takes entries into the log; a configuration change that must wait becomes an empty entry. */
-export function propose(raft: Raft, proposed: readonly Entry[]): ProposeResult {
+/** As `propose`, for entries that came in a message: they are copied, for it may be sent twice. */
+function proposeFrom(raft: Raft, { entries }: Message): ProposeResult {
+  return propose(
+    raft,
+    entries.map(({ type, data }) => newEntry(type, data)),
+  );
+}
+
+/**
+ * Takes entries into the log, whose they are from then on; a configuration change that must wait
+ * becomes an empty entry.
+ */
+export function propose(raft: Raft, entries: Entry[]): ProposeResult {
   if (raft.tracker.get(raft.id) === undefined) return "dropped-not-member";
   if (raft.leadTransferee !== noMember) return "dropped-transferring";
-  // Entries are copied, for they get this leader's term and index, and a message may be sent twice.
   let changeAt = -1;
-  const entries = proposed.map(({ type, data }, at) => {
-    if (type === EntryType.EntryNormal) return newEntry(type, data);
-    if (!mayChange(raft, { type, data }, changeAt >= 0))
-      return newEntry(EntryType.EntryNormal, noData);
-    changeAt = at;
-    return newEntry(type, data);
-  });
+  for (let at = 0; at < entries.length; at++) {
+    const entry = entries[at]!;
+    if (entry.type === EntryType.EntryNormal) continue;
+    if (mayChange(raft, entry, changeAt >= 0)) changeAt = at;
+    else entries[at] = newEntry(EntryType.EntryNormal, noData);
+  }
   if (entries.length === 0) return "ok";
   const firstIndex = raft.log.lastIndex() + 1;
   if (!raft.appendEntries(entries)) return "dropped-uncommitted-limit";

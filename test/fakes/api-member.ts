@@ -24,6 +24,7 @@ import type {
 import { type Event, Event_EventType, type KeyValue } from "#proto/gen/mvcc.ts";
 import type { WatchRequest, WatchResponse } from "#proto/gen/watch.ts";
 import type {
+  AnswerWaiter,
   ApiDowngrades,
   ApiMember,
   ClusterReconfiguration,
@@ -87,6 +88,17 @@ export class FakeMember implements ApiMember {
     this.proposed.push(kind);
     if (this.holdProposals !== undefined) await this.holdProposals;
     return this.apply(kind, request) as Proposals[K][1];
+  }
+
+  proposeFor<K extends ProposalKind>(
+    waiter: AnswerWaiter<Proposals[K][1]>,
+    kind: K,
+    request: Proposals[K][0],
+  ): void {
+    this.propose(kind, request).then(
+      (answer) => waiter.settled(answer),
+      (error) => waiter.failed(error),
+    );
   }
 
   async linearize(): Promise<void> {

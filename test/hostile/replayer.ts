@@ -118,14 +118,14 @@ export class Replayer {
     const { turn, pending } = this.parts;
     let told: string | undefined;
     if (this.answers) {
-      pending.wait(id, 0).then(
-        () => {
+      pending.wait(id, 0, {
+        settled: () => {
           told = "served";
         },
-        (error: Error) => {
-          told = error.message;
+        failed: ({ message }) => {
+          told = message;
         },
-      );
+      });
     }
     try {
       await turn.apply([entry]);
