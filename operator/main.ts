@@ -9,9 +9,11 @@ import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { readManifest as parseManifest } from "#operator/api/manifest.ts";
+import { parseDuration } from "#operator/api/quantity.ts";
 import type { Problem } from "#operator/api/validate.ts";
 import { addCommands } from "#operator/commands/commands.ts";
 import { LocalClusterReader } from "#operator/commands/local-clusters.ts";
+import { restartPatienceMs } from "#operator/plan/rolling.ts";
 import { deleteLocalCluster } from "#operator/platform/local/delete-cluster.ts";
 import { localBackupProblem, localProblem } from "#operator/platform/local/fit.ts";
 import { type LocalWanted, runLocalCluster } from "#operator/platform/local/local-cluster.ts";
@@ -161,6 +163,7 @@ interface RunFlags {
   readonly leaseNamespace?: string;
   readonly leaderElection: boolean;
   readonly workers: number;
+  readonly restartPatience?: number;
   readonly listen: string;
   readonly logLevel: string;
 }
@@ -184,6 +187,7 @@ async function run(flags: RunFlags): Promise<void> {
     version,
     defaults: { image: flags.storeImage, version },
     clusterDomain: flags.clusterDomain,
+    restartPatienceMs: flags.restartPatience ?? restartPatienceMs,
     namespaces: namespaces.length === 0 ? undefined : namespaces,
     leaseNamespace: flags.leaseNamespace,
     elect: flags.leaderElection,
@@ -197,6 +201,15 @@ async function run(flags: RunFlags): Promise<void> {
 function workersOf(text: string): number {
   if (/^[1-9][0-9]?$/.test(text)) return Number(text);
   throw new OperatingError("BAD_FLAG", `--workers must be 1 to 99, not ${text}`);
+}
+
+function patienceOf(text: string): number {
+  const ms = parseDuration(text) ?? 0;
+  if (ms >= 1000) return ms;
+  throw new OperatingError(
+    "BAD_FLAG",
+    `--restart-patience must be as 10m, 1s or more, not ${text}`,
+  );
 }
 
 /** For tests: ends the process, as if it were killed, at the first of those that the variable names. */
@@ -243,6 +256,11 @@ program
   .option("--lease-namespace <namespace>", "where the lease is; the pod's own if left out")
   .option("--no-leader-election", "take no lease: only if no other operator runs")
   .option("--workers <count>", "clusters that are looked at together", workersOf, 4)
+  .option(
+    "--restart-patience <duration>",
+    "how long the first member that gets other settings may take to serve again before it gets its old ones (10m if left out)",
+    patienceOf,
+  )
   .option("--listen <host:port>", "where /healthz, /readyz and /metrics are", ":8080")
   .option("--log-level <level>", "debug, info, warn or error", "info")
   .action(run);

@@ -121,12 +121,25 @@ const table: readonly (readonly [string, Case, string])[] = [
   ],
   [
     "by DNS of somebody else, one record short",
-    { ...forming({ kind: "dns", domain: "d", isOutside: true }), records: ["a:1", "b:1"] },
+    { ...forming({ kind: "dns", domain: "d", isOutside: true }), records: ["p1", "p2"] },
+    "wait DnsRecords",
+  ],
+  [
+    "by DNS of somebody else, one record of another host",
+    { ...forming({ kind: "dns", domain: "d", isOutside: true }), records: ["p1", "p2", "p4"] },
+    "wait DnsRecords",
+  ],
+  [
+    "by DNS of somebody else, one record too many",
+    {
+      ...forming({ kind: "dns", domain: "d", isOutside: true }),
+      records: ["p1", "p2", "p3", "p4"],
+    },
     "wait DnsRecords",
   ],
   [
     "by DNS of somebody else",
-    { ...forming({ kind: "dns", domain: "d", isOutside: true }), records: ["a:1", "b:1", "c:1"] },
+    { ...forming({ kind: "dns", domain: "d", isOutside: true }), records: ["p3", "P2", "p1"] },
     "start c-1 Starting",
   ],
   [
@@ -180,6 +193,23 @@ test("plan: the first members by a discovery service, and of a restored cluster"
     wanted: { replicas: 3, bootstrap: { kind: "restore", source: {} } },
   });
   assert.equal(next.decision.reason.word, "ScalingUp");
+});
+
+test("plan: SRV records that are missing or strange are named", () => {
+  const one = forming({ kind: "dns", domain: "d", isOutside: true });
+  const rows = [
+    [undefined, "cannot be looked up: make 3, one for each of p1, p2, p3"],
+    [[], "do not name p1, p2, p3: make 3, one for each of p1, p2, p3"],
+    [["p1", "p3"], "do not name p2: make 3, one for each of p1, p2, p3"],
+    [
+      ["p1", "p2", "x"],
+      "do not name p3 and name x, which is no member of this: make 3, one for each of p1, p2, p3",
+    ],
+  ] as const;
+  for (const [records, text] of rows) {
+    const { reason } = decide({ ...one, ...(records === undefined ? {} : { records }) }).decision;
+    assert.equal(reason.message, `the SRV records of d ${text}`);
+  }
 });
 
 test("plan: a start by a discovery service names no initial cluster", () => {

@@ -56,21 +56,29 @@ export function beforeFirstStart(view: View, member: MemberView): Decision | und
   return find.kind === "dns" ? checkRecords(view, find) : openRegistry(view, find);
 }
 
-/** Records that are not ours: one for each member, before anybody looks. */
+/**
+ * Records that are not ours: one for each member, before anybody looks, and under the very name that it has here, for
+ * by that it is known in the list of members.
+ */
 function checkRecords(
   { state, wanted, observed }: View,
-  { domain, size }: Extract<Find, { kind: "dns" }>,
+  { domain }: Extract<Find, { kind: "dns" }>,
 ): Decision | undefined {
   if (wanted.bootstrap?.kind !== "dns" || wanted.bootstrap.isOutside !== true) return undefined;
-  const { records } = observed;
-  if (records?.length === size) return undefined;
-  const is =
-    records === undefined ? "cannot be looked up" : `are ${records.join(", ") || "not there"}`;
-  const peers = state.members.map((one) => one.peerUrl).join(", ");
+  const records = observed.records?.map((one) => one.toLowerCase());
+  const targets = state.members.map((one) => one.peerUrl.replace(/^https?:\/\//, ""));
+  const missing = targets.filter((one) => records?.includes(one) !== true);
+  const strange = (records ?? []).filter((one) => !targets.includes(one));
+  if (missing.length === 0 && strange.length === 0) return undefined;
+  const troubles = [
+    ...(records === undefined ? ["cannot be looked up"] : []),
+    ...(records !== undefined && missing.length > 0 ? [`do not name ${missing.join(", ")}`] : []),
+    ...(strange.length > 0 ? [`name ${strange.join(", ")}, which is no member of this`] : []),
+  ];
   return blocked(
     state,
     "DnsRecords",
-    `the SRV records of ${domain} ${is}: make ${size}, one for each of ${peers}`,
+    `the SRV records of ${domain} ${troubles.join(" and ")}: make ${targets.length}, one for each of ${targets.join(", ")}`,
   );
 }
 

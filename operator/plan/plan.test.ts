@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { mirrorsOf } from "#operator/plan/adopt.ts";
 import { conditionsOf } from "#operator/plan/conditions.ts";
 import { plan } from "#operator/plan/plan.ts";
-import { skipsMinor } from "#operator/plan/rolling.ts";
+import { restartPatienceMs, skipsMinor } from "#operator/plan/rolling.ts";
 import { type Mirror, stepKinds } from "#operator/plan/types.ts";
-import { type Case, decide, gone, judge, silent, t2 } from "#test/operator/plan-case.ts";
+import { type Case, decide, gone, judge, nowMs, silent, t2 } from "#test/operator/plan-case.ts";
 import { simulate } from "#test/operator/plan-simulation.ts";
 
 const pausedMs = 10 * 60_000;
@@ -145,6 +145,26 @@ const table: readonly (readonly [string, Case, string])[] = [
       state: { space: { phase: "rest", done: [], untilMs: 2_000_000 } },
     },
     "wait NoSpace",
+  ],
+  [
+    "another template and more members: with one, those come first",
+    { size: 1, wanted: { template: t2, replicas: 3 } },
+    "note ScalingUp",
+  ],
+  [
+    "another template and more members: with two, too",
+    { size: 2, wanted: { template: t2, replicas: 3 } },
+    "note ScalingUp",
+  ],
+  [
+    "another template and more members: three bear a restart",
+    { wanted: { template: t2, replicas: 5 } },
+    "note Updating",
+  ],
+  [
+    "another template that is further than a minor version: nobody joins with it",
+    { size: 1, wanted: { template: { ...t2, version: "0.4.0" }, replicas: 3 } },
+    "wait VersionSkipsMinor",
   ],
   ["another template: a follower first", { wanted: { template: t2 } }, "note Updating"],
   [
@@ -369,6 +389,16 @@ const table: readonly (readonly [string, Case, string])[] = [
 ];
 
 judge(table);
+
+test("plan: how long a restart may take", () => {
+  for (const [given, patience] of [
+    [{}, restartPatienceMs],
+    [{ restartPatienceMs: 30_000 }, 30_000],
+  ] as const) {
+    const { state } = decide({ wanted: { template: t2, ...given } }).decision;
+    assert.equal(state?.restart?.deadlineMs, nowMs + patience);
+  }
+});
 
 test("plan: the first members are frozen before anything is made, and remnants forbid it", () => {
   const { input } = decide({});

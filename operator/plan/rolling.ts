@@ -13,7 +13,7 @@ import {
   withRecord,
 } from "#operator/plan/view.ts";
 
-/** How long a member may take to serve again. */
+/** How long a member may take to serve again, where nothing else is said. */
 export const restartPatienceMs = 10 * 60_000;
 
 /** Stops a process that runs with another template than its record says; keepRunning starts it anew. */
@@ -73,7 +73,7 @@ export function finishRestart(view: View): Decision | undefined {
         name: restart.name,
         from: restart.to,
         to: restart.from,
-        deadlineMs: nowMs + restartPatienceMs,
+        deadlineMs: deadlineOf(view),
       },
     };
     return note(
@@ -89,14 +89,17 @@ export function finishRestart(view: View): Decision | undefined {
   );
 }
 
+const deadlineOf = ({ wanted, nowMs }: View): number =>
+  nowMs + (wanted.restartPatienceMs ?? restartPatienceMs);
+
 function restartWith(view: View, member: MemberView, template: Template): Decision {
-  const { state, nowMs } = view;
+  const { state } = view;
   const { name, template: from } = member.record;
   const { refusedTemplate: _, ...rest } = withRecord(state, name, { template: template.id });
   const next: PlanState = {
     ...rest,
     templates: { ...state.templates, [template.id]: template },
-    restart: { name, from, to: template.id, deadlineMs: nowMs + restartPatienceMs },
+    restart: { name, from, to: template.id, deadlineMs: deadlineOf(view) },
   };
   return note(next, "Updating", `${name} is restarted with what is wanted now`);
 }
@@ -145,6 +148,8 @@ export function roll(view: View): Decision | undefined {
     );
   }
   if (!allServe(view)) return undefined;
+  // With fewer than three a restart takes the quorum along: if more are wanted, they come first.
+  if (view.voterCount < 3 && view.voterCount < wanted.replicas) return undefined;
   const next = outdated.find((one) => !one.isLeader) ?? outdated[0];
   if (next === undefined) return undefined;
   // Without volumes a restart is a loss and a replacement, which the others must outvote; who was replaced last

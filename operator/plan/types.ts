@@ -23,6 +23,8 @@ export interface Wanted {
   readonly confirm: string | undefined;
   /** Largest database; undefined where it is not known. */
   readonly quotaBytes: number | undefined;
+  /** How long a member may take to come back from a restart with other settings; ten minutes if left out. */
+  readonly restartPatienceMs?: number;
   /** Undefined: static. */
   readonly bootstrap?: Bootstrap;
   /** Members have no volumes: the data of a process that ends is gone. */

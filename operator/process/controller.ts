@@ -45,6 +45,7 @@ const sameStepMs = 500;
 
 export interface ClusterControllerOptions extends ControllerOptions {
   readonly clusterDomain: string;
+  readonly restartPatienceMs: number;
 }
 
 interface Followed {

@@ -28,6 +28,7 @@ export interface RunOptions {
   readonly version: string;
   readonly defaults: StoreDefaults;
   readonly clusterDomain: string;
+  readonly restartPatienceMs: number;
   /** Undefined: all. */
   readonly namespaces: readonly string[] | undefined;
   /** Where the lease is; that of the pod if left out. */

@@ -1,6 +1,6 @@
 // Where end-to-end cases run: a Kubernetes that is started for them and taken away after them.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { locatePrograms } from "#test/kubernetes/binaries.ts";
@@ -27,8 +27,14 @@ export interface Body {
   readonly nodes: readonly string[];
   /** What its DNS server was asked and answered. */
   dnsLog(): Promise<string>;
+  /** Its DNS server asks this address, HOST:PORT, for names of this domain; undefined: nobody any more. */
+  forwardDomain(domain: string, to: string | undefined): Promise<void>;
   /** The writes that its API server has noted, from the first one on. */
   auditLog(): readonly AuditEntry[];
+  /** Brings more images to its nodes. */
+  load(images: readonly Image[]): Promise<void>;
+  /** Gives an image that is on its nodes another reference too. */
+  tagImage(from: string, to: string): Promise<void>;
   /** The process of a pod, by its host name and a part of its command line. */
   pidIn(hostname: string, part: string): number;
   /** Where this machine has the volume of the claim with this UID. */
@@ -84,9 +90,13 @@ export function output(
   });
 }
 
-/** Both images of this checkout, whatever a docker that is here could pull. */
-export async function buildImages(): Promise<{ readonly store: Image; readonly operator: Image }> {
-  const said = await output(join(root, "images", "build.sh"), [], { BUILDER: "buildah" });
+/** Both images of a checkout, of this one if none is named, whatever a docker that is here could pull. */
+export async function buildImages(
+  checkout: string = root,
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ readonly store: Image; readonly operator: Image }> {
+  const script = join(checkout, "images", "build.sh");
+  const said = await output(script, [], { BUILDER: "buildah", ...env });
   const lines = said.trim().split("\n");
   const of = (name: string): Image => {
     const [, reference = "", archive = ""] =
@@ -175,10 +185,25 @@ function partsOf(name: KubernetesName, count: number): Omit<Body, "down"> {
       name === "plain"
         ? readFileSync(join(state, "log", "coredns.log"), "utf8")
         : output(kubectl, dnsPods, { KUBECONFIG: kubeconfig }),
+    forwardDomain: (domain, to) => {
+      const zone = to === undefined ? [] : [`${domain}:53 {`, `    forward . ${to}`, "}"];
+      const env = { KUBECONFIG: kubeconfig };
+      return name === "plain" ? plainZone(state, zone) : kindZone(kubectl, env, zone);
+    },
     auditLog: () => {
       const lines = readFileSync(join(state, "log", "audit.log"), "utf8").split("\n");
       // The last line may be half written.
       return lines.slice(0, -1).map((line) => JSON.parse(line) as AuditEntry);
+    },
+    load: (images) => load(name, images),
+    tagImage: async (from, to) => {
+      const { env } = scriptsOf(name);
+      for (const i of numbers) {
+        const tag = ["-n", "k8s.io", "images", "tag", "--force", from, to];
+        const socket = `/run/etcd-ts-e2e-${place}/${i}/containerd.sock`;
+        if (name === "plain") await output("ctr", ["-a", socket, ...tag]);
+        else await output("docker", ["exec", `etcd-ts-e2e-${kindNode(i)}`, "ctr", ...tag], env);
+      }
     },
     pidIn,
     volumeFolder: (claimUid) => join(state, "volumes", `plain-${claimUid}`),
@@ -187,6 +212,44 @@ function partsOf(name: KubernetesName, count: number): Omit<Body, "down"> {
     },
     cutOff: (node) => cutOff(name === "plain" ? plainDevice(node) : kindDevice(name, node)),
   };
+}
+
+const zoneBegin = "# names of a case";
+
+/** A Corefile with these lines in place of those that are there of the kind. */
+function withZone(corefile: string, lines: readonly string[]): string {
+  const [own = ""] = corefile.split(zoneBegin);
+  return [own.trimEnd(), ...(lines.length === 0 ? [] : [zoneBegin, ...lines]), ""].join("\n");
+}
+
+async function plainZone(state: string, zone: readonly string[]): Promise<void> {
+  const file = join(state, "Corefile");
+  const text = readFileSync(file, "utf8");
+  const bind = /^ *bind .*$/m.exec(text)?.[0] ?? "";
+  const [first, ...rest] = zone;
+  writeFileSync(file, withZone(text, first === undefined ? [] : [first, bind, ...rest]));
+  const log = join(state, "log", "coredns.log");
+  const reloads = () => readFileSync(log, "utf8").split("Reloading complete").length;
+  const before = reloads();
+  process.kill(Number(readFileSync(join(state, "pid", "coredns"), "utf8")), "SIGUSR1");
+  for (let left = 300; reloads() === before; left--) {
+    if (left === 0) throw new Error(`the DNS server does not take ${file}: see ${log}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function kindZone(
+  kubectl: string,
+  env: NodeJS.ProcessEnv,
+  zone: readonly string[],
+): Promise<void> {
+  const at = ["-n", "kube-system"];
+  const path = "jsonpath={.data.Corefile}";
+  const text = await output(kubectl, [...at, "get", "configmap/coredns", "-o", path], env);
+  const patch = JSON.stringify({ data: { Corefile: withZone(text, zone) } });
+  await output(kubectl, [...at, "patch", "configmap/coredns", "--type=merge", "-p", patch], env);
+  await output(kubectl, [...at, "rollout", "restart", "deployment/coredns"], env);
+  await output(kubectl, [...at, "rollout", "status", "deployment/coredns"], env);
 }
 
 /** The host's end of the pair of devices that test/e2e/plain/up.sh makes for each node. */

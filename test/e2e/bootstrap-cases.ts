@@ -10,7 +10,7 @@ const name = "db";
 const example = join(import.meta.dirname, "..", "..", "examples", "discovery.yaml");
 
 /** The arguments of a member's first container. */
-async function argumentsOf(
+export async function argumentsOf(
   { kube, namespace }: CaseContext,
   pod: string,
 ): Promise<readonly string[]> {
@@ -51,7 +51,7 @@ async function requireLaterMember(context: CaseContext, clusterId: string): Prom
 }
 
 /** A cluster named discovery in the case's namespace, made from the example; answers its client URL. */
-async function startService({ kube, namespace }: CaseContext): Promise<string> {
+export async function startService({ kube, namespace }: CaseContext): Promise<string> {
   await kube.kubectl(["-n", namespace, "apply", "-f", "-"], readFileSync(example, "utf8"));
   await kube.settled(namespace, "discovery", 1);
   return `http://discovery-client.${namespace}.svc.cluster.local:2379`;

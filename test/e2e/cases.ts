@@ -7,12 +7,15 @@ import { backupCases } from "./backup-cases.ts";
 import { bootstrapCases } from "./bootstrap-cases.ts";
 import { bucketBackup } from "./bucket-case.ts";
 import type { Case } from "./case.ts";
+import { clusterChart } from "./chart-case.ts";
 import { secondControlPlane } from "./control-plane-case.ts";
 import { growthByCsi } from "./csi-case.ts";
 import { disruptionCases } from "./disruption-cases.ts";
+import { formationCases } from "./formation-cases.ts";
 import { onKubernetes } from "./kube-site.ts";
 import { nodeCases } from "./node-cases.ts";
 import { securityCases } from "./security-cases.ts";
+import { sizeCases } from "./size-cases.ts";
 
 const name = "db";
 /** How long a cluster at rest is watched for writes. */
@@ -163,16 +166,19 @@ const helm: Case = {
 export const cases: readonly Case[] = [
   create,
   ...bootstrapCases,
+  ...formationCases,
   ...[scale, repair, operatorKilled].map(onKubernetes),
   refused,
   ...disruptionCases,
   growthByCsi,
   ...nodeCases,
   ...[corrupted, quorumLost, edited].map(onKubernetes),
+  ...sizeCases,
   ...securityCases,
   ...backupCases,
   bucketBackup,
   secondControlPlane,
+  clusterChart,
   deletion,
   helm,
 ];

@@ -30,14 +30,23 @@ export class OperatorRelease {
   }
 
   helm(...args: readonly string[]): Promise<string> {
+    return this.helmIn(operatorNamespace, ...args);
+  }
+
+  /** Of another release, in another namespace. */
+  helmIn(namespace: string, ...args: readonly string[]): Promise<string> {
     const { kubeconfig } = this.#kube.body;
-    return output(this.#helm, ["-n", operatorNamespace, ...args], { KUBECONFIG: kubeconfig });
+    return output(this.#helm, ["-n", namespace, ...args], { KUBECONFIG: kubeconfig });
   }
 
   /** Values that every use of the chart needs. */
   get values(): readonly string[] {
-    const [repository, tag] = split(this.#images.operator);
-    const [storeRepository, storeTag] = split(this.#images.store);
+    return this.#valuesFor(this.#images);
+  }
+
+  #valuesFor(images: Images): readonly string[] {
+    const [repository, tag] = split(images.operator);
+    const [storeRepository, storeTag] = split(images.store);
     return [
       `--set=image.repository=${repository},image.tag=${tag}`,
       `--set=storeImage.repository=${storeRepository},storeImage.tag=${storeTag}`,
@@ -67,9 +76,25 @@ export class OperatorRelease {
     }
   }
 
-  async install(): Promise<void> {
+  /** Repository and tag of its image. */
+  get image(): readonly [string, string] {
+    return split(this.#images.operator);
+  }
+
+  /** Installs it, or upgrades what is installed, with these values besides. */
+  async install(...more: readonly string[]): Promise<void> {
     const args = ["--install", "--create-namespace", "--wait", "--timeout=5m", ...this.values];
-    await this.helm("upgrade", "etcd-operator", chart, ...args);
+    await this.helm("upgrade", "etcd-operator", chart, ...args, ...more);
+  }
+
+  /** Another release of it, from its own chart and images. */
+  async installFrom(
+    release: { readonly chart: string; readonly images: Images | undefined },
+    ...more: readonly string[]
+  ): Promise<void> {
+    const values = this.#valuesFor(release.images ?? this.#images);
+    const args = ["--create-namespace", "--wait", "--timeout=5m", ...values, ...more];
+    await this.helm("install", "etcd-operator", release.chart, ...args);
   }
 
   async test(): Promise<void> {

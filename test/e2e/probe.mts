@@ -93,28 +93,31 @@ async function report(): Promise<object> {
 const scheme = folder === "" ? "http" : "https";
 
 async function hashes(members: readonly string[]): Promise<object> {
-  // All at a revision that everyone has applied soon.
-  const { header } = await client.kv.range("probe", { countOnly: true }, { timeoutMs: 30_000 });
-  const revision = header?.revision ?? 0;
-  const answers = await Promise.all(
-    members.map(async (host) => {
-      const one = new EtcdClient({
+  const asked = members.map(
+    (host) =>
+      new EtcdClient({
         endpoints: [host.includes("://") ? host : `${scheme}://${host}:2379`],
         callTimeoutMs: 30_000,
         ...ports,
         ...secretsNow(),
-      });
-      try {
-        // A linearizable read first: by then it has applied what was acknowledged.
-        await one.kv.range("probe", { countOnly: true }, { timeoutMs: 30_000 });
-        const { hash } = await one.maintenance.hashKv(revision, { timeoutMs: 30_000 });
-        return [host, hash] as const;
-      } finally {
-        one.close();
-      }
-    }),
+      }),
   );
-  return { revision, hashes: Object.fromEntries(answers) };
+  try {
+    // A linearizable read of each: by then it has applied what was acknowledged. All at a revision that all have.
+    const reads = await Promise.all(
+      asked.map((one) => one.kv.range("probe", { countOnly: true }, { timeoutMs: 30_000 })),
+    );
+    const revision = Math.min(...reads.map(({ header }) => header?.revision ?? 0));
+    const answers = await Promise.all(
+      asked.map(async (one, at) => {
+        const { hash } = await one.maintenance.hashKv(revision, { timeoutMs: 30_000 });
+        return [members[at], hash] as const;
+      }),
+    );
+    return { revision, hashes: Object.fromEntries(answers) };
+  } finally {
+    for (const one of asked) one.close();
+  }
 }
 
 createServer((request, response) => {

@@ -83,6 +83,8 @@ export interface KubernetesPlatformOptions extends SecurityMemory {
   readonly clock: Clock;
   readonly random: Random;
   readonly defaults: StoreDefaults;
+  /** How long a member may take to come back from a restart before it gets its old settings. */
+  readonly restartPatienceMs: number;
   /** Volumes that could not grow, kept from one turn to the next. */
   readonly refusals: Refusals;
   /** The domain of names in the cluster, as cluster.local. */
@@ -152,6 +154,7 @@ export class KubernetesPlatform implements Platform {
       ...(certificates === undefined ? {} : { certificates }),
       name: this.identity.name,
       uid: this.identity.uid,
+      restartPatienceMs: this.#options.restartPatienceMs,
       template: kubernetesTemplate(this.#declared, this.#options.defaults),
       peers: wantedPeers(this.#declared, this.cluster, this.#options.defaults),
       bootstrap: bootstrapOf(
