@@ -16,6 +16,7 @@ import { onKubernetes } from "./kube-site.ts";
 import { nodeCases } from "./node-cases.ts";
 import { securityCases } from "./security-cases.ts";
 import { sizeCases } from "./size-cases.ts";
+import { versionCases } from "./version-cases.ts";
 
 const name = "db";
 /** How long a cluster at rest is watched for writes. */
@@ -174,6 +175,7 @@ export const cases: readonly Case[] = [
   ...nodeCases,
   ...[corrupted, quorumLost, edited].map(onKubernetes),
   ...sizeCases,
+  ...versionCases,
   ...securityCases,
   ...backupCases,
   bucketBackup,
