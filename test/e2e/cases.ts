@@ -16,6 +16,7 @@ import { onKubernetes } from "./kube-site.ts";
 import { nodeCases } from "./node-cases.ts";
 import { securityCases } from "./security-cases.ts";
 import { sizeCases } from "./size-cases.ts";
+import { helmUpgrade } from "./upgrade-case.ts";
 import { versionCases } from "./version-cases.ts";
 
 const name = "db";
@@ -183,4 +184,5 @@ export const cases: readonly Case[] = [
   clusterChart,
   deletion,
   helm,
+  helmUpgrade,
 ];
