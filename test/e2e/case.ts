@@ -24,6 +24,8 @@ export interface CaseInfo {
   readonly isCore?: boolean;
   /** The bodies that can have it, if not all. */
   readonly bodies?: readonly BodyName[];
+  /** Why it cannot be had here, as for want of a program: then it is left out, unless it is asked for by name. */
+  unavailable?(): Promise<string | undefined>;
 }
 
 /** A case on Kubernetes. */

@@ -7,6 +7,7 @@ import { backupCases } from "./backup-cases.ts";
 import { bootstrapCases } from "./bootstrap-cases.ts";
 import { bucketBackup } from "./bucket-case.ts";
 import type { Case } from "./case.ts";
+import { certManager } from "./cert-manager-case.ts";
 import { clusterChart } from "./chart-case.ts";
 import { secondControlPlane } from "./control-plane-case.ts";
 import { growthByCsi } from "./csi-case.ts";
@@ -178,6 +179,7 @@ export const cases: readonly Case[] = [
   ...sizeCases,
   ...versionCases,
   ...securityCases,
+  certManager,
   ...backupCases,
   bucketBackup,
   secondControlPlane,

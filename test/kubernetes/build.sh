@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Builds what the tests need of Kubernetes' own programs, pinned in go/, into a cache folder and prints the
 # path of each, one a line, in the order asked for. At once when they are there; cold, on two cores, some
-# six minutes for all of Kubernetes, three each for CoreDNS, helm and what comes with CSI drivers.
+# six minutes for all of Kubernetes, three each for CoreDNS, helm, cert-manager and what comes with CSI drivers.
 #
 #   build.sh NAME...   kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy,
-#                      kubectl, kubeadm, kind, coredns, helm, nfpm, pause, csi-provisioner, csi-resizer, csi-driver
+#                      kubectl, kubeadm, kind, coredns, helm, nfpm, pause, csi-provisioner, csi-resizer, csi-driver,
+#                      cert-manager, and beside it its kinds, cert-manager-crds.yaml
 #   XDG_CACHE_HOME     where caches live, ~/.cache if unset
 #   BUILD=no           builds nothing
 #
@@ -18,7 +19,7 @@ module_of() {
   case $1 in
     kube-apiserver | kube-controller-manager | kube-scheduler | kubelet | kube-proxy | kubectl) echo kubernetes ;;
     # kubeadm is a module of its own, so that who needs no kind cluster builds nothing anew for it.
-    coredns | helm | nfpm | pause | kind | kubeadm | csi-provisioner | csi-resizer | csi-driver) echo "$1" ;;
+    coredns | helm | nfpm | pause | kind | kubeadm | csi-provisioner | csi-resizer | csi-driver | cert-manager) echo "$1" ;;
     *) echo "there is no program $1 to build" >&2; exit 2 ;;
   esac
 }
@@ -62,12 +63,18 @@ build() { # module, names...
     kind) paths=(sigs.k8s.io/kind) ;;
     csi-provisioner) paths=(github.com/kubernetes-csi/external-provisioner/v6/cmd/csi-provisioner) ;;
     csi-resizer) paths=(github.com/kubernetes-csi/external-resizer/v2/cmd/csi-resizer) ;;
-    coredns | pause | csi-driver) paths=(.) ;;
+    coredns | pause | csi-driver | cert-manager) paths=(.) ;;
   esac
   echo "building $*" >&2
   GOFLAGS="" CGO_ENABLED=0 nice go build -mod=readonly -trimpath -buildvcs=false -ldflags "$flags" \
     -o "$work/" "${paths[@]}" >&2
   [ ! -e "$work/$module-binary" ] || mv "$work/$module-binary" "$work/$module"
+  if [ "$module" = cert-manager ]; then
+    for crd in "$(go list -m -f '{{.Dir}}' github.com/cert-manager/cert-manager)"/deploy/crds/cert-manager.io_*.yaml; do
+      echo ---
+      cat "$crd"
+    done >"$work/cert-manager-crds.yaml"
+  fi
   mv "$work"/* "$folder/"
 }
 
