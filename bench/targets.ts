@@ -6,6 +6,9 @@ import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { utf8 } from "#base/bytes.ts";
+import { seededRandom } from "#base/random.ts";
+import { systemClock } from "#base/system-clock.ts";
+import { EtcdClient } from "#client/client.ts";
 import {
   Compare_CompareResult,
   Compare_CompareTarget,
@@ -18,6 +21,7 @@ import { locateReference } from "#test/reference/reference.ts";
 import { benchmarkTool, type Call, h2load, ratesOf } from "./load.ts";
 import { median } from "./median.ts";
 import { millionKeys } from "./million-keys.ts";
+import { catchUp, grantOf, leasesEnding, memoryWithWatchers } from "./once.ts";
 
 type Side = "reference" | "ours";
 const sides: readonly Side[] = ["reference", "ours"];
@@ -30,15 +34,21 @@ interface Bench {
   readonly seconds: number;
 }
 
-interface Work {
+interface Figure {
   readonly name: string;
-  readonly members: 1 | 3;
   /** Ours divided by the reference's: at least so much of a rate, at most so much of a time. */
   readonly target: { readonly atLeast: number } | { readonly atMost: number };
   readonly unit: string;
+}
+
+interface Work extends Figure {
+  readonly members: 1 | 3;
+  /** What else the same run measures. */
+  readonly also?: readonly Figure[];
   /** Before the rounds. */
   prepare?(bench: Bench): Promise<void>;
-  measure(bench: Bench): Promise<number>;
+  /** The figure, or it and those that `also` names. */
+  measure(bench: Bench): Promise<number | readonly number[]>;
 }
 
 const key = utf8("bench-01");
@@ -50,6 +60,10 @@ const put: Call = {
 const rangeOf = (fields: Partial<RangeRequest>): Call => ({
   method: "etcdserverpb.KV/Range",
   message: RangeRequest.encode(RangeRequest.fromPartial(fields)).finish(),
+});
+const streamOf = (fields: Partial<RangeRequest>): Call => ({
+  ...rangeOf(fields),
+  method: "etcdserverpb.KV/RangeStream",
 });
 /** As Kubernetes writes: only if nobody else has, and what is there if so. */
 const txn: Call = {
@@ -115,6 +129,62 @@ const thousandKeys: Work["prepare"] = async ({ benchmark, endpoints }) => {
   await benchmarkTool(benchmark, endpoints.slice(0, 1), args);
 };
 
+/** Keys that sort behind all others of the rounds. */
+const pageKey = utf8("p");
+const hundredThousandKeys: Work["prepare"] = async ({ endpoints }) => {
+  const client = new EtcdClient({
+    endpoints: endpoints.slice(0, 1),
+    clock: systemClock,
+    random: seededRandom(1),
+    callTimeoutMs: 30_000,
+  });
+  try {
+    const page = Buffer.alloc(1024, 118);
+    for (let from = 0; from < 100_000; from += 1000)
+      await Promise.all(
+        Array.from({ length: 1000 }, (_, i) =>
+          client.kv.put(`p/${String(from + i).padStart(6, "0")}`, page),
+        ),
+      );
+  } finally {
+    client.close();
+  }
+};
+const pageOf = { key: pageKey, rangeEnd: utf8("q"), limit: 500 };
+
+/** What etcd does of puts by the same tool, so that 80 % of it can be asked of both. */
+let topRate: number | undefined;
+const steady: Work = {
+  name: "put 256 B, p99 under 80 % of etcd's top load, 1,000 clients",
+  also: [{ name: "the same, p99.9", target: { atMost: 1 }, unit: " ms" }],
+  members: 1,
+  target: { atMost: 1 },
+  unit: " ms",
+  async prepare({ benchmark, endpoints }) {
+    // The reference comes first.
+    topRate ??= ratesOf(
+      await benchmarkTool(benchmark, endpoints.slice(0, 1), steadyArgs(60_000)),
+    )[0]!;
+  },
+  async measure({ benchmark, endpoints, seconds }) {
+    const rate = Math.round(topRate! * 0.8);
+    const args = [...steadyArgs(rate * seconds * 2), "--rate", String(rate)];
+    const stdout = await benchmarkTool(benchmark, endpoints.slice(0, 1), args);
+    return ["99%", "99.9%"].map((share) => {
+      const found = new RegExp(`^\\s+${share} in ([\\d.]+) secs`, "m").exec(stdout);
+      if (found === null) throw new Error(`no ${share} in what benchmark said:\n${stdout}`);
+      return Number(found[1]) * 1000;
+    });
+  },
+};
+
+function steadyArgs(total: number): readonly string[] {
+  return [
+    ...["--conns", "100", "--clients", "1000", "--precise"],
+    ...["put", "--val-size", "256", "--total", String(total)],
+  ];
+}
+
 const levels = [1, 10, 100, 1000] as const;
 const everything = { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0), limit: 1000 };
 const works: readonly Work[] = [
@@ -128,6 +198,10 @@ const works: readonly Work[] = [
     load("range of one key, serializable", 1, rangeOf({ key, serializable: true }), n, 2),
   ]),
   { ...load("range of 1,000 keys", 1, rangeOf(everything), 10, 1), prepare: thousandKeys },
+  {
+    ...load("RangeStream of 1,000 keys", 1, streamOf(everything), 10, 1),
+    prepare: thousandKeys,
+  },
   load("txn: compare, put, get", 1, txn, 100, 1.5),
   load("txn: compare, put, get", 1, txn, 1000, 1.5),
   tool("benchmark put", ["put", "--total", "40000", "--val-size", "256"], 1.2),
@@ -157,6 +231,12 @@ const works: readonly Work[] = [
     1.5,
     (stdout) => ratesOf(stdout)[1]!,
   ),
+  load("lease grant", 1, grantOf(3600), 100, 1),
+  steady,
+  {
+    ...load("page of 500 of 100,000 keys of 1 KiB", 1, rangeOf(pageOf), 10, 1),
+    prepare: hundredThousandKeys,
+  },
   {
     name: "put to event, on average (benchmark watch-latency, 100 puts a second)",
     members: 1,
@@ -214,6 +294,7 @@ interface Given {
   readonly rounds: number;
   readonly seconds: number;
   readonly keys: number;
+  readonly once?: false;
   readonly write?: true;
 }
 
@@ -224,6 +305,7 @@ async function main(): Promise<void> {
     .option("--rounds <n>", "rounds that count, after one that warms up", Number, 5)
     .option("--seconds <n>", "length of one run of h2load", Number, 2)
     .option("--keys <n>", "keys of the memory and restart rows, 0 for none", Number, 1_000_000)
+    .option("--no-once", "without what takes minutes and is measured once")
     .option("--write", "put the table into docs/targets.md")
     .parse()
     .opts<Given>();
@@ -245,20 +327,42 @@ async function main(): Promise<void> {
     await using ours = await startCluster({ runner: "ours", size: members });
     const clusters = { reference, ours };
     for (const work of wanted) {
-      const seen = { reference: [] as number[], ours: [] as number[] };
+      const seen = { reference: [] as (readonly number[])[], ours: [] as (readonly number[])[] };
       for (let round = 0; round <= given.rounds; round++) {
         for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
           const endpoints = await endpointsOf(clusters[side]);
           const bench = { endpoints, benchmark, seconds: round === 0 ? 1 : given.seconds };
           if (round === 0) await work.prepare?.(bench);
-          const figure = await work.measure(bench);
-          if (round > 0) seen[side].push(figure);
+          const measured = await work.measure(bench);
+          if (round > 0) seen[side].push([measured].flat());
         }
       }
-      const { name, unit, target } = work;
-      const medians = { reference: median(seen.reference), ours: median(seen.ours) };
-      add({ name, members, unit, target, ...medians });
+      for (const [at, { name, unit, target }] of [work, ...(work.also ?? [])].entries()) {
+        const of = (side: Side): number => median(seen[side].map((figures) => figures[at]!));
+        add({ name, members, unit, target, reference: of("reference"), ours: of("ours") });
+      }
     }
+  }
+  if (given.once !== false) {
+    const once = async (
+      name: string,
+      members: number,
+      unit: string,
+      measure: (side: Side) => Promise<number>,
+    ): Promise<void> => {
+      if (!name.includes(given.only)) return;
+      const reference = await measure("reference");
+      add({ name, members, unit, target: { atMost: 1 }, reference, ours: await measure("ours") });
+    };
+    await once("memory (PSS) with 10,000 watchers", 1, " MiB", (side) =>
+      memoryWithWatchers(side, 10_000),
+    );
+    await once("10,000 leases that end in one second, until all are revoked", 1, " s", (side) =>
+      leasesEnding(side, 10_000),
+    );
+    await once("a member behind by 1,000,000 entries, until it has applied them", 3, " s", (side) =>
+      catchUp(side, benchmark, 1_000_000),
+    );
   }
   if (given.keys > 0 && "memory, restart".includes(given.only)) {
     const seen = {
@@ -303,7 +407,7 @@ async function main(): Promise<void> {
   if (given.write) {
     const head = `# Targets
 
-What this store is asked to do beside etcd 3.7.3, and what it did: medians of ${given.rounds} rounds of ${given.seconds} s in which both took turns on one machine, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, Linux ${release()}, Node ${process.version}, the load on the same cores (memory and restart: one run each). Ratios are ours divided by etcd's. Why what is missed is missed: [performance.md](performance.md). Made by \`npm run bench:targets -- --write\`.
+What this store is asked to do beside etcd 3.7.3, and what it did: medians of ${given.rounds} rounds of ${given.seconds} s in which both took turns on one machine, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, Linux ${release()}, Node ${process.version}, the load on the same cores (memory, restart, leases that end and the member that was away: one run each). Ratios are ours divided by etcd's. Why what is missed is missed: [performance.md](performance.md). Made by \`npm run bench:targets -- --write\`.
 
 `;
     const lines = [...heading, ...rows.map(lineOf)];
