@@ -74,4 +74,4 @@ for image in store operator; do
 done | tee "$made.part"
 mv "$made.part" "$made"
 # Those of commits that nobody builds any more.
-find "$out" -maxdepth 1 -type f \( -name '*.tar' -o -name 'made-*' \) -mtime +6 -delete
+find "$out" -maxdepth 1 -type f \( -name '*.tar' -o -name 'made-*' \) -mtime +1 -delete
