@@ -137,7 +137,8 @@ Examples:
     .addHelpText(
       "after",
       `
-On Kubernetes etcdctl is run in the leader's pod, which needs the right to exec.
+On Kubernetes etcdctl is run in the leader's pod, which needs the right to exec, and where authentication is on
+the right to read the Secret of root's password.
 
 Examples:
   ${self} leader move db db-2 -n shop
@@ -268,7 +269,8 @@ async function moveLeader(
     return;
   }
   const { id } = heir;
-  if (flags.file === undefined) await new KubernetesClusters(flags).moveLeader(leader.name, id);
-  else await withLocal(flags.file, ports, (local) => local.moveLeader(leader.name, id));
+  if (flags.file === undefined) {
+    await new KubernetesClusters(flags).moveLeader(cluster ?? "", leader.name, id);
+  } else await withLocal(flags.file, ports, (local) => local.moveLeader(leader.name, id));
   ports.say([`${member} leads instead of ${leader.name}`]);
 }

@@ -1,6 +1,6 @@
 // Clusters of a Kubernetes for the commands: read as kubectl reads them, with the rights of whoever asks. What
 // only a member can do is asked of etcdctl in its own pod.
-import { Writable } from "node:stream";
+import { PassThrough, Writable } from "node:stream";
 import { Exec, KubeConfig, type V1Status } from "@kubernetes/client-node";
 import type { Clock } from "#base/clock.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
@@ -9,6 +9,9 @@ import type { EtcdClusterSpec, EtcdClusterStatus } from "#operator/api/etcd-clus
 import { apiVersion } from "#operator/api/parts.ts";
 import type { BackupReport, ClusterReport } from "#operator/commands/report.ts";
 import { ApiClient } from "#operator/platform/kubernetes/api-client.ts";
+import { secretText } from "#operator/platform/kubernetes/authorities.ts";
+import { clusterOf } from "#operator/platform/kubernetes/cluster-turn.ts";
+import { rootSecretName } from "#operator/platform/kubernetes/connection-secret.ts";
 import {
   type BackupObject,
   backups,
@@ -17,6 +20,7 @@ import {
   pods,
   type ScheduleObject,
   schedules,
+  secrets,
 } from "#operator/platform/kubernetes/kinds.ts";
 import { etcdctlIn } from "#operator/platform/kubernetes/tls.ts";
 
@@ -141,8 +145,21 @@ export class KubernetesClusters {
     return status?.conditions?.[0]?.message ?? "";
   }
 
-  /** Asks etcdctl in the leader's own pod. Rejects with what it said. */
-  async moveLeader(leader: string, toMemberId: string): Promise<void> {
+  /** Undefined: authentication is off. Throws OperatingError NO_PASSWORD. */
+  async #rootPassword(name: string): Promise<string | undefined> {
+    const { identity, cluster } = clusterOf(await this.#object(name));
+    if (cluster.spec.auth?.enabled !== true) return undefined;
+    const secretName = rootSecretName(identity, cluster);
+    const secret = await this.#api.find(secrets, this.namespace, secretName);
+    const password = secretText(secret, "password");
+    if (password !== "") return password;
+    const text = `the Secret ${secretName} holds no password of root, without which no leader is moved while authentication is on`;
+    throw new OperatingError("NO_PASSWORD", text);
+  }
+
+  /** Asks etcdctl in the leader's own pod, as root where authentication is on. Rejects with what it said. */
+  async moveLeader(cluster: string, leader: string, toMemberId: string): Promise<void> {
+    const password = await this.#rootPassword(cluster);
     const said: string[] = [];
     const sink = () =>
       new Writable({
@@ -153,18 +170,27 @@ export class KubernetesClusters {
       });
     const { spec } = await this.#api.get(pods, this.namespace, leader);
     const [container] = spec.containers as readonly { readonly args?: readonly string[] }[];
-    const command = [...etcdctlIn(container?.args ?? []), "move-leader", toMemberId];
+    const asked = [...etcdctlIn(container?.args ?? []), "move-leader", toMemberId];
+    // By its input, for everybody there sees its arguments; left open, so that nothing of it is lost.
+    const command = password === undefined ? asked : ["sh", "-c", asRoot, "sh", ...asked];
+    const input = password === undefined ? null : new PassThrough();
+    input?.write(`${password}\n`);
     const status = await new Promise<V1Status>((resolve, reject) => {
       const exec = new Exec(this.#config);
       exec
-        .exec(this.namespace, leader, "etcd", command, sink(), sink(), null, false, resolve)
+        .exec(this.namespace, leader, "etcd", command, sink(), sink(), input, false, resolve)
         .catch(reject);
     });
+    input?.destroy();
     if (status.status === "Success") return;
     const text = said.join("").trim() || status.message || "etcdctl failed";
     throw new OperatingError("MOVE_FAILED", `${leader} does not hand over: ${text}`);
   }
 }
+
+/** Reads root's password and runs its arguments as root. */
+const asRoot =
+  'IFS= read -r ETCDCTL_PASSWORD; export ETCDCTL_PASSWORD ETCDCTL_USER=root; exec "$@"';
 
 function reportOf(
   { metadata, spec, status = {} }: ClusterObject,

@@ -89,7 +89,7 @@ async function files({ kube, namespace }: Context): Promise<readonly string[]> {
 }
 
 /** As a user: a plugin of kubectl. */
-function plugin({ kube, namespace }: Context, ...args: readonly string[]): Promise<string> {
+export function plugin({ kube, namespace }: Context, ...args: readonly string[]): Promise<string> {
   const env = { KUBECONFIG: kube.body.kubeconfig };
   return output(operatorProgram, [...args, "-n", namespace], env);
 }

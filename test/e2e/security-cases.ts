@@ -7,6 +7,7 @@ import {
   pods,
   secrets,
 } from "#operator/platform/kubernetes/kinds.ts";
+import { plugin } from "./backup-cases.ts";
 import type { Case } from "./case.ts";
 
 const name = "db";
@@ -108,7 +109,7 @@ const rotation: Case = {
 
 const auth: Case = {
   name: "auth",
-  what: "authentication switched on, scaled 1, 3, 1, root's password changed, switched off",
+  what: "authentication switched on, scaled 1, 3, 1, the leader moved by the plugin of kubectl, root's password changed, switched off",
   async run({ kube, namespace }) {
     await kube.applyCluster(namespace, name, { ...secured, replicas: 1 });
     await kube.settled(namespace, name, 1);
@@ -133,7 +134,14 @@ const auth: Case = {
     });
     await assert.rejects(ctl("put", "a", "b"), /permission denied/);
     await kube.scale(namespace, name, 3);
-    await kube.settled(namespace, name, 3);
+    const { leader, members: all = [] } = await kube.settled(namespace, name, 3);
+    const heir = all.find((one) => one.name !== leader)?.name ?? "";
+    const moved = await plugin({ kube, namespace }, "leader", "move", name, heir);
+    assert.equal(moved.trim(), `${heir} leads instead of ${leader}`);
+    await kube.until(`${heir} leads`, async () => {
+      const now = await kube.status(namespace, name);
+      return now.leader === heir || `${now.leader} does`;
+    });
     await kube.scale(namespace, name, 1);
     await kube.settled(namespace, name, 1);
     await kube.requireWritten(namespace);
