@@ -12,15 +12,8 @@ const run = promisify(execFile);
 
 export type Operation = "put" | "range";
 
-export interface Load {
-  readonly tool: "h2load" | "benchmark";
-  readonly operation: Operation;
-  /** Requests under way at once, spread over at most 100 connections. */
-  readonly concurrency: number;
-}
-
 /** The size of a value written, in bytes; keys have 8. */
-export const valueBytes = 256;
+const valueBytes = 256;
 const key = utf8("bench-01");
 const maxConnections = 100;
 
@@ -125,28 +118,4 @@ export async function benchmarkTool(
 /** The rates in what benchmarkTool printed, in their order. */
 export function ratesOf(stdout: string): readonly number[] {
   return [...stdout.matchAll(/Requests\/sec:\s+([\d.]+)/g)].map((match) => Number(match[1]));
-}
-
-/** Loads one endpoint for about `seconds`; requests answered a second. Throws if any failed. */
-export async function measure(
-  load: Load,
-  endpoint: string,
-  options: { readonly seconds: number; readonly benchmark: string; readonly expected: number },
-): Promise<number> {
-  if (load.tool === "h2load") {
-    return await h2load(endpoint, calls[load.operation], load.concurrency, options.seconds);
-  }
-  const total = Math.max(20, Math.ceil(options.expected * options.seconds));
-  const stdout = await benchmarkTool(
-    options.benchmark,
-    [endpoint],
-    [
-      ...["--conns", String(Math.min(load.concurrency, maxConnections))],
-      ...["--clients", String(load.concurrency), load.operation, "--total", String(total)],
-      ...(load.operation === "put"
-        ? ["--key-size", "8", "--val-size", String(valueBytes), "--key-space-size", "10000"]
-        : ["bench-01"]),
-    ],
-  );
-  return ratesOf(stdout)[0]!;
 }

@@ -1,10 +1,9 @@
-// `npm run bench:targets`: every piece of work for which docs/performance.md names a target, on the
+// `npm run bench`: every piece of work for which docs/performance.md names a target, on the
 // reference etcd and on ours in turn, as one table of ratios with what was asked for beside it. Misses
-// are printed like hits. `-- --help` tells the options; `--write` puts the table into docs/targets.md.
+// are printed like hits.
 import { writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
 import { utf8 } from "#base/bytes.ts";
 import { seededRandom } from "#base/random.ts";
 import { systemClock } from "#base/system-clock.ts";
@@ -289,26 +288,21 @@ const heading = [
   "| --- | ---: | ---: | ---: | ---: | --- | --- |",
 ];
 
-interface Given {
+export interface TargetOptions {
+  /** Works whose name or topology contains it. */
   readonly only: string;
   readonly rounds: number;
   readonly seconds: number;
+  /** Of the memory and restart rows; 0 for none. */
   readonly keys: number;
-  readonly once?: false;
-  readonly write?: true;
+  /** False: without what takes minutes and is measured once. */
+  readonly once: boolean;
+  /** Puts the table into docs/targets.md. */
+  readonly write: boolean;
 }
 
-async function main(): Promise<void> {
-  const given = new Command("bench:targets")
-    .description("Measures each target of docs/performance.md beside the reference, in turn.")
-    .option("--only <text>", "works whose name or topology ('3 members') contains it", "")
-    .option("--rounds <n>", "rounds that count, after one that warms up", Number, 5)
-    .option("--seconds <n>", "length of one run of h2load", Number, 2)
-    .option("--keys <n>", "keys of the memory and restart rows, 0 for none", Number, 1_000_000)
-    .option("--no-once", "without what takes minutes and is measured once")
-    .option("--write", "put the table into docs/targets.md")
-    .parse()
-    .opts<Given>();
+/** Measures, and prints the table row by row. Throws if there is no reference. */
+export async function measureTargets(given: TargetOptions): Promise<void> {
   const located = await locateReference();
   if (typeof located === "string") throw new Error(located);
   const { benchmark } = located;
@@ -343,7 +337,7 @@ async function main(): Promise<void> {
       }
     }
   }
-  if (given.once !== false) {
+  if (given.once) {
     const once = async (
       name: string,
       members: number,
@@ -407,7 +401,7 @@ async function main(): Promise<void> {
   if (given.write) {
     const head = `# Targets
 
-What this store is asked to do beside etcd 3.7.3, and what it did: medians of ${given.rounds} rounds of ${given.seconds} s in which both took turns on one machine, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, Linux ${release()}, Node ${process.version}, the load on the same cores (memory, restart, leases that end and the member that was away: one run each). Ratios are ours divided by etcd's. Why what is missed is missed: [performance.md](performance.md). Made by \`npm run bench:targets -- --write\`.
+What this store is asked to do beside etcd 3.7.3, and what it did: medians of ${given.rounds} rounds of ${given.seconds} s in which both took turns on one machine, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, Linux ${release()}, Node ${process.version}, the load on the same cores (memory, restart, leases that end and the member that was away: one run each). Ratios are ours divided by etcd's. Why what is missed is missed: [performance.md](performance.md). Made by \`npm run bench -- --write\`.
 
 `;
     const lines = [...heading, ...rows.map(lineOf)];
@@ -417,5 +411,3 @@ What this store is asked to do beside etcd 3.7.3, and what it did: medians of ${
     );
   }
 }
-
-await main();
