@@ -28,7 +28,7 @@ undo() {
   # runc makes them in all hierarchies, and a process that was killed may still be in one.
   local tries
   for tries in 1 2 3 4 5; do
-    find /sys/fs/cgroup -mindepth 2 -maxdepth 3 -depth -type d -path "*/$network*" -exec rmdir {} + 2>/dev/null && break
+    find "$cgroups" -mindepth 1 -maxdepth 3 -depth -type d -path "*/$network*" -exec rmdir {} + 2>/dev/null && break
     sleep 0.1
   done
   rm -rf "$work"
@@ -43,14 +43,32 @@ done
 { exec 8</dev/kmsg; } 2>/dev/null || cannot "/dev/kmsg cannot be read"
 exec 8<&-
 
-# What up.sh makes and the kubelet looks at: the hierarchies of version 1.
-for hierarchy in cpu cpuacct cpuset memory pids devices freezer blkio; do
-  group=/sys/fs/cgroup/$hierarchy/$network
-  mkdir "$group" 2>/dev/null || cannot "no cgroup of version 1 can be made in /sys/fs/cgroup/$hierarchy"
-  groups+=("$group")
-done
+# What up.sh makes and the kubelet looks at: a tree with these controllers, or the hierarchies of version 1.
+if has_cgroup2; then
+  for controller in cpu cpuset memory pids; do
+    case " $(cat "$cgroups/cgroup.controllers") " in
+      *" $controller "*) ;;
+      *) cannot "$cgroups has no controller $controller" ;;
+    esac
+  done
+  # In a container whose own processes are in the uppermost group it hands nothing on.
+  hand_on "$cgroups" 2>/dev/null ||
+    cannot "$cgroups hands its controllers on to nobody: put the processes in $cgroups/cgroup.procs into a group of their own"
+  mkdir "$cgroups/$network" 2>/dev/null || cannot "no cgroup can be made in $cgroups"
+  hand_on "$cgroups/$network" 2>/dev/null || cannot "$cgroups/$network cannot hand its controllers on"
+  groups=("$cgroups/$network/some")
+  mkdir "${groups[0]}" 2>/dev/null || cannot "no cgroup can be made in $cgroups/$network"
+else
+  for hierarchy in cpu cpuacct cpuset memory pids devices freezer blkio; do
+    group=$cgroups/$hierarchy/$network
+    mkdir "$group" 2>/dev/null || cannot "no cgroup of version 1 can be made in $cgroups/$hierarchy"
+    groups+=("$group")
+  done
+fi
 sleep 30 8<&- &
 sleeper=$!
+# Before that it is this shell, which on being killed would do what is done at the end.
+until [ "$(cat "/proc/$sleeper/comm" 2>/dev/null)" = sleep ]; do kill -0 "$sleeper" || break; done
 for group in "${groups[@]}"; do
   case $group in */cpuset/*) for file in cpuset.cpus cpuset.mems; do cat "${group%/*}/$file" >"$group/$file"; done ;; esac
   echo "$sleeper" 2>/dev/null >"$group/cgroup.procs" || { kill "$sleeper"; cannot "no process can be put into $group"; }

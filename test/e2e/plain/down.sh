@@ -24,7 +24,7 @@ done
 stop $(names)
 # What is left of containers: processes in our cgroups, and the shims of our containerds, which would keep the
 # nodes' networks alive.
-for procs in $(find /sys/fs/cgroup -path "*/$cgroup*" -name cgroup.procs 2>/dev/null); do
+for procs in $(find "$cgroups" -path "*/$cgroup*" -name cgroup.procs 2>/dev/null); do
   while read -r pid; do kill -9 "$pid" 2>/dev/null; done <"$procs"
 done
 for file in $(LC_ALL=C grep -las -- "-address.$sockets/" /proc/[0-9]*/cmdline); do
@@ -34,7 +34,7 @@ done
 for mount in $(awk '{print $2}' /proc/mounts | grep -E "^($run|$sockets)/" | sort -r); do
   umount "$mount" 2>/dev/null || umount -l "$mount" 2>/dev/null
 done
-find /sys/fs/cgroup -depth -type d -path "*/$cgroup*" -exec rmdir {} + 2>/dev/null
+find "$cgroups" -depth -type d -path "*/$cgroup*" -exec rmdir {} + 2>/dev/null
 for one in $(ls /run/netns 2>/dev/null | grep "^$network-"); do ip netns del "$one"; done
 for one in $(ip -o link 2>/dev/null | sed -n "s/^[0-9]*: \\($device[0-9]*\\)@.*/\\1/p"); do ip link del "$one"; done
 ip link del "$bridge" 2>/dev/null

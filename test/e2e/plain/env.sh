@@ -29,3 +29,16 @@ start() {
   setsid nohup nsenter --net="/run/netns/$network-$n" -- "$@" </dev/null >"$run/log/$name.log" 2>&1 &
   echo $! >"$run/pid/$name"
 }
+
+cgroups=/sys/fs/cgroup
+# Whether the machine has cgroups of version 2 alone: one tree, instead of one for each controller.
+has_cgroup2() { [ "$(stat -fc %T "$cgroups" 2>/dev/null)" = cgroup2fs ]; }
+# hand_on GROUP: the groups below it have all of its controllers that a kubelet looks at.
+hand_on() {
+  local controller
+  for controller in cpu cpuset memory pids hugetlb io; do
+    case " $(cat "$1/cgroup.controllers") " in *" $controller "*) ;; *) continue ;; esac
+    case " $(cat "$1/cgroup.subtree_control") " in *" $controller "*) continue ;; esac
+    echo "+$controller" >"$1/cgroup.subtree_control" || return 1
+  done
+}

@@ -96,6 +96,30 @@ make_pause_image() {
 }
 make_pause_image
 
+# A cgroup for a node: one, or one in each hierarchy of version 1 that a kubelet looks at. All pods together would else
+# have no more of a busy machine than one process outside.
+make_cgroup() {
+  local i=$1 hierarchy base folder file
+  if has_cgroup2; then
+    mkdir -p "$cgroups/$cgroup"
+    hand_on "$cgroups"
+    hand_on "$cgroups/$cgroup"
+    echo 800 >"$cgroups/$cgroup/cpu.weight"
+    mkdir -p "$cgroups/$cgroup/$i"
+    return
+  fi
+  for hierarchy in cpu cpuacct cpuset memory pids devices freezer blkio systemd hugetlb; do
+    base=$cgroups/$hierarchy
+    [ -d "$base" ] || continue
+    mkdir -p "$base/$cgroup/$i"
+    [ "$hierarchy" != cpu ] || echo 8192 >"$base/$cgroup/cpu.shares"
+    [ "$hierarchy" = cpuset ] || continue
+    for folder in "$cgroup" "$cgroup/$i"; do
+      for file in cpuset.cpus cpuset.mems; do cat "$base/$file" >"$base/$folder/$file"; done
+    done
+  done
+}
+
 for i in $(seq "$nodes"); do
   node=$run/node$i
   mkdir -p "$node"/{containerd,cni,kubelet,podlogs} "$sockets/$i"
@@ -131,18 +155,7 @@ Y
 ]}
 Y
   start "$i" "containerd-$i" containerd -c "$node/containerd.toml"
-  # A cgroup for each node, in each hierarchy of version 1 that a kubelet looks at.
-  for hierarchy in cpu cpuacct cpuset memory pids devices freezer blkio systemd hugetlb; do
-    base=/sys/fs/cgroup/$hierarchy
-    [ -d "$base" ] || continue
-    mkdir -p "$base/$cgroup/$i"
-    # All pods together would else have no more of a busy machine than one process outside.
-    [ "$hierarchy" != cpu ] || echo 8192 >"$base/$cgroup/cpu.shares"
-    [ "$hierarchy" = cpuset ] || continue
-    for folder in "$cgroup" "$cgroup/$i"; do
-      for file in cpuset.cpus cpuset.mems; do cat "$base/$file" >"$base/$folder/$file"; done
-    done
-  done
+  make_cgroup "$i"
   cat >"$node/kubelet.yaml" <<Y
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
