@@ -54,11 +54,22 @@ export class Operator {
   }
 }
 
+/** Those who take ports at once would each get every other one. */
+let lastTaken: Promise<unknown> = Promise.resolve();
+
 /** Takes a run of free ports, `count` of them side by side. */
-export async function portRun(count: number): Promise<{ all: readonly number[]; first: number }> {
-  const all = (await reservePorts(count * 4)).sort((a, b) => a - b);
-  const first = all.find((port, at) => all[at + count - 1] === port + count - 1);
-  return { all, first: first ?? assert.fail("no ports side by side are free") };
+export function portRun(count: number): Promise<{ all: readonly number[]; first: number }> {
+  const taken = lastTaken.then(() => takeRun(count));
+  lastTaken = taken.catch(() => {});
+  return taken;
+}
+
+async function takeRun(count: number): Promise<{ all: readonly number[]; first: number }> {
+  const some = (await reservePorts(count * 4)).sort((a, b) => a - b);
+  const at = some.findIndex((port, index) => some[index + count - 1] === port + count - 1);
+  const all = at < 0 ? [] : some.slice(at, at + count);
+  releasePorts(some.filter((port) => !all.includes(port)));
+  return { all, first: all[0] ?? assert.fail("no ports side by side are free") };
 }
 
 export class LocalRun {
