@@ -136,17 +136,19 @@ async function readThrough(file: string, index: number, check: CheckRecord): Pro
   const snapshot = await openSnapshotFile(file);
   let ends: number | undefined;
   try {
-    for await (const [bucketName, key, value] of snapshot.bolt.allRecords()) {
+    for await (const [bucketName, page] of snapshot.bolt.allPages()) {
       const name = text(bucketName);
       const bucket = commonBuckets.find((one) => one === name);
       if (bucket === undefined) continue;
-      try {
-        check(bucket, key, value);
-      } catch (error) {
-        throw damage(index, `holds a record that cannot be used: ${named(bucket, key, error)}`);
+      for (const { key, value } of page) {
+        try {
+          check(bucket, key, value);
+        } catch (error) {
+          throw damage(index, `holds a record that cannot be used: ${named(bucket, key, error)}`);
+        }
+        if (bucket !== "meta" || text(key) !== "consistent_index") continue;
+        if (value.length === 8) ends = Number(Buffer.from(value).readBigUInt64BE());
       }
-      if (bucket !== "meta" || text(key) !== "consistent_index") continue;
-      if (value.length === 8) ends = Number(Buffer.from(value).readBigUInt64BE());
     }
   } finally {
     await snapshot.close();

@@ -16,10 +16,11 @@ export async function copyRecords(
 ): Promise<void> {
   const wanted = new Set<string>(commonBuckets.filter((bucket) => !skip.has(bucket)));
   let batch = backend.newBatch();
-  for await (const [bucket, key, value] of bolt.allRecords()) {
+  for await (const [bucket, page] of bolt.allPages()) {
     const name = text(bucket);
     if (!wanted.has(name)) continue;
-    batch.put(name as Bucket, Uint8Array.from(key), Uint8Array.from(value));
+    // What was read is nobody else's, and is let go with the batch.
+    for (const { key, value } of page) batch.put(name as Bucket, key, value);
     if (batch.byteSize < batchBytes) continue;
     await backend.write(batch, { sync: false });
     batch = backend.newBatch();

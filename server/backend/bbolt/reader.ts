@@ -135,32 +135,37 @@ export class BoltFile {
   async *records(bucket: Uint8Array): AsyncGenerator<BoltRecord> {
     for await (const element of this.walk(this.meta.root)) {
       if (!element.isBucket || compareBytes(element.key, bucket) !== 0) continue;
-      yield* this.bucketRecords(element.value);
+      for await (const page of this.bucketPages(element.value))
+        for (const { key, value } of page) yield [key, value];
       return;
     }
   }
 
-  /** Records of all buckets, in order. */
+  /** Records of all buckets, in order; `allPages` is for whoever takes millions. */
   async *allRecords(): AsyncGenerator<
     readonly [bucket: Uint8Array, key: Uint8Array, value: Uint8Array]
   > {
+    for await (const [bucket, page] of this.allPages())
+      for (const { key, value } of page) yield [bucket, key, value];
+  }
+
+  /** Records of all buckets, in order, a page at a time. */
+  async *allPages(): AsyncGenerator<readonly [bucket: Uint8Array, page: readonly BoltElement[]]> {
     for await (const element of this.walk(this.meta.root)) {
       if (!element.isBucket) continue;
-      for await (const [key, value] of this.bucketRecords(element.value)) {
-        yield [element.key, key, value];
-      }
+      for await (const page of this.bucketPages(element.value)) yield [element.key, page];
     }
   }
 
-  private async *bucketRecords(value: Buffer): AsyncGenerator<BoltRecord> {
+  private async *bucketPages(value: Buffer): AsyncGenerator<readonly BoltElement[]> {
     const { root, inline } = this.bucketRoot(value);
     if (inline !== undefined) {
-      for (const { key, value: own } of inline) yield [key, own];
+      yield inline;
       return;
     }
-    for await (const element of this.walk(root)) {
-      if (element.isBucket) throw this.fault("a bucket lies within a bucket");
-      yield [element.key, element.value];
+    for await (const page of this.leaves(root)) {
+      if (page.some(({ isBucket }) => isBucket)) throw this.fault("a bucket lies within a bucket");
+      yield page;
     }
   }
 
@@ -177,6 +182,11 @@ export class BoltFile {
 
   /** Leaf elements of the tree under `root`, in key order. */
   private async *walk(root: number): AsyncGenerator<BoltElement> {
+    for await (const page of this.leaves(root)) for (const element of page) yield element;
+  }
+
+  /** Leaf pages of the tree under `root`, in key order. */
+  private async *leaves(root: number): AsyncGenerator<readonly BoltElement[]> {
     const waiting = [root];
     let visited = 0;
     let last: Buffer | undefined;
@@ -187,13 +197,12 @@ export class BoltFile {
         for (let i = elements.length - 1; i >= 0; i--) waiting.push(elements[i]!.child);
         continue;
       }
-      for (const element of elements) {
-        if (last !== undefined && compareBytes(last, element.key) >= 0) {
+      for (const { key } of elements) {
+        if (last !== undefined && compareBytes(last, key) >= 0)
           throw this.fault(`keys of page ${id} are not in order`);
-        }
-        last = element.key;
-        yield element;
+        last = key;
       }
+      yield elements;
     }
   }
 

@@ -2,7 +2,7 @@
 // (facts: storage format §5). A file from a data folder has no digest.
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { utf8 } from "#base/bytes.ts";
+import { emptyBytes, utf8 } from "#base/bytes.ts";
 import { OperatingError } from "#base/errors.ts";
 import { etcdBuckets } from "#base/state-batch.ts";
 import { defaultPageBytes } from "#server/backend/bbolt/format.ts";
@@ -23,6 +23,10 @@ const sectorBytes = 512;
 /** Records can be megabytes long: few at a time. */
 const sliceRecords = 64;
 const readBytes = 1 << 20;
+/** Read at once of a file whose pages are asked for in order. */
+const aheadBytes = 256 << 10;
+/** Written at once. */
+const flushBytes = 1 << 20;
 
 /**
  * Writes all records of `view` as a bbolt file to `file`, which must not exist, with all of etcd's
@@ -50,11 +54,16 @@ export async function writeSnapshotFile(
 
 async function writeBolt(view: AllBucketsView, handle: FileHandle): Promise<number> {
   let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
   let offset = 0;
-  const writer = new BoltWriter((pages) => pending.push(pages));
+  const writer = new BoltWriter((pages) => {
+    pending.push(pages);
+    pendingBytes += pages.length;
+  });
   const flush = async (): Promise<void> => {
     const bytes = Buffer.concat(pending);
     pending = [];
+    pendingBytes = 0;
     await writeAt(handle, bytes, offset);
     offset += bytes.length;
   };
@@ -74,7 +83,7 @@ async function writeBolt(view: AllBucketsView, handle: FileHandle): Promise<numb
       enter(commonBuckets.indexOf(bucket));
       writer.add(key, value);
     }
-    await flush();
+    if (pendingBytes >= flushBytes) await flush();
   }
   enter(etcdBuckets.length - 1);
   const { head, fileBytes } = writer.finish();
@@ -115,6 +124,38 @@ async function readAt(handle: FileHandle, offset: number, length: number): Promi
   return out;
 }
 
+/**
+ * Reads pages, and what lies behind them once they are asked for in order: a page alone costs a way to
+ * a thread and back, as much as a hundred of them at once.
+ */
+class ReadAhead {
+  private readonly handle: FileHandle;
+  private readonly end: number;
+  /** What was read last, and where it began. */
+  private window: Uint8Array = emptyBytes;
+  private from = 0;
+  /** Behind what was asked for last. */
+  private next = -1;
+
+  constructor(handle: FileHandle, end: number) {
+    this.handle = handle;
+    this.end = end;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const { next } = this;
+    this.next = offset + length;
+    const at = offset - this.from;
+    if (at >= 0 && at + length <= this.window.length) return this.window.subarray(at, at + length);
+    const isForward = offset >= next && offset - next <= aheadBytes / 4;
+    const wanted = isForward ? Math.max(length, aheadBytes) : length;
+    const window = await readAt(this.handle, offset, Math.min(wanted, this.end - offset));
+    this.window = window;
+    this.from = offset;
+    return window.subarray(0, length);
+  }
+}
+
 /** The SHA-256 behind a file's pages, and that of the pages themselves. */
 export interface SnapshotDigests {
   readonly stored: Uint8Array;
@@ -150,12 +191,13 @@ export async function openSnapshotFile(
 ): Promise<SnapshotFile> {
   const { bytes, handle } = await openFile(file);
   try {
+    const ahead = new ReadAhead(handle, bytes);
     const source: BoltSource = {
       name: file,
       bytes,
       read: (offset, length) => {
         onRead(length, bytes);
-        return readAt(handle, offset, length);
+        return ahead.read(offset, length);
       },
     };
     return { bolt: await openBolt(source), close: () => handle.close() };
