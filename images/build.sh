@@ -67,11 +67,11 @@ for image in store operator; do
   reference=localhost/etcd-ts-$image:${digest:0:16}
   archive=$out/$image-${digest:0:16}.tar
   if [ ! -e "$archive" ]; then
-    save "$id" "$reference" "$archive.part"
-    mv "$archive.part" "$archive"
+    save "$id" "$reference" "$archive.$$.part"
+    mv "$archive.$$.part" "$archive"
   fi
   echo "$image $reference $archive"
-done | tee "$made.part"
-mv "$made.part" "$made"
+done | tee "$made.$$.part"
+mv "$made.$$.part" "$made"
 # Those of commits that nobody builds any more.
 find "$out" -maxdepth 1 -type f \( -name '*.tar' -o -name 'made-*' \) -mtime +1 -delete
