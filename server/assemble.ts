@@ -45,6 +45,9 @@ import { sha1 } from "#server/sha1.ts";
 import { markState, openStorage } from "#server/storage.ts";
 import { openTls, systemHostLookup } from "#server/tls/open.ts";
 
+/** How long answers of a member that was removed may take to leave: what it could know it has answered before. */
+const removedGraceMs = 500;
+
 /** What the process lends to a member. */
 export interface Surroundings {
   readonly clock: Clock;
@@ -101,6 +104,7 @@ async function start(
 ): Promise<RunningMember> {
   const { clock, log } = around;
   let stopping = false;
+  let isRemoved = false;
   const fatal = (error: unknown): void => {
     // What fails because it is being closed must not make a clean stop a failed one.
     if (stopping) log.warn({ error: errorText(error) }, "gave up work when stopping");
@@ -200,7 +204,10 @@ async function start(
     markState: (backend) => markState(backend, storage),
     schedule: around.schedule,
     fatal,
-    onRemoved: around.removed,
+    onRemoved: () => {
+      isRemoved = true;
+      around.removed();
+    },
   });
   const { member, start: startReplica, stop: stopReplica, transfer } = replica;
   const { hub, members } = member.parts;
@@ -351,7 +358,8 @@ async function start(
           }),
     },
   });
-  closers.push(() => listening.close(config.requestTimeoutMs));
+  // Who asks a member that was removed would wait in vain for a cluster that answers it no more.
+  closers.push(() => listening.close(isRemoved ? removedGraceMs : config.requestTimeoutMs));
   const serve = async (): Promise<void> => {
     await publication.publish();
     if (stopping) return;

@@ -194,6 +194,38 @@ test("a member that was removed while it was down learns of it from the others",
   await leftForGood(fourth);
 });
 
+test("a member that was removed while it stood still keeps nobody waiting", async () => {
+  const members = cluster!.members.filter((one) => one.isRunning);
+  const other = await joinAsLearner(members);
+  const ID = await idOf(other);
+  await eventually("the learner is promoted", () =>
+    wireOf(members[0]!).cluster.memberPromote({ ID }),
+  );
+  await eventually("it serves", () => putThrough(other, "stands", "1"));
+  other.pause();
+  await wireOf(members[0]!).cluster.memberRemove({ ID });
+  // From then on it cannot learn of its removal from the log.
+  const active = new RegExp(
+    `^etcd_network_active_peers\\{.*Remote="${ID.toString(16)}"\\} 1$`,
+    "m",
+  );
+  for (const { clientUrl } of members)
+    await eventually("nobody talks to it any more", async () =>
+      assert.doesNotMatch(await (await fetch(`${clientUrl}/metrics`)).text(), active),
+    );
+  const put = { key: b("stands"), value: b("2") };
+  const failed = assert.rejects(
+    wireOf(other).kv.put(put, { deadlineMs: 60_000 }),
+    (error: Error) => {
+      assert.doesNotMatch(error.message, /timed out/);
+      return true;
+    },
+  );
+  other.resume();
+  await failed;
+  await leftForGood(other);
+});
+
 test("the leader can remove itself", async () => {
   const members = cluster!.members.filter((one) => one.isRunning);
   const third = await joinAsLearner(members);
