@@ -309,6 +309,35 @@ const table: readonly (readonly [string, Case, string])[] = [
     "start c-1 Recovering",
   ],
   [
+    "all are stopped, and the survivor has what was put back",
+    {
+      noQuorum: true,
+      wanted: { template: t2 },
+      record: { 1: { template: "t2" } },
+      seen: { 1: { runs: { kind: "absent" }, ...silent }, 2: gone, 3: gone },
+      state: {
+        refusedTemplate: "t2",
+        recovery: { generation: 1, survivor: "c-1", phase: "forcing" },
+      },
+    },
+    "start c-1 Recovering",
+  ],
+  [
+    "all are stopped, and nobody has anything but what was put back",
+    {
+      noQuorum: true,
+      wanted: { template: t2 },
+      record: { 1: { template: "t2" }, 2: { template: "t2" }, 3: { template: "t2" } },
+      seen: { 1: { runs: { kind: "absent" }, ...silent }, 2: gone, 3: gone },
+      state: {
+        templates: { t2 },
+        refusedTemplate: "t2",
+        recovery: { generation: 1, survivor: "c-1", phase: "forcing" },
+      },
+    },
+    "wait RecoveryWaits",
+  ],
+  [
     "a volume that is too small",
     { wanted: { volumeBytes: 20 }, seen: { 1: { volumeBytes: 20 }, 2: { volumeBytes: 10 } } },
     "grow-volume c-2 GrowingVolumes",

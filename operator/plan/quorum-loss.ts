@@ -128,7 +128,7 @@ export function recover(view: View): Decision | undefined {
   }
   // What is wanted now, for the survivor may have been given what keeps it from coming up.
   const isRefused = wanted.template.id === state.refusedTemplate;
-  const template = isRefused ? state.templates[survivor.record.template] : wanted.template;
+  const template = isRefused ? templateBefore(view, survivor.record) : wanted.template;
   const { runs } = survivor;
   const isCurrent = runs.kind === "running" && runs.template === template?.id;
   const isAlone = observed.membership?.members.length === 1 && survivor.listed !== undefined;
@@ -157,8 +157,21 @@ export function recover(view: View): Decision | undefined {
     };
     return act(next, step, "Recovering", `${message}: starting it`);
   }
+  if (runs.kind === "absent")
+    return blocked(
+      state,
+      "RecoveryWaits",
+      `${message}: members do not come up with the settings that are wanted, and no others are known; mend the spec`,
+    );
   if (runs.kind === "stopping") return wait(state, "Recovering", message);
   return act(state, { kind: "stop", member: name }, "Recovering", `${message}: restarting it`);
+}
+
+/** Settings that were not put back: the survivor's own, or those that another member has. */
+function templateBefore({ state, members }: View, survivor: MemberRecord) {
+  const had = [survivor, ...members.map(({ record }) => record)].map(({ template }) => template);
+  const id = had.find((one) => one !== state.refusedTemplate);
+  return id === undefined ? undefined : state.templates[id];
 }
 
 function recovered(state: PlanState, survivor: string): PlanState {
