@@ -42,6 +42,7 @@ export function drawChart(chart: Chart): string {
   const atY = placing(chart.y.scale, yTicks, bottom, plot.top);
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12" fill="${ink}">`,
+    `<title>${escaped(chart.title)}</title>`,
     label(plot.left, 18, chart.title, "start", ' font-size="14"'),
   ];
   for (const tick of xTicks) {
@@ -121,6 +122,9 @@ function grid(x1: number, y1: number, x2: number, y2: number): string {
 }
 
 function label(x: number, y: number, text: string, anchor: string, more = ""): string {
-  const safe = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${more}>${safe}</text>`;
+  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${more}>${escaped(text)}</text>`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
