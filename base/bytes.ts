@@ -3,6 +3,9 @@ import { Buffer } from "node:buffer";
 
 export const emptyBytes: Uint8Array = new Uint8Array(0);
 
+/** Where this processor has the low half of a number of 64 bits, seen as two of 32; the other has the high one. */
+export const lowHalf: 0 | 1 = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 0 : 1;
+
 /** Orders bytewise, as etcd orders keys: negative, zero or positive. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return Buffer.compare(a, b);

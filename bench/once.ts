@@ -13,7 +13,8 @@ type Runner = "reference" | "ours";
 const pollMs = 50;
 const callTimeoutMs = 30_000;
 
-function clientOf(endpoint: string): EtcdClient {
+/** A client of one endpoint. */
+export function clientOf(endpoint: string): EtcdClient {
   const random = seededRandom(1);
   return new EtcdClient({ endpoints: [endpoint], clock: systemClock, random, callTimeoutMs });
 }

@@ -5,9 +5,6 @@ import { writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { utf8 } from "#base/bytes.ts";
-import { seededRandom } from "#base/random.ts";
-import { systemClock } from "#base/system-clock.ts";
-import { EtcdClient } from "#client/client.ts";
 import {
   Compare_CompareResult,
   Compare_CompareTarget,
@@ -20,7 +17,7 @@ import { locateReference } from "#test/reference/reference.ts";
 import { benchmarkTool, type Call, h2load, ratesOf } from "./load.ts";
 import { median } from "./median.ts";
 import { millionKeys } from "./million-keys.ts";
-import { catchUp, grantOf, leasesEnding, memoryWithWatchers } from "./once.ts";
+import { catchUp, clientOf, grantOf, leasesEnding, memoryWithWatchers } from "./once.ts";
 
 type Side = "reference" | "ours";
 const sides: readonly Side[] = ["reference", "ours"];
@@ -131,12 +128,7 @@ const thousandKeys: Work["prepare"] = async ({ benchmark, endpoints }) => {
 /** Keys that sort behind all others of the rounds. */
 const pageKey = utf8("p");
 const hundredThousandKeys: Work["prepare"] = async ({ endpoints }) => {
-  const client = new EtcdClient({
-    endpoints: endpoints.slice(0, 1),
-    clock: systemClock,
-    random: seededRandom(1),
-    callTimeoutMs: 30_000,
-  });
+  const client = clientOf(endpoints[0]!);
   try {
     const page = Buffer.alloc(1024, 118);
     for (let from = 0; from < 100_000; from += 1000)

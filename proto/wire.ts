@@ -7,6 +7,7 @@
 // behind its end: a length that leaves the message it stands in, field number 0, a string that is
 // no UTF-8, an end of a group that never began. Nesting deeper than 100 is refused through `depth`.
 import { Buffer, isUtf8 } from "node:buffer";
+import { lowHalf } from "#base/bytes.ts";
 
 /** Malformed protobuf; the message says what was wrong. */
 export class WireError extends Error {
@@ -22,7 +23,6 @@ export class Utf8Error extends WireError {
 const whole = new BigUint64Array(1);
 const signed = new BigInt64Array(whole.buffer);
 const halves = new Uint32Array(whole.buffer);
-const lowAt = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 0 : 1;
 
 const TWO_32 = 4294967296;
 const MAX_SAFE = Number.MAX_SAFE_INTEGER;
@@ -150,16 +150,16 @@ export class BinaryReader {
   int64(): bigint {
     this.varint64();
     if (this.high === 0) return BigInt(this.low);
-    halves[lowAt] = this.low;
-    halves[1 - lowAt] = this.high;
+    halves[lowHalf] = this.low;
+    halves[1 - lowHalf] = this.high;
     return signed[0]!;
   }
 
   uint64(): bigint {
     this.varint64();
     if (this.high === 0) return BigInt(this.low);
-    halves[lowAt] = this.low;
-    halves[1 - lowAt] = this.high;
+    halves[lowHalf] = this.low;
+    halves[1 - lowHalf] = this.high;
     return whole[0]!;
   }
 
@@ -216,7 +216,7 @@ export function varintBytes(value: number): number {
 /** The bytes that a number of 64 bits takes as a varint. */
 export function varint64Bytes(value: bigint): number {
   whole[0] = value;
-  return splitBytes(halves[lowAt]!, halves[1 - lowAt]!);
+  return splitBytes(halves[lowHalf]!, halves[1 - lowHalf]!);
 }
 
 function splitBytes(low: number, high: number): number {
@@ -291,7 +291,7 @@ export class BinaryWriter {
     }
     // What does not fit is cut, as by BigInt.asUintN.
     whole[0] = value;
-    return this.split(halves[lowAt]!, halves[1 - lowAt]!);
+    return this.split(halves[lowHalf]!, halves[1 - lowHalf]!);
   }
 
   uint64(value: bigint | number): this {

@@ -1,10 +1,10 @@
 // Request IDs, unique in the cluster without asking anybody: of raft requests, configuration
 // changes, read-index contexts and new leases (facts: peer protocol §8).
+import { lowHalf } from "#base/bytes.ts";
 import type { LeaseId, MemberId } from "#base/ids.ts";
 
 const two48 = 2 ** 48;
 const two32 = 2 ** 32;
-const lowAt = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 0 : 1;
 
 /**
  * 16 bits of the member, 40 of the start time in milliseconds, 8 that count; a count that runs over
@@ -27,8 +27,8 @@ export class RequestIds {
   /** The next ID; the first one ends in 01. */
   next(): bigint {
     this.suffix = (this.suffix + 1) % two48;
-    this.halves[lowAt] = this.suffix % two32;
-    this.halves[1 - lowAt] = this.prefix + Math.floor(this.suffix / two32);
+    this.halves[lowHalf] = this.suffix % two32;
+    this.halves[1 - lowHalf] = this.prefix + Math.floor(this.suffix / two32);
     return this.id[0]!;
   }
 

@@ -6,36 +6,32 @@ import type { SnapshotMark } from "#server/wal/wal.ts";
 
 /** Where a log stands when it is opened. */
 export interface WindowStart {
-  readonly below: number;
   readonly last: number;
   readonly mark: number;
   readonly hardState: HardState;
 }
 
 export class LogWindow {
-  /** Entries of (below, last] are held. */
-  below: number;
+  /** The last entry that is held. */
   last: number;
-  /** Index of the last snapshot mark; below ≤ mark ≤ last. */
+  /** Index of the last snapshot mark; mark ≤ last. */
   private mark: number;
   private term: number;
   private commit: number;
 
   constructor(start: WindowStart) {
-    this.below = start.below;
     this.last = start.last;
     this.mark = start.mark;
     this.term = start.hardState.term;
     this.commit = start.hardState.commit;
   }
 
-  /** Takes a save in; returns the last index held before. */
-  save(hardState: HardState | undefined, entries: readonly Entry[]): number {
-    const before = this.last;
+  /** Takes a save in. */
+  save(hardState: HardState | undefined, entries: readonly Entry[]): void {
     const first = entries[0];
     if (first !== undefined) {
       assert(first.index > this.commit, "log: a committed entry is replaced");
-      assert(first.index <= before + 1, "log: entries leave a gap");
+      assert(first.index <= this.last + 1, "log: entries leave a gap");
       for (let i = 1; i < entries.length; i++) {
         assert(entries[i]?.index === first.index + i, "log: entries do not follow each other");
       }
@@ -52,7 +48,6 @@ export class LogWindow {
     if (last !== undefined) {
       assert(last.term <= this.term, "log: an entry's term is beyond the hard state's");
     }
-    return before;
   }
 
   markAt(index: number): void {
@@ -62,17 +57,13 @@ export class LogWindow {
     this.commit = Math.max(this.commit, index);
   }
 
-  /** Drops up to `index`; returns the first index to drop. */
-  compact(index: number): number {
+  /** Whether entries up to `index` may be dropped. */
+  compact(index: number): void {
     assert(index <= this.mark, "log: compaction beyond the snapshot mark");
-    const from = this.below + 1;
-    this.below = Math.max(this.below, index);
-    return from;
   }
 
   reset(mark: SnapshotMark, hardState: HardState | undefined): void {
     assert(mark.index >= this.commit, "log: an installed snapshot is behind the commit index");
-    this.below = mark.index;
     this.last = mark.index;
     this.mark = mark.index;
     this.term = Math.max(mark.term, hardState?.term ?? this.term);

@@ -39,7 +39,6 @@ export class MemoryWal implements Wal {
     this.durable = image;
     this.seen = { ...image, entries: [...image.entries] };
     this.window = new LogWindow({
-      below: image.below,
       last: image.below + image.entries.length,
       mark: image.mark.index,
       hardState: raiseHardState(image.hardState, image.mark),

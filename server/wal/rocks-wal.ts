@@ -111,7 +111,7 @@ export async function openWal(options: WalOptions): Promise<OpenedWal> {
     const { format, starts, ...contents } = await readContents(rocks, store, identity);
     const lowest = await readLowest(rocks, contents.snapshot.index);
     const runs = new Runs(lowest, runBase(contents.snapshot.index + 1), starts);
-    const wal = new RocksWal(rocks, store, contents, lowest, runs, format);
+    const wal = new RocksWal(rocks, store, contents, runs, format);
     return { wal, contents: exists ? contents : undefined };
   } catch (error) {
     await rocks.close();
@@ -284,14 +284,7 @@ class RocksWal implements Wal {
   private failure: OperatingError | undefined;
   private closing: Promise<void> | undefined;
 
-  constructor(
-    rocks: Rocks,
-    store: string,
-    contents: WalContents,
-    lowest: number,
-    runs: Runs,
-    format: WalFormat,
-  ) {
+  constructor(rocks: Rocks, store: string, contents: WalContents, runs: Runs, format: WalFormat) {
     this.rocks = rocks;
     this.store = store;
     this.runs = runs;
@@ -299,7 +292,6 @@ class RocksWal implements Wal {
     this.encoder = new EntryEncoder(format, encodeBufferBytes);
     const { snapshot, entries, hardState } = contents;
     this.window = new LogWindow({
-      below: Math.min(snapshot.index, lowest - 1),
       last: snapshot.index + entries.length,
       mark: snapshot.index,
       hardState,

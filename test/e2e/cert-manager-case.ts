@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
 import { dirname, join } from "node:path";
 import { certificates } from "#operator/platform/kubernetes/cert-manager.ts";
-import { pods, secrets } from "#operator/platform/kubernetes/kinds.ts";
+import { secrets } from "#operator/platform/kubernetes/kinds.ts";
 import { locatePrograms } from "#test/kubernetes/binaries.ts";
 import type { Case, CaseContext } from "./case.ts";
 import type { Kube } from "./kube.ts";
@@ -133,14 +133,7 @@ export const certManager: Case = {
     const { clusterId } = await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name, connection);
     await kube.requireSound(namespace, name, true);
-    const itsPods = async () => {
-      const { items } = await kube.api.list(pods, { namespace, labels: "etcd-ts.dev/member" });
-      return items.map(({ metadata, status }) => [
-        metadata.uid,
-        status?.containerStatuses?.map((one) => one.restartCount),
-      ]);
-    };
-    const before = await itsPods();
+    const before = await kube.memberStarts(namespace);
     // Members' of both ports, the operator's, that of applications.
     const { items } = await kube.api.list(certificates, { namespace });
     const renewed = items.map((one) => one.metadata.name).filter((one) => one !== "authority");
@@ -172,7 +165,7 @@ export const certManager: Case = {
       return reloads > 0 || "it went on with its old certificate";
     });
     await kube.requireSound(namespace, name, true);
-    assert.deepEqual(await itsPods(), before, "members were restarted");
+    assert.deepEqual(await kube.memberStarts(namespace), before, "members were restarted");
     await kube.scale(namespace, name, 4);
     const grown = await kube.settled(namespace, name, 4);
     await kube.requireSound(namespace, name, true);

@@ -103,6 +103,15 @@ export class Kube {
     await this.kubectl(["-n", namespace, "scale", `etcdcluster/${name}`, `--replicas=${replicas}`]);
   }
 
+  /** Which pods the members of a namespace have, and how often their containers were started again. */
+  async memberStarts(namespace: string) {
+    const { items } = await this.api.list(pods, { namespace, labels: "etcd-ts.dev/member" });
+    return items.map(({ metadata, status }) => [
+      metadata.uid,
+      status?.containerStatuses?.map((one) => one.restartCount),
+    ]);
+  }
+
   /** Waits until as many members as wanted serve and nothing is under way. */
   async settled(namespace: string, name: string, replicas: number): Promise<EtcdClusterStatus> {
     await this.until(`${namespace}/${name} has ${replicas} members that serve`, async () => {

@@ -1,12 +1,6 @@
 // Cases of TLS and authentication.
 import assert from "node:assert/strict";
-import {
-  clusters,
-  configMaps,
-  members,
-  pods,
-  secrets,
-} from "#operator/platform/kubernetes/kinds.ts";
+import { clusters, configMaps, members, secrets } from "#operator/platform/kubernetes/kinds.ts";
 import { plugin } from "./backup-cases.ts";
 import type { Case } from "./case.ts";
 
@@ -59,14 +53,7 @@ const rotation: Case = {
     await kube.applyCluster(namespace, name, secured);
     await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name, connection);
-    const itsPods = async () => {
-      const { items } = await kube.api.list(pods, { namespace, labels: "etcd-ts.dev/member" });
-      return items.map(({ metadata, status }) => [
-        metadata.uid,
-        status?.containerStatuses?.map((one) => one.restartCount),
-      ]);
-    };
-    const before = await itsPods();
+    const before = await kube.memberStarts(namespace);
     const leaf = async (member: string) => {
       const labels = `etcd-ts.dev/member=${member}`;
       const path = "jsonpath={.items[*].data.tls\\.crt}";
@@ -103,7 +90,7 @@ const rotation: Case = {
     await kube.requireSound(namespace, name, true);
     const { reloads } = await kube.askProbe<{ readonly reloads: number }>(namespace, "");
     assert(reloads > 0, "the prober went on with its old certificate");
-    assert.deepEqual(await itsPods(), before, "members were restarted");
+    assert.deepEqual(await kube.memberStarts(namespace), before, "members were restarted");
   },
 };
 
