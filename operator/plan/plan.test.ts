@@ -4,13 +4,51 @@ import { mirrorsOf } from "#operator/plan/adopt.ts";
 import { conditionsOf } from "#operator/plan/conditions.ts";
 import { plan } from "#operator/plan/plan.ts";
 import { restartPatienceMs, skipsMinor } from "#operator/plan/rolling.ts";
-import { type Mirror, stepKinds } from "#operator/plan/types.ts";
+import { type Answer, type Mirror, stepKinds } from "#operator/plan/types.ts";
 import { type Case, decide, gone, judge, nowMs, silent, t2 } from "#test/operator/plan-case.ts";
 import { simulate } from "#test/operator/plan-simulation.ts";
 
 const pausedMs = 10 * 60_000;
 
 const empty = { members: [], remnants: [] };
+
+/** The fourth is about to join as t1 says it, and t2 is wanted. */
+const joiner: Case = { size: 4, learners: [4], record: { 4: { deadlineMs: 2_000_000 } } };
+const leaderless: Answer = {
+  ...{ memberId: "m4", clusterId: "abc", leaderId: "", isLearner: true, term: 2 },
+  ...{ index: 0, appliedIndex: 0, sizeBytes: 0, usedBytes: 0 },
+};
+const changedJoiner = (seen: NonNullable<Case["seen"]>[number], more: Case = {}): Case => ({
+  ...joiner,
+  wanted: { template: t2 },
+  seen: { 4: seen },
+  ...more,
+});
+const told = { record: { 4: { deadlineMs: 2_000_000, template: "t2" } } };
+const refused = { state: { refusedTemplate: "t2" } };
+const far = { wanted: { template: { ...t2, version: "0.9.0" } } };
+const learnersWithOldSettings: readonly (readonly [string, Case, string])[] = [
+  ["a learner that does not come up, and other settings", changedJoiner(silent), "note ScalingUp"],
+  [
+    "a learner that hears no leader, and other settings",
+    changedJoiner({ answer: leaderless }),
+    "note ScalingUp",
+  ],
+  ["it is restarted with them", changedJoiner(silent, told), "stop c-4 ScalingUp"],
+  [
+    "and started",
+    changedJoiner({ runs: { kind: "absent" }, ...silent }, told),
+    "start c-4 Starting",
+  ],
+  [
+    "and waited for",
+    changedJoiner({ runs: { kind: "running", template: "t2", forced: false }, ...silent }, told),
+    "wait ScalingUp",
+  ],
+  ["one that follows gets its vote first", changedJoiner({}), "promote c-4 ScalingUp"],
+  ["settings that were put back", changedJoiner(silent, refused), "wait ScalingUp"],
+  ["a version that is too far away", changedJoiner(silent, far), "wait ScalingUp"],
+];
 
 /** Kind of step, its member if any, and the reason. */
 const table: readonly (readonly [string, Case, string])[] = [
@@ -47,6 +85,7 @@ const table: readonly (readonly [string, Case, string])[] = [
     { size: 4, learners: [4], record: { 4: { deadlineMs: 1 } }, seen: { 4: silent } },
     "note JoinFailed",
   ],
+  ...learnersWithOldSettings,
   ["one fewer is wanted", { wanted: { replicas: 2 } }, "note ScalingDown"],
   [
     "one fewer while another is away",

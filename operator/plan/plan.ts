@@ -24,6 +24,7 @@ import {
   finishRestart,
   forgetTemplates,
   mendIll,
+  mendJoining,
   mendSilent,
   roll,
 } from "#operator/plan/rolling.ts";
@@ -78,6 +79,7 @@ function decide(view: View): Decision {
         unlessBlocked(finishRestart(view)) ??
         makeRoom(view, membership) ??
         finishRestart(view) ??
+        mendJoining(view) ??
         finishJoining(view) ??
         mendIll(view) ??
         refuseReplacing(view) ??

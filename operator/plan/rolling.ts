@@ -1,6 +1,7 @@
 // A new version, other options, other resources: members are restarted with the new template one at a time,
 // those that do not serve first, the leader last. If the first does not come back, it is put back.
 import { act, blocked, note, wait } from "#operator/plan/decide.ts";
+import { joinPatienceMs } from "#operator/plan/life.ts";
 import { heirOf, moveLeader } from "#operator/plan/membership.ts";
 import type { Decision, PlanState, Template } from "#operator/plan/types.ts";
 import {
@@ -167,6 +168,31 @@ export function roll(view: View): Decision | undefined {
     if (heir !== undefined) return moveLeader(state, next, heir);
   }
   return restartWith(view, next, wanted.template);
+}
+
+/**
+ * A learner that does not hear the leader gets what is wanted now at once: it serves nobody, and what it was given may
+ * be what keeps it from coming up. One that follows gets its vote first, for a restart as a voter can be taken back.
+ */
+export function mendJoining(view: View): Decision | undefined {
+  const { state, wanted, nowMs } = view;
+  const { id, version } = wanted.template;
+  const member = view.members.find(({ record }) => record.phase === "joining");
+  if (member === undefined || member.isLost) return undefined;
+  const { record, runs, answer } = member;
+  const { name, template } = record;
+  if (answer !== undefined && answer.leaderId !== "") return undefined;
+  const from = state.templates[template]?.version ?? "";
+  if (template !== id && id !== state.refusedTemplate && !skipsMinor(from, version)) {
+    const change = { template: id, deadlineMs: nowMs + joinPatienceMs };
+    const next = {
+      ...withRecord(state, name, change),
+      templates: { ...state.templates, [id]: wanted.template },
+    };
+    return note(next, "ScalingUp", `${name} does not follow yet and gets what is wanted now`);
+  }
+  if (runs.kind !== "running" || runs.template === template) return undefined;
+  return act(state, { kind: "stop", member: name }, "ScalingUp", `restarting ${name}`);
 }
 
 /**

@@ -286,3 +286,28 @@ export const edited: SiteCase = {
     await site.requireSound(true);
   },
 };
+
+export const joinerMended: SiteCase = {
+  name: "joiner-mended",
+  what: "1 → 3 with options that no member starts with: once they are good, the one that joins has them at once and keeps its name; no request fails",
+  async runAt(site) {
+    await site.create({ replicas: 1 });
+    const { clusterId } = await site.settled(1);
+    await site.startProbe();
+    // Members refuse a heartbeat that is longer than an election.
+    await site.change({ replicas: 3, options: { "heartbeat-interval": 5000 } });
+    await site.until("db-2 was started with them", async () => {
+      const names = Object.keys(await site.running());
+      return names.includes("db-2") || names.join();
+    });
+    assert((await site.argumentsOf("db-2")).includes("--heartbeat-interval=5000"));
+    await site.change({ options: { "heartbeat-interval": 150 } });
+    const status = await site.updated(3);
+    assert.deepEqual([status.clusterId, status.names], [clusterId, three]);
+    for (const member of three) {
+      const args = await site.argumentsOf(member);
+      assert(args.includes("--heartbeat-interval=150"), `${member}: ${args.join(" ")}`);
+    }
+    await site.requireSound(true);
+  },
+};

@@ -2,7 +2,15 @@
 // every write that was acknowledged is there, one cluster ID, equal hashes on all members.
 import assert from "node:assert/strict";
 import { pods } from "#operator/platform/kubernetes/kinds.ts";
-import { corrupted, edited, operatorKilled, quorumLost, repair, scale } from "./anywhere-cases.ts";
+import {
+  corrupted,
+  edited,
+  joinerMended,
+  operatorKilled,
+  quorumLost,
+  repair,
+  scale,
+} from "./anywhere-cases.ts";
 import { backupCases } from "./backup-cases.ts";
 import { bootstrapCases } from "./bootstrap-cases.ts";
 import { bucketBackup } from "./bucket-case.ts";
@@ -175,7 +183,7 @@ export const cases: readonly Case[] = [
   ...disruptionCases,
   growthByCsi,
   ...nodeCases,
-  ...[corrupted, quorumLost, edited].map(onKubernetes),
+  ...[corrupted, quorumLost, edited, joinerMended].map(onKubernetes),
   ...sizeCases,
   ...versionCases,
   ...securityCases,

@@ -10,6 +10,7 @@ import {
   corrupted,
   edited,
   hibernate,
+  joinerMended,
   noSpace,
   operatorKilled,
   options,
@@ -281,6 +282,7 @@ export const localCases: readonly LocalCase[] = [
   corrupted,
   quorumLost,
   edited,
+  joinerMended,
   backupAndRestore,
   deletion,
 ];
