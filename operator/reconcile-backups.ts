@@ -22,7 +22,7 @@ import {
   type ScheduledBackup,
   type ScheduleInput,
 } from "#operator/plan/backup-schedule.ts";
-import type { Failpoint, Turn } from "#operator/reconcile.ts";
+import type { Turn } from "#operator/reconcile.ts";
 
 /** An EtcdBackup as a platform has it. */
 export interface KeptBackup {
@@ -97,16 +97,8 @@ export interface BackupPlatform {
   writeSchedule(schedule: KeptSchedule, status: EtcdBackupScheduleStatus): void | Promise<void>;
 }
 
-type BackupStepKind = BackupStep["kind"];
-const stepKinds = [
-  "take",
-  "stop",
-  "delete-snapshot",
-  "release",
-] as const satisfies readonly BackupStepKind[];
-
 /** Where tests end the process, in the order in which a backup passes them. */
-export const backupFailpoints: readonly string[] = [
+export const backupFailpoints = [
   "made:backup",
   "latched:backup-take",
   "acted:backup-take",
@@ -114,19 +106,28 @@ export const backupFailpoints: readonly string[] = [
   "snapshot:kept",
   "done:backup",
   "pruned:backup",
-  ...stepKinds
-    .filter((kind) => kind !== "take")
-    .flatMap((kind) => [`latched:backup-${kind}`, `acted:backup-${kind}`]),
+  "latched:backup-stop",
+  "acted:backup-stop",
+  "latched:backup-delete-snapshot",
+  "acted:backup-delete-snapshot",
+  "latched:backup-release",
+  "acted:backup-release",
+  // The snapshot of one whose object is gone.
+  "latched:backup-orphan",
+  "acted:backup-orphan",
   "restore:beside",
   "restore:moved",
-];
+] as const;
+
+/** A step without its failpoints does not compile. */
+export type BackupFailpoint = (typeof backupFailpoints)[number];
 
 /** One turn of one backup. Rejects with what writing or acting failed with. */
 export async function reconcileBackup(
   platform: BackupPlatform,
   backup: KeptBackup,
   of: BackedUp,
-  failpoint: Failpoint,
+  failpoint: (name: BackupFailpoint) => void,
 ): Promise<BackupDecision> {
   const { spec, status, deleting } = backup;
   const run = await platform.run(backup);
@@ -160,7 +161,7 @@ export async function reconcileSchedule(
   schedule: KeptSchedule,
   own: readonly KeptBackup[],
   of: BackedUp,
-  failpoint: Failpoint,
+  failpoint: (name: BackupFailpoint) => void,
 ): Promise<ScheduleDecision> {
   const nowMs = platform.nowMs();
   const staying = own.filter((one) => !one.deleting);

@@ -10,6 +10,7 @@ import {
   type Observed,
   type PlanState,
   type Step,
+  type StepKind,
   stepKinds,
   type Wanted,
 } from "#operator/plan/types.ts";
@@ -50,9 +51,11 @@ export function wantedBySpec({
 /** Called at each of `failpoints` when it is passed, for tests that end the process there. */
 export type Failpoint = (name: string) => void;
 
+export type PlanFailpoint = `latched:${StepKind}` | `acted:${StepKind}` | "rest";
+
 /** Between the write and the act of each kind of step, behind the act, and where nothing is left to do. */
-export const failpoints: readonly string[] = [
-  ...stepKinds.flatMap((kind) => [`latched:${kind}`, `acted:${kind}`]),
+export const failpoints: readonly PlanFailpoint[] = [
+  ...stepKinds.flatMap((kind) => [`latched:${kind}`, `acted:${kind}`] as const),
   "rest",
 ];
 
@@ -67,7 +70,7 @@ export interface Turn {
 /** One turn. Rejects with what the platform's act failed with. */
 export async function reconcile(
   platform: Platform,
-  failpoint: Failpoint,
+  failpoint: (name: PlanFailpoint) => void,
   onDecision: (turn: Turn) => void,
 ): Promise<Turn> {
   const state = platform.state();

@@ -244,6 +244,18 @@ const backups: readonly (readonly [string, Partial<BackupInput>, string, string 
     "Failed",
   ],
   ["a failed one stays so", { status: { phase: "Failed" } }, "none", "Failed"],
+  [
+    "a failed one stays so, done or not",
+    { status: { phase: "Failed" }, run: done },
+    "none",
+    "Failed",
+  ],
+  [
+    "the operator was killed before it stopped one that failed",
+    { status: { phase: "Failed" }, run: { kind: "running" } },
+    "stop",
+    "Failed",
+  ],
   ["a good one stays so", { status: { phase: "Complete" }, run: done }, "none", "Complete"],
   ["deleted while it runs", { deleting: true, run: { kind: "running" } }, "stop", undefined],
   ["deleted with its snapshot", { deleting: true, status: kept }, "delete-snapshot", "Complete"],

@@ -61,8 +61,10 @@ export function planBackup(input: BackupInput): BackupDecision {
     if (run.kind === "running") return { status, step: { kind: "stop" } };
     return remove(input);
   }
-  if (status.phase === "Complete" || status.phase === "Failed") {
-    return { status, step: { kind: "none" } };
+  if (status.phase === "Complete") return { status, step: { kind: "none" } };
+  if (status.phase === "Failed") {
+    // Whoever wrote so may have ended before it was stopped, and a Job has the deadline of when it was made.
+    return { status, step: { kind: run.kind === "running" ? "stop" : "none" } };
   }
   if (run.kind === "done") {
     const { kind: _, ...result } = run;

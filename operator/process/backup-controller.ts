@@ -31,7 +31,11 @@ import { watchKind } from "#operator/platform/kubernetes/watcher.ts";
 import { eventOf } from "#operator/process/events.ts";
 import { type ControllerOptions, turnQueue } from "#operator/process/turn-queue.ts";
 import type { WorkQueue } from "#operator/process/work-queue.ts";
-import { reconcileBackup, reconcileSchedule } from "#operator/reconcile-backups.ts";
+import {
+  type BackupFailpoint,
+  reconcileBackup,
+  reconcileSchedule,
+} from "#operator/reconcile-backups.ts";
 
 /** Something changed: what comes of it is looked at soon. */
 const movingMs = 100;
@@ -214,7 +218,10 @@ export class BackupController {
     const key = `${namespace}/${uid}`;
     const object = this.#orphans.get(key);
     if (object === undefined) return undefined;
+    const { failpoint } = this.#options;
+    failpoint("latched:backup-orphan" satisfies BackupFailpoint);
     await this.#platform(namespace, undefined).removeOrphan(object);
+    failpoint("acted:backup-orphan" satisfies BackupFailpoint);
     this.#orphans.delete(key);
     return undefined;
   }

@@ -33,7 +33,7 @@ export async function makeBackup(
   await kube.apply({ apiVersion, kind, metadata, spec: { clusterName: name, ...spec } });
 }
 
-async function makeClaim({ kube, namespace }: Context): Promise<void> {
+export async function makeClaim({ kube, namespace }: Context): Promise<void> {
   await kube.apply({
     apiVersion: "v1",
     kind: "PersistentVolumeClaim",
@@ -59,7 +59,7 @@ async function health({ kube, namespace }: Context): Promise<string> {
 }
 
 /** The files on the claim, through a pod that mounts it. */
-async function files({ kube, namespace }: Context): Promise<readonly string[]> {
+export async function files({ kube, namespace }: Context): Promise<readonly string[]> {
   const pod = "files";
   await kube.apply({
     apiVersion: "v1",
@@ -114,9 +114,8 @@ const backupAndRestore: Case = {
     await kube.applyCluster(namespace, name, { replicas: 1 });
     const { clusterId } = await kube.settled(namespace, name, 1);
     await kube.startProbe(namespace, name);
-    const put = ["-n", namespace, "exec", "probe", "--", "etcdctl"];
     const endpoint = `--endpoints=http://${name}-client:2379`;
-    await kube.kubectl([...put, endpoint, "put", "before", "kept"]);
+    await kube.etcdctl(namespace, endpoint, "put", "before", "kept");
 
     await makeBackup(context, "first", { target: volume("manual") });
     const { metadata, status } = await over(context, "first");
@@ -126,7 +125,7 @@ const backupAndRestore: Case = {
     assert.equal(status?.clusterId, clusterId);
     assert((status?.revision ?? 0) > 1 && (status?.sizeBytes ?? 0) > 0);
     assert.match(status?.sha256 ?? "", /^[0-9a-f]{64}$/);
-    await kube.kubectl([...put, endpoint, "put", "after", "lost"]);
+    await kube.etcdctl(namespace, endpoint, "put", "after", "lost");
 
     // The plugin's own, a row of a table.
     const said = await plugin(context, "backup", "now", name, "--claim", claimName);
@@ -240,12 +239,12 @@ const securedBackup: Case = {
     const { clusterId } = await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name, connection);
     const ctl = (...args: readonly string[]) =>
-      kube.kubectl([
-        ...["-n", namespace, "exec", "probe", "--", "etcdctl"],
+      kube.etcdctl(
+        namespace,
         `--endpoints=https://${name}-client:2379`,
         ...["--cacert=/connection/ca.crt", "--cert=/connection/tls.crt"],
         ...["--key=/connection/tls.key", ...args],
-      ]);
+      );
     await ctl("put", "before", "kept");
     const complete = async (backup: string, spec: Partial<EtcdBackupSpec> = {}) => {
       await makeBackup(context, backup, { target: volume(backup), ...spec });
@@ -276,10 +275,8 @@ const securedBackup: Case = {
     await kube.applyCluster(namespace, "users", { replicas: 1, auth: {} });
     await kube.settled(namespace, "users", 1);
     await kube.until("authentication is on there too", async () => {
-      const put = ["etcdctl", "--endpoints=http://users-client:2379", "put", "a", "b"];
-      const refused = await kube
-        .kubectl(["-n", namespace, "exec", "probe", "--", ...put])
-        .catch(String);
+      const put = ["--endpoints=http://users-client:2379", "put", "a", "b"];
+      const refused = await kube.etcdctl(namespace, ...put).catch(String);
       return refused.includes("user name is empty") || refused;
     });
     await complete("by-password", { clusterName: "users" });

@@ -51,7 +51,10 @@ async function requireLaterMember(context: CaseContext, clusterId: string): Prom
 }
 
 /** A cluster named discovery in the case's namespace, made from the example; answers its client URL. */
-export async function startService({ kube, namespace }: CaseContext): Promise<string> {
+export async function startService({
+  kube,
+  namespace,
+}: Pick<CaseContext, "kube" | "namespace">): Promise<string> {
   await kube.kubectl(["-n", namespace, "apply", "-f", "-"], readFileSync(example, "utf8"));
   await kube.settled(namespace, "discovery", 1);
   return `http://discovery-client.${namespace}.svc.cluster.local:2379`;
@@ -59,7 +62,7 @@ export async function startService({ kube, namespace }: CaseContext): Promise<st
 
 /** What etcdctl says from within a member of the discovery service. */
 function ctl({ kube, namespace }: CaseContext, ...args: readonly string[]): Promise<string> {
-  return kube.kubectl(["-n", namespace, "exec", "discovery-1", "--", "etcdctl", ...args]);
+  return kube.exec(namespace, "discovery-1", "etcdctl", ...args);
 }
 
 const discovery: Case = {
@@ -158,16 +161,7 @@ const discoveryAgain: Case = {
         });
         const script = `fetch("http://${items[0]?.status?.podIP}:2379${folder}").then((r) => r.text()).then(console.log)`;
         const node = "/opt/etcd-ts/node_modules/.bin/node";
-        const text = await kube.kubectl([
-          "-n",
-          namespace,
-          "exec",
-          "discovery-1",
-          "--",
-          node,
-          "-e",
-          script,
-        ]);
+        const text = await kube.exec(namespace, "discovery-1", node, "-e", script);
         return text.includes(`${name}-1=`) || text;
       });
       const claim = (await kube.claimNames(namespace)).find((one) => one.startsWith("db-1-")) ?? "";

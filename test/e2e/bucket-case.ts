@@ -70,7 +70,7 @@ async function startServer({ kube, namespace }: Context): Promise<void> {
 /** The objects, as the server's folder has them. */
 async function objects({ kube, namespace }: Context): Promise<readonly string[]> {
   const find = ["find", `/data/root/${bucket}`, "-name", "*.db"];
-  const text = await kube.kubectl(["-n", namespace, "exec", "s3", "--", ...find]);
+  const text = await kube.exec(namespace, "s3", ...find);
   return text.split("\n").filter((one) => one !== "");
 }
 
@@ -83,8 +83,8 @@ export const bucketBackup: Case = {
     await kube.applyCluster(namespace, name, { replicas: 1 });
     const { clusterId } = await kube.settled(namespace, name, 1);
     await kube.startProbe(namespace, name);
-    const put = ["etcdctl", `--endpoints=http://${name}-client:2379`, "put", "before", "kept"];
-    await kube.kubectl(["-n", namespace, "exec", "probe", "--", ...put]);
+    const endpoint = `--endpoints=http://${name}-client:2379`;
+    await kube.etcdctl(namespace, endpoint, "put", "before", "kept");
     const s3 = (credentials: string) => ({
       s3: {
         bucket,

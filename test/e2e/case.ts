@@ -18,6 +18,8 @@ export interface CaseInfo {
   readonly what: string;
   /** Runs alone, for it takes the operator away from all others. */
   readonly isAlone?: boolean;
+  /** Has an operator of its own: runs beside others of the kind, while the one that helm made is away. */
+  readonly hasOwnOperator?: boolean;
   /** Waits for minutes and the like: begun first, so that the others are done beside it. */
   readonly isLong?: boolean;
   /** Part of `npm run e2e:core`. */

@@ -21,6 +21,7 @@ import { secondControlPlane } from "./control-plane-case.ts";
 import { growthByCsi } from "./csi-case.ts";
 import { disruptionCases } from "./disruption-cases.ts";
 import { formationCases } from "./formation-cases.ts";
+import { killedCases } from "./killed-case.ts";
 import { onKubernetes } from "./kube-site.ts";
 import { nodeCases } from "./node-cases.ts";
 import { securityCases } from "./security-cases.ts";
@@ -48,11 +49,7 @@ const create: Case = {
     assert.equal(clusterId, status.clusterId);
     // As a user: etcdctl in a pod, through the client Service.
     const ctl = (...args: readonly string[]) =>
-      kube.kubectl([
-        ...["-n", namespace, "exec", "probe", "--", "etcdctl"],
-        `--endpoints=http://${name}-client:2379`,
-        ...args,
-      ]);
+      kube.etcdctl(namespace, `--endpoints=http://${name}-client:2379`, ...args);
     assert.equal((await ctl("put", "greeting", "hello")).trim(), "OK");
     assert.equal((await ctl("get", "greeting", "--print-value-only")).trim(), "hello");
     const budget = await kube.kubectl([
@@ -192,6 +189,7 @@ export const cases: readonly Case[] = [
   bucketBackup,
   secondControlPlane,
   clusterChart,
+  ...killedCases,
   deletion,
   helm,
   helmUpgrade,

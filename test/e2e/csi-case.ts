@@ -15,7 +15,7 @@ async function sizeInside({ kube, namespace }: CaseContext, member: string): Pro
     readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
   }[];
   const path = container?.volumeMounts?.find((one) => one.name === "data")?.mountPath ?? "";
-  const table = await kube.kubectl(["-n", namespace, "exec", member, "--", "df", "-kP", path]);
+  const table = await kube.exec(namespace, member, "df", "-kP", path);
   const [, size = ""] = table.trim().split("\n").at(-1)?.split(/\s+/) ?? [];
   return Number(size);
 }

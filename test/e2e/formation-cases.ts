@@ -88,11 +88,7 @@ async function startRecords({
   // By arguments: what is given to an exec as its input may not arrive.
   const write = `printf '%s\\n' "$@" >${file}`;
   return async (hosts) => {
-    // An exec that is over at once may lose its streams.
-    await kube.until("the records are written", async () => {
-      await kube.kubectl(["-n", namespace, "exec", pod, "--", "sh", "-c", write, "sh", ...hosts]);
-      return true;
-    });
+    await kube.exec(namespace, pod, "sh", "-c", write, "sh", ...hosts);
   };
 }
 
@@ -211,8 +207,7 @@ const fullToken: Case = {
       const script =
         "fetch(process.argv[1], { method: 'PUT', body: new URLSearchParams({ value: process.argv[2] }) }).then((r) => r.text()).then(console.log)";
       const node = "/opt/etcd-ts/node_modules/.bin/node";
-      const at = ["-n", namespace, "exec", "probe", "--", node, "-e", script];
-      const text = await kube.kubectl([...at, `${url}/${key}`, value]);
+      const text = await kube.exec(namespace, "probe", node, "-e", script, `${url}/${key}`, value);
       assert((JSON.parse(text) as { node?: object }).node !== undefined, text);
     };
     const full = "11111111-old";

@@ -138,8 +138,7 @@ class KubeSite implements Site {
   async shell(script: string): Promise<string> {
     const { kube, namespace } = this.kubernetes;
     const env = `ETCDCTL_ENDPOINTS=http://${name}-client:2379`;
-    const args = ["exec", "probe", "--", "env", env, "sh", "-c", script];
-    return kube.kubectl(["-n", namespace, ...args]);
+    return kube.exec(namespace, "probe", "env", env, "sh", "-c", script);
   }
 
   async etcdctl(...args: readonly string[]): Promise<string> {

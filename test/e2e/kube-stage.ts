@@ -57,6 +57,14 @@ function stageOn(kube: Kube, operator: OperatorRelease): Omit<Stage, "down"> {
       await found.run({ kube, operator, namespace });
       await kube.kubectl(["delete", "namespace", namespace, "--wait=false"]);
     },
+    async withoutOperator(work) {
+      await operator.scale(0);
+      try {
+        await work();
+      } finally {
+        await operator.scale(1);
+      }
+    },
     async describe(name) {
       const there = ["-n", namespaceOf(name), "get", "ec,em,pods,pvc,events", "-o", "wide"];
       return [await kube.kubectl(there).catch(String), await operator.logs().catch(String)].join(

@@ -16,6 +16,7 @@ import {
   pods,
 } from "#operator/platform/kubernetes/kinds.ts";
 import { type Body, output } from "./body.ts";
+import { execIn } from "./pod-exec.ts";
 import {
   type AskProbe,
   type ProbeReport,
@@ -44,6 +45,11 @@ export class Kube {
 
   kubectl(args: readonly string[], input?: string): Promise<string> {
     return output(this.body.kubectl, args, { KUBECONFIG: this.body.kubeconfig }, input);
+  }
+
+  /** What a command in a pod writes to stdout; it may be run twice (pod-exec.ts). */
+  exec(namespace: string, pod: string, ...command: readonly string[]): Promise<string> {
+    return execIn((args) => this.kubectl(args), namespace, pod, command);
   }
 
   async apply(manifest: object): Promise<void> {
@@ -232,12 +238,12 @@ export class Kube {
   async fetchFromProbe(namespace: string, url: string): Promise<string> {
     const script = "fetch(process.argv[1]).then((r) => r.text()).then(console.log)";
     const node = "/opt/etcd-ts/node_modules/.bin/node";
-    return this.kubectl(["-n", namespace, "exec", "probe", "--", node, "-e", script, url]);
+    return this.exec(namespace, "probe", node, "-e", script, url);
   }
 
   /** As a user: etcdctl in the prober's pod. */
   etcdctl(namespace: string, ...args: readonly string[]): Promise<string> {
-    return this.kubectl(["-n", namespace, "exec", "probe", "--", "etcdctl", ...args]);
+    return this.exec(namespace, "probe", "etcdctl", ...args);
   }
 
   /** Every acknowledged write is there, and in planned work no write failed. */

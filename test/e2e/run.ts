@@ -86,17 +86,21 @@ async function runAll(
     body === "local" ? new LocalStage() : await startKubernetes(body, { nodes, keep, say });
   let failed = 0;
   try {
-    const beside = wanted.filter((one) => one.isAlone !== true);
-    const waiting = [
-      ...beside.filter((one) => one.isLong === true),
-      ...beside.filter((one) => one.isLong !== true),
-    ];
-    const lane = async () => {
-      for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-        if (!(await runCase(body, one, stage, commit))) failed++;
-      }
+    const runTogether = async (some: readonly CaseInfo[]): Promise<void> => {
+      const waiting = [
+        ...some.filter((one) => one.isLong === true),
+        ...some.filter((one) => one.isLong !== true),
+      ];
+      const lane = async () => {
+        for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+          if (!(await runCase(body, one, stage, commit))) failed++;
+        }
+      };
+      await Promise.all(Array.from({ length: together }, lane));
     };
-    await Promise.all(Array.from({ length: together }, lane));
+    await runTogether(wanted.filter((one) => !one.isAlone && !one.hasOwnOperator));
+    const own = wanted.filter((one) => one.hasOwnOperator);
+    if (own.length > 0) await stage.withoutOperator(() => runTogether(own));
     for (const one of wanted.filter((each) => each.isAlone)) {
       if (!(await runCase(body, one, stage, commit))) failed++;
     }

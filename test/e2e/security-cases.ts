@@ -174,7 +174,7 @@ const switched: Case = {
     for (const key of ["ca.crt", "tls.crt", "tls.key"]) {
       // Not by its stdin, of which a busy machine may hand over nothing.
       const write = ["sh", "-c", `echo "$1" | base64 -d >/tmp/${key}`, "sh", data[key] ?? ""];
-      await kube.kubectl(["-n", namespace, "exec", "probe", "--", ...write]);
+      await kube.exec(namespace, "probe", ...write);
     }
     const shown = ["--cacert=/tmp/ca.crt", "--cert=/tmp/tls.crt", "--key=/tmp/tls.key"];
     assert.match(await ctl("https", ...shown, "get", "a"), /plain/);

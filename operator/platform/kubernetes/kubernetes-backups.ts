@@ -147,10 +147,8 @@ export class KubernetesBackups implements BackupPlatform {
 
   async run(backup: KeptBackup): Promise<SnapshotRun> {
     const { object } = backup as KubernetesBackup;
-    // What is over is not asked for again.
-    if (object.status?.phase === "Complete" || object.status?.phase === "Failed") {
-      return { kind: "none" };
-    }
+    // What is done is not asked for again; what failed may still have to be stopped.
+    if (object.status?.phase === "Complete") return { kind: "none" };
     const [job, pod] = await this.#job(jobName(object, ""));
     return runOf(job, pod);
   }
