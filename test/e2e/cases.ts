@@ -26,6 +26,7 @@ import { onKubernetes } from "./kube-site.ts";
 import { nodeCases } from "./node-cases.ts";
 import { securityCases } from "./security-cases.ts";
 import { sizeCases } from "./size-cases.ts";
+import { tampered } from "./tampered-case.ts";
 import { helmUpgrade } from "./upgrade-case.ts";
 import { versionCases } from "./version-cases.ts";
 
@@ -178,6 +179,7 @@ export const cases: readonly Case[] = [
   ...[scale, repair, operatorKilled].map(onKubernetes),
   refused,
   ...disruptionCases,
+  tampered,
   growthByCsi,
   ...nodeCases,
   ...[corrupted, quorumLost, edited, joinerMended].map(onKubernetes),

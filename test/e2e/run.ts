@@ -127,7 +127,7 @@ async function main(): Promise<number> {
     return 2;
   }
   if (options.list) {
-    for (const { name, what } of casesOf(options.body)) console.log(`${name.padEnd(28)}${what}`);
+    for (const { name, what } of casesOf(options.body)) console.log(`${name.padEnd(30)}${what}`);
     return 0;
   }
   const commit = await currentCommit();

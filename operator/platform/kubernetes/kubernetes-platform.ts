@@ -25,13 +25,12 @@ import {
 import { type ClusterTurn, clusterOf } from "#operator/platform/kubernetes/cluster-turn.ts";
 import { bootstrapOf } from "#operator/platform/kubernetes/find.ts";
 import { Formation } from "#operator/platform/kubernetes/formation.ts";
+import { find } from "#operator/platform/kubernetes/found.ts";
 import {
   type ClusterObject,
-  claims,
   clusters,
   type MemberObject,
   members,
-  pods,
 } from "#operator/platform/kubernetes/kinds.ts";
 import type { Loaded } from "#operator/platform/kubernetes/loaded.ts";
 import { isEphemeral, MemberSteps } from "#operator/platform/kubernetes/member-steps.ts";
@@ -42,7 +41,6 @@ import {
   labels,
   memberUrls,
   peerPort,
-  selectorText,
 } from "#operator/platform/kubernetes/objects.ts";
 import {
   addressOf,
@@ -177,17 +175,7 @@ export class KubernetesPlatform implements Platform {
   }
 
   async observe(state: PlanState | undefined): Promise<Observed> {
-    const selector = { namespace: this.identity.namespace, labels: selectorText(this.identity) };
-    const [foundMembers, foundClaims, foundPods] = await Promise.all([
-      this.#api.list(members, selector),
-      this.#api.list(claims, selector),
-      this.#api.list(pods, selector),
-    ]);
-    this.#found = {
-      members: foundMembers.items,
-      claims: foundClaims.items,
-      pods: foundPods.items,
-    };
+    this.#found = await find(this.#acts, state);
     await this.#security.secure();
     const trust = this.#security.trust(this.#found.members);
     const records = state?.members ?? [];

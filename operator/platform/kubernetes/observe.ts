@@ -10,7 +10,7 @@ import type {
   ProcessState,
 } from "#operator/plan/types.ts";
 import type { Claim, MemberObject, Pod } from "#operator/platform/kubernetes/kinds.ts";
-import { annotations, labels } from "#operator/platform/kubernetes/objects.ts";
+import { annotations, claimName, labels } from "#operator/platform/kubernetes/objects.ts";
 
 /** What the API server has of one cluster. */
 export interface Found {
@@ -27,11 +27,29 @@ export interface MemberObjects {
 }
 
 export function objectsOf(found: Found, name: string): MemberObjects {
+  const member = found.members.find((one) => one.metadata.name === name);
   return {
-    member: found.members.find((one) => one.metadata.name === name),
-    claim: found.claims.find((one) => one.metadata.labels?.[labels.member] === name),
+    member,
+    claim: claimOf(found, name, member),
     pod: found.pods.find((one) => one.metadata.name === name),
   };
+}
+
+/**
+ * The claim that was made for a member, never a copy that somebody made of it with its labels: data of yesterday must
+ * not come back as a voter's. An EtcdMember that was deleted and made again is younger than its claim, whose name ends
+ * in the UID of the old one.
+ */
+function claimOf(found: Found, name: string, member: MemberObject | undefined): Claim | undefined {
+  const labelled = found.claims.filter((one) => one.metadata.labels?.[labels.member] === name);
+  const { uid, creationTimestamp: made = "" } = member?.metadata ?? {};
+  const own = labelled.find(
+    (one) => uid !== undefined && one.metadata.name === claimName(name, uid),
+  );
+  if (own !== undefined) return own;
+  const age = ({ metadata }: Claim) => metadata.creationTimestamp ?? "";
+  const [oldest] = labelled.sort((a, b) => (age(a) < age(b) ? -1 : 1));
+  return oldest === undefined || (made !== "" && age(oldest) > made) ? undefined : oldest;
 }
 
 /** `isLeft`: nothing of it is needed any more, as of a member that is out, or of an attempt that is given up. */

@@ -76,6 +76,9 @@ export async function ownClaims(
 ): Promise<void> {
   const isOwned = cluster.spec.deletionPolicy === "Delete";
   for (const one of found.claims) {
+    const its = objectsOf(found, one.metadata.labels?.[labels.member] ?? "").claim;
+    // A copy is whoever's that made it.
+    if (its !== undefined && its !== one) continue;
     if (isOwnedBy(one, identity.uid) === isOwned) continue;
     const ownerReferences = isOwned ? [clusterOwner(identity)] : [];
     const change = { metadata: { ownerReferences } };
