@@ -325,11 +325,6 @@ export const etcdClusterSpec = object(
     message:
       "tls.client is switched on and off by way of plaintext: true, under which members serve both: set it, move the clients over, then go on",
   },
-  {
-    rule: "!has(self.tls) || !has(self.tls.client) || !self.tls.client.plaintext || !has(self.auth) || !self.auth.enabled",
-    message:
-      "tls.client.plaintext must be false while authentication is on: over plain text nobody shows a certificate",
-  },
 );
 
 const role = choice("What it is in the cluster.", ["leader", "follower", "learner", "unknown"]);

@@ -21,7 +21,7 @@ const operatorProgram = join(import.meta.dirname, "..", "..", "bin", "kubectl-et
 
 export type Context = Pick<CaseContext, "kube" | "namespace">;
 
-const volume = (path: string) => ({ volume: { claimName, path } });
+export const volume = (path: string) => ({ volume: { claimName, path } });
 
 export async function makeBackup(
   { kube, namespace }: Context,

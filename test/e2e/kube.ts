@@ -178,8 +178,16 @@ export class Kube {
     return `${list}\n${JSON.stringify(conditions)}`;
   }
 
-  /** Starts writing to a cluster, over TLS with what the Secret `connection` holds; `askProbe` says what came of it. */
-  async startProbe(namespace: string, cluster: string, connection?: string): Promise<void> {
+  /**
+   * Starts writing to a cluster, over TLS with what the Secret `connection` holds, as `user` (NAME:PASSWORD);
+   * `askProbe` says what came of it.
+   */
+  async startProbe(
+    namespace: string,
+    cluster: string,
+    connection?: string,
+    user?: string,
+  ): Promise<void> {
     const source = readFileSync(join(import.meta.dirname, "probe.mts"), "utf8");
     const name = "probe";
     await this.apply({
@@ -206,6 +214,7 @@ export class Kube {
               String(requestDeadlineMs),
               ...(connection === undefined ? [] : ["/connection"]),
             ],
+            ...(user === undefined ? {} : { env: [{ name: "PROBE_USER", value: user }] }),
             volumeMounts: [
               { name, mountPath: "/probe" },
               ...(connection === undefined

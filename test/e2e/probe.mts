@@ -1,7 +1,8 @@
 // Runs in a pod beside a cluster: writes one key after the other through its client Service, each with a deadline,
 // and answers over HTTP what came of it. GET /report reads every acknowledged key back; GET /hashes?members=HOST,…
 // asks each member, by host name or URL, for the hash of its keys at one revision. In the store's image, whose own
-// client it uses; as a process of this machine with that of PROBE_HOME, and its own port by PROBE_LISTEN.
+// client it uses; as a process of this machine with that of PROBE_HOME, and its own port by PROBE_LISTEN. With
+// PROBE_USER, a name and a password around a colon, it logs in.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
@@ -25,8 +26,13 @@ const secretsNow = () => {
   );
   return { tls: { ca, cert, key } };
 };
+const [user = "", ...password] = (process.env["PROBE_USER"] ?? "").split(":");
+const logIn = async (one: typeof client): Promise<void> => {
+  if (user !== "") await one.authenticate(user, password.join(":"), { timeoutMs: deadlineMs });
+};
 let secrets = secretsNow();
 let client = new EtcdClient({ endpoints, callTimeoutMs: deadlineMs, ...ports, ...secrets });
+let isLoggedIn = user === "";
 let reloads = 0;
 
 /** As an application that rereads what is mounted: connections are made anew, so that each is judged. */
@@ -37,6 +43,7 @@ function reload(): void {
   secrets = now;
   client.close();
   client = new EtcdClient({ endpoints, callTimeoutMs: deadlineMs, ...ports, ...secrets });
+  isLoggedIn = user === "";
 }
 
 /** Revision at which each key was acknowledged. */
@@ -51,10 +58,13 @@ async function write(key: string): Promise<void> {
   for (;;) {
     const leftMs = began + deadlineMs - Date.now();
     try {
+      if (!isLoggedIn) await logIn(client);
+      isLoggedIn = true;
       const { header } = await client.kv.put(key, key, {}, { timeoutMs: Math.max(1, leftMs) });
       acknowledged.set(key, header?.revision ?? 0);
       break;
     } catch (error) {
+      isLoggedIn = user === "";
       if (Date.now() - began >= deadlineMs) {
         failures.push(`${new Date().toISOString()} ${key}: ${String(error)}`);
         break;
@@ -73,6 +83,7 @@ async function report(): Promise<object> {
     ...ports,
     ...secretsNow(),
   });
+  await logIn(client);
   const missing: string[] = [];
   let clusterId = "";
   for (const [key, revision] of keys) {
@@ -103,6 +114,7 @@ async function hashes(members: readonly string[]): Promise<object> {
       }),
   );
   try {
+    await Promise.all(asked.map(logIn));
     // A linearizable read of each: by then it has applied what was acknowledged. All at a revision that all have.
     const reads = await Promise.all(
       asked.map((one) => one.kv.range("probe", { countOnly: true }, { timeoutMs: 30_000 })),

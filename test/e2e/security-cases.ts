@@ -1,7 +1,7 @@
 // Cases of TLS and authentication.
 import assert from "node:assert/strict";
 import { clusters, configMaps, members, secrets } from "#operator/platform/kubernetes/kinds.ts";
-import { plugin } from "./backup-cases.ts";
+import { makeBackup, makeClaim, over, plugin, volume } from "./backup-cases.ts";
 import type { Case } from "./case.ts";
 
 const name = "db";
@@ -194,6 +194,109 @@ const switched: Case = {
   },
 };
 
+const authSwitched: Case = {
+  name: "auth-tls-switched",
+  what: "TLS for clients switched on, off and on by way of plaintext while authentication is on: a client with a password is never refused, over plain text nobody comes without one, backups in between, the operator by its certificate at the end",
+  isLong: true,
+  async run({ kube, namespace }) {
+    const context = { kube, namespace };
+    const client = { ...made, plaintext: true };
+    const base = { replicas: 3, connectionSecret: { name: connection } };
+    const ctl = (scheme: string, ...args: readonly string[]) =>
+      kube.etcdctl(namespace, endpoint(scheme), "--command-timeout=5s", ...args);
+    await makeClaim(context);
+    await kube.applyCluster(namespace, name, base);
+    const { clusterId } = await kube.settled(namespace, name, 3);
+    await kube.startProbe(namespace, name, undefined, "prober:secret");
+    await ctl("http", "user", "add", "prober:secret");
+    await ctl("http", "role", "add", "root");
+    await ctl("http", "user", "grant-role", "prober", "root");
+    await kube.applyCluster(namespace, name, { ...base, auth: {} });
+    await kube.until("authentication is on", async () => {
+      const refused = await ctl("http", "put", "a", "b").catch(String);
+      return refused.includes("user name is empty") || refused;
+    });
+    const secretText = async (secret: string, key: string) => {
+      const { data = {} } = await kube.api.get(secrets, namespace, secret);
+      return Buffer.from(data[key] ?? "", "base64").toString();
+    };
+    const root = `--user=root:${await secretText(`${name}-root`, "password")}`;
+    const users = async () => (await ctl("http", root, "user", "list")).trim().split("\n");
+    assert.deepEqual(await users(), ["prober", "root"]);
+
+    const complete = async (backup: string) => {
+      await makeBackup(context, backup, { target: volume(backup) });
+      const { status } = await over(context, backup);
+      assert.equal(status?.phase, "Complete", JSON.stringify(status));
+    };
+    /** Changes spec.tls, and takes a backup while members differ. */
+    const set = async (tls: object | null, backup?: string) => {
+      await kube.api.patch(clusters, namespace, name, { spec: { tls } });
+      if (backup !== undefined) {
+        await kube.until("the first member has changed", async () => {
+          const { metadata } = await kube.cluster(namespace, name);
+          const { updatedReplicas = 0, observedGeneration } = await kube.status(namespace, name);
+          const isSeen = observedGeneration === metadata.generation;
+          return (isSeen && updatedReplicas > 0) || `${updatedReplicas} are`;
+        });
+        await complete(backup);
+      }
+      assert.equal((await kube.updated(namespace, name, 3)).clusterId, clusterId);
+    };
+    /** Over plain text only a password says who asks. */
+    const requireGuarded = async () => {
+      await assert.rejects(ctl("http", "put", "a", "b"), /user name is empty/);
+      await assert.rejects(
+        ctl("http", "--user=root:wrong", "put", "a", "b"),
+        /authentication failed/,
+      );
+      for (const own of ["etcd-operator", connection]) {
+        await assert.rejects(ctl("http", `--user=${own}:`, "put", "a", "b"));
+        const asked = ctl("http", `--user=${own}:x`, "put", "a", "b");
+        await assert.rejects(asked, /authentication failed/);
+      }
+      assert.equal((await ctl("http", root, "put", "a", "b")).trim(), "OK");
+    };
+    await requireGuarded();
+    await set({ client }, "switching-on");
+    await kube.requireSound(namespace, name, true);
+    await requireGuarded();
+    assert.deepEqual(await users(), ["etcd-operator", "prober", "root"]);
+    for (const key of ["ca.crt", "tls.crt", "tls.key"]) {
+      const text = await secretText(connection, key);
+      const write = ["sh", "-c", `printf %s "$1" >/tmp/${key}`, "sh", text];
+      await kube.exec(namespace, "probe", ...write);
+    }
+    const shown = ["--cacert=/tmp/ca.crt", "--cert=/tmp/tls.crt", "--key=/tmp/tls.key"];
+    // The same certificate is a user over TLS, as soon as there is one, and nobody over plain text.
+    await assert.rejects(ctl("https", ...shown, "put", "a", "b"), /permission denied/);
+    await ctl("http", root, "user", "add", connection, "--no-password");
+    await ctl("http", root, "user", "grant-role", connection, "root");
+    assert.equal((await ctl("https", ...shown, "put", "a", "b")).trim(), "OK");
+    assert.equal((await ctl("https", ...shown, root, "put", "a", "b")).trim(), "OK");
+    await requireGuarded();
+
+    await set(null, "switching-off");
+    await kube.requireSound(namespace, name, true);
+    await requireGuarded();
+    await assert.rejects(ctl("https", ...shown, "get", "a"), "TLS is off");
+
+    await set({ client });
+    await kube.requireSound(namespace, name, true);
+    await set({ client: { ...made, plaintext: false } });
+    await assert.rejects(ctl("http", root, "get", "a"), "plain text is refused");
+    await complete("by-certificate");
+    // Only who comes by certificate can make root's what the Secret says.
+    const data = JSON.stringify({ stringData: { password: "another" } });
+    await kube.kubectl(["-n", namespace, "patch", "secret", `${name}-root`, "-p", data]);
+    await kube.until("root has another password", async () => {
+      const args = [...shown, "--user=root:another", "get", "a", "--print-value-only"];
+      const text = await ctl("https", ...args).catch(String);
+      return text.trim() === "b" || text;
+    });
+  },
+};
+
 const peerSwitched: Case = {
   name: "peer-tls-switched",
   what: "TLS between members switched on, off and on under load, the operator killed while URLs change: no request fails, the same members, plain text refused at the end",
@@ -255,4 +358,11 @@ const peerSwitched: Case = {
   },
 };
 
-export const securityCases: readonly Case[] = [tls, rotation, auth, switched, peerSwitched];
+export const securityCases: readonly Case[] = [
+  tls,
+  rotation,
+  auth,
+  switched,
+  authSwitched,
+  peerSwitched,
+];

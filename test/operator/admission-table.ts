@@ -152,16 +152,10 @@ export const admissionTable: readonly AdmissionCase[] = [
     { tls: { peer: { certManager: { issuerRef: { name: "a", kind: "Signer" } } } } },
     "spec.tls.peer.certManager.issuerRef.kind",
   ),
-  bad(
-    "plain text with authentication",
-    { tls: { client: { operator: {}, plaintext: true } }, auth: {} },
-    "spec",
-    "tls.client.plaintext must be false while authentication is on",
-  ),
-  cluster("plain text with authentication off", {
+  cluster("plain text beside TLS with authentication", {
     replicas: 1,
     tls: { client: { operator: {}, plaintext: true } },
-    auth: { enabled: false },
+    auth: {},
   }),
   bad("no origin of certificates", { tls: { peer: {} } }, "spec.tls.peer", "exactly one of"),
   bad(
@@ -234,6 +228,23 @@ export const admissionTable: readonly AdmissionCase[] = [
     "TLS for clients switched on beside plain text",
     {},
     { tls: { client: { operator: {}, plaintext: true } } },
+  ),
+  change(
+    "TLS for clients switched on at once under authentication",
+    { auth: {} },
+    { auth: {}, tls: { client: { operator: {} } } },
+    "spec",
+    "tls.client is switched on and off by way of plaintext",
+  ),
+  change(
+    "TLS for clients switched on beside plain text under authentication",
+    { auth: {} },
+    { auth: {}, tls: { client: { operator: {}, plaintext: true } } },
+  ),
+  change(
+    "plain text given up under authentication",
+    { auth: {}, tls: { client: { operator: {}, plaintext: true } } },
+    { auth: {}, tls: { client: { operator: {} } } },
   ),
   change(
     "plain text given up",

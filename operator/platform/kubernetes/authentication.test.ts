@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type AuthPort, keepAuthentication } from "#operator/platform/kubernetes/authentication.ts";
+import {
+  Authentication,
+  type AuthPort,
+  type AuthTurn,
+  keepAuthentication,
+} from "#operator/platform/kubernetes/authentication.ts";
 import { etcdError } from "#proto/errors.ts";
 
 /** A cluster's users, with etcd's rules; fails at the call with this number. */
@@ -36,6 +41,10 @@ class Users {
       userAdd: call("userAdd", (user: string, password: string | undefined) => {
         if (this.passwords.has(user)) throw etcdError("userAlreadyExists");
         this.passwords.set(user, password);
+      }),
+      userGet: call("userGet", (user: string) => {
+        if (!this.passwords.has(user)) throw etcdError("userNotFound");
+        return { roles: this.granted.has(`${user}/root`) ? ["root"] : [] };
       }),
       userChangePassword: call("userChangePassword", (user: string, password: string) => {
         this.passwords.set(user, password);
@@ -84,4 +93,67 @@ test("what is as wanted is only looked at, and off means off", async () => {
   assert.deepEqual(users.calls, ["status", "status"]);
   assert.equal(await keepAuthentication(users.port, off, options), true);
   assert.equal(users.isOn, false);
+});
+
+test("the user of the certificate is made once TLS is switched on, wherever it is cut off; then nothing is written", async () => {
+  for (const failAt of [0, 1, 2, 3, 4]) {
+    const users = new Users();
+    users.isOn = true;
+    users.passwords.set("root", "p");
+    users.roles.add("root");
+    users.failAt = failAt;
+    const authentication = new Authentication();
+    const asked: string[] = [];
+    const turn = (rootPassword: string, certificateUser?: string): AuthTurn => ({
+      etcd: {
+        asUser: async (urls: readonly string[]) => {
+          asked.push(urls.join());
+          return { auth: users.port };
+        },
+        knows: async (_: unknown, name: string, word: string) => users.passwords.get(name) === word,
+        close: () => undefined,
+      } as unknown as AuthTurn["etcd"],
+      urls: ["http://a", "https://b"],
+      enabled: true,
+      rootSecret: "s",
+      root: {
+        metadata: { name: "s", resourceVersion: rootPassword },
+        data: { password: Buffer.from(rootPassword).toString("base64") },
+      },
+      certificateUser,
+      isListed: true,
+    });
+    assert.equal(await authentication.keep(turn("p")), failAt === 1 ? text : undefined);
+    assert.equal(users.passwords.has("etcd-operator"), false);
+    await authentication.keep(turn("p", "etcd-operator"));
+    assert.equal(await authentication.keep(turn("p", "etcd-operator")), undefined);
+    assert(users.granted.has("etcd-operator/root"));
+    assert.equal(users.passwords.get("etcd-operator"), undefined, "it has a password");
+    const { length } = users.calls;
+    await authentication.keep(turn("p", "etcd-operator"));
+    assert.deepEqual(users.calls.slice(length), ["status"]);
+    // What the Secret says now is root's, by whoever shows a certificate.
+    await authentication.keep(turn("q", "etcd-operator"));
+    assert.equal(users.passwords.get("root"), "q");
+    assert.deepEqual([asked[0], asked.at(-1)], ["http://a,https://b", "https://b"]);
+  }
+});
+
+const text = "authentication cannot be switched on yet: cut off";
+
+test("a wrong password is told where only the password says who asks", async () => {
+  const told = async (urls: readonly string[], certificateUser?: string) =>
+    new Authentication().keep({
+      etcd: { knows: async () => false } as unknown as AuthTurn["etcd"],
+      urls,
+      enabled: true,
+      rootSecret: "s",
+      root: { metadata: { name: "s" }, data: { password: "cA==" } },
+      certificateUser,
+      isListed: false,
+    });
+  assert.match((await told(["http://a"])) ?? "", /not root's/);
+  assert.match((await told(["http://a"], "etcd-operator")) ?? "", /not root's/);
+  assert.match((await told(["https://a"])) ?? "", /not root's/);
+  assert.equal(await told(["https://a"], "etcd-operator"), undefined);
 });

@@ -6,13 +6,20 @@ import type { AuthClient } from "#client/auth.ts";
 import type { CallOptions } from "#client/options.ts";
 import { secretText } from "#operator/platform/kubernetes/authorities.ts";
 import type { Secret } from "#operator/platform/kubernetes/kinds.ts";
-import type { EtcdView } from "#operator/platform/local/etcd-view.ts";
+import { type EtcdView, isSecure } from "#operator/platform/local/etcd-view.ts";
 import { isEtcdError } from "#proto/errors.ts";
 
 /** What of the client is used. */
 export type AuthPort = Pick<
   AuthClient,
-  "status" | "enable" | "disable" | "userAdd" | "userChangePassword" | "userGrantRole" | "roleAdd"
+  | "status"
+  | "enable"
+  | "disable"
+  | "userAdd"
+  | "userGet"
+  | "userChangePassword"
+  | "userGrantRole"
+  | "roleAdd"
 >;
 
 export const rootUser = "root";
@@ -38,27 +45,41 @@ export async function keepAuthentication(
     return enabled;
   }
   if (enabled) return false;
-  const unlessThere = async (what: Promise<unknown>): Promise<void> => {
-    try {
-      await what;
-    } catch (error) {
-      if (!isEtcdError(error, "userAlreadyExists") && !isEtcdError(error, "roleAlreadyExists")) {
-        throw error;
-      }
-    }
-  };
   const { rootPassword, certificateUser } = wanted;
   await unlessThere(auth.roleAdd(rootRole, options));
   await unlessThere(auth.userAdd(rootUser, rootPassword, options));
   // One that was there may have another.
   await auth.userChangePassword(rootUser, rootPassword, options);
   await auth.userGrantRole(rootUser, rootRole, options);
-  if (certificateUser !== undefined) {
-    await unlessThere(auth.userAdd(certificateUser, undefined, options));
-    await auth.userGrantRole(certificateUser, rootRole, options);
-  }
+  if (certificateUser !== undefined) await keepCertificateUser(auth, certificateUser, options);
   await auth.enable(options);
   return true;
+}
+
+async function unlessThere(what: Promise<unknown>): Promise<void> {
+  try {
+    await what;
+  } catch (error) {
+    if (!isEtcdError(error, "userAlreadyExists") && !isEtcdError(error, "roleAlreadyExists")) {
+      throw error;
+    }
+  }
+}
+
+/** Sees to it that there is this user, who may do everything and has no password; writes nothing if there is. */
+export async function keepCertificateUser(
+  auth: AuthPort,
+  name: string,
+  options: CallOptions,
+): Promise<void> {
+  try {
+    const { roles } = await auth.userGet(name, options);
+    if (roles.includes(rootRole)) return;
+  } catch (error) {
+    if (!isEtcdError(error, "userNotFound")) throw error;
+    await unlessThere(auth.userAdd(name, undefined, options));
+  }
+  await auth.userGrantRole(name, rootRole, options);
 }
 
 const timeoutMs = 10_000;
@@ -79,7 +100,7 @@ export interface AuthTurn {
 
 /** Of one cluster, kept from turn to turn. */
 export class Authentication {
-  /** The version of the root Secret that was last seen to hold root's password. */
+  /** The version of the root Secret that was last seen to hold root's password, and the user that was there. */
   #checked = "";
 
   /** Makes it so; says what is in the way. */
@@ -91,19 +112,21 @@ export class Authentication {
       return `Secret ${rootSecret} holds no password: create it with a key password, or leave out spec.auth.rootPassword`;
     }
     const wrong = `the password in Secret ${rootSecret} is not ${rootUser}'s: put the right one there`;
+    // While TLS is switched on or off some may speak plain text, over which only the password says who asks.
+    const secure = certificateUser === undefined ? [] : urls.filter(isSecure);
     try {
-      // Without a certificate only the password gives an answer.
       if (!isListed) {
-        if (certificateUser !== undefined || rootPassword === "") return undefined;
+        if (secure.length > 0 || rootPassword === "") return undefined;
         return (await etcd.knows(urls, rootUser, rootPassword)) ? undefined : wrong;
       }
-      const { auth } = await etcd.asUser(urls);
+      const { auth } = await etcd.asUser(secure.length > 0 ? secure : urls);
       const wanted = { enabled, rootPassword, certificateUser };
-      const version = root?.metadata.resourceVersion ?? "";
+      const version = `${root?.metadata.resourceVersion ?? ""}/${certificateUser ?? ""}`;
       if (await keepAuthentication(auth, wanted, { timeoutMs })) {
         // From now on they say who they are, or no longer need to.
         etcd.close();
       } else if (enabled && certificateUser !== undefined && version !== this.#checked) {
+        await keepCertificateUser(auth, certificateUser, { timeoutMs });
         if (!(await etcd.knows(urls, rootUser, rootPassword))) {
           await auth.userChangePassword(rootUser, rootPassword, { timeoutMs });
         }

@@ -164,9 +164,7 @@ export class ClusterSecurity {
     const shown = {
       authorities: this.#certificates?.authorities ?? [],
       given,
-      ...(this.#certificateUser !== undefined || password === ""
-        ? {}
-        : { user: { name: rootUser, password } }),
+      ...(password === "" ? {} : { user: { name: rootUser, password } }),
     };
     this.#setup.etcd.use(await access.access(this.#identity, client, shown, this.#setup.nowMs()));
   }

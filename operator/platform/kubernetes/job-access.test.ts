@@ -57,8 +57,8 @@ const reader = (secrets: readonly Secret[]) =>
       return kind === "Secret" ? secrets.find((one) => one.metadata.name === name) : undefined;
     },
   }) as unknown as Parameters<typeof planAccess>[0];
-const plan = (spec: object, secrets = there) =>
-  planAccess(reader(secrets), cluster(spec), backup, nowMs);
+const plan = (spec: object, secrets = there, scheme = "https") =>
+  planAccess(reader(secrets), cluster(spec), backup, `${scheme}://c-1:2379`, nowMs);
 
 const serverName = "c-client.ns.svc";
 const own = { secret: "b-12345678-tls", serverName };
@@ -111,6 +111,11 @@ test("as whom a Job comes", async () => {
     assert.deepEqual(rest, wanted, what);
     assert.equal(by !== undefined, rest.tls?.secret === own.secret, what);
   }
+  // While TLS is switched on or off: a member that speaks plain text, and one whose user may not be there yet.
+  const between = { tls: { client: { ...made, plaintext: true } }, auth: { enabled: true } };
+  assert.deepEqual(await plan(between, there, "http"), { login });
+  const { by: _, ...shown } = (await plan(between)) as PlannedAccess;
+  assert.deepEqual(shown, { tls: own, login });
   // The CAs of an earlier cluster of this name sign nothing here.
   const foreign = [secret("c-ca", authorityData(authorities), "u0")];
   for (const secrets of [foreign, []]) {

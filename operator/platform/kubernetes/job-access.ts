@@ -30,6 +30,7 @@ import {
   serverNameOf,
   tlsSources,
 } from "#operator/platform/kubernetes/tls.ts";
+import { isSecure } from "#operator/platform/local/etcd-view.ts";
 
 /** A node's clock may be behind, and a Job is ended a little after its deadline. */
 const spareMs = 10 * 60_000;
@@ -57,19 +58,23 @@ export interface PlannedAccess extends JobAccess {
 
 export const certificateSecretName = (backup: BackupObject): string => `${jobName(backup, "")}-tls`;
 
-/** What is to be had now; a text says what is missing, and what to do. Reads only. */
+/** What is to be had now to ask at `from`; a text says what is missing, and what to do. Reads only. */
 export async function planAccess(
   api: Pick<ApiClient, "find">,
   object: ClusterObject,
   backup: BackupObject,
+  from: string,
   nowMs: number,
 ): Promise<PlannedAccess | string> {
   const { identity, cluster } = clusterOf(object);
-  const { client } = tlsSources(cluster);
+  const declared = tlsSources(cluster).client;
+  const client = isSecure(from) ? declared : undefined;
   const find = (name: string) => api.find(secrets, identity.namespace, name);
   const { auth } = cluster.spec;
   let login: JobAccess["login"];
-  if (auth?.enabled === true && certificateUser(client) === undefined) {
+  // While plain text is served beside TLS, the user of the certificate may be about to be made.
+  const isNamed = certificateUser(client) !== undefined && client?.plaintext !== true;
+  if (auth?.enabled === true && !isNamed) {
     const passwordSecret = rootSecretName(identity, cluster);
     if (secretText(await find(passwordSecret), "password") === "") {
       return `Secret ${passwordSecret} holds no password of ${rootUser}, which the snapshot needs`;

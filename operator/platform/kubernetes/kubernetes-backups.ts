@@ -28,6 +28,7 @@ import {
   type ScheduleObject,
   schedules,
 } from "#operator/platform/kubernetes/kinds.ts";
+import type { TemplateContent } from "#operator/platform/kubernetes/objects.ts";
 import {
   backupLabels,
   type JobOptions,
@@ -43,7 +44,7 @@ import {
   snapshotName,
   tlsFiles,
 } from "#operator/platform/kubernetes/snapshot-jobs.ts";
-import { schemeOf, tlsSources } from "#operator/platform/kubernetes/tls.ts";
+import { schemeOf, schemesOf, tlsSources } from "#operator/platform/kubernetes/tls.ts";
 import type {
   BackedUp,
   BackupPlatform,
@@ -95,11 +96,17 @@ export function backedUpOf(cluster: ClusterObject | undefined): BackedUp {
   const plan = status.plan as PlanState | undefined;
   const serving = (status.members ?? [])
     .filter((one) => one.ready === true && (one.role === "follower" || one.role === "leader"))
+    // One that is being restarted speaks now as it did, now as it will.
+    .filter((one, _, all) => one.name !== plan?.restart?.name || all.length === 1)
     .sort((a, b) => Number(a.role === "leader") - Number(b.role === "leader"));
-  const url = plan?.members.find((one) => one.name === serving[0]?.name)?.clientUrl;
-  // A record says how its member was spoken to when it came.
-  const scheme = schemeOf(tlsSources(clusterOf(cluster).cluster).client);
-  const from = url?.replace(/^https?:/, `${scheme}:`);
+  const record = plan?.members.find((one) => one.name === serving[0]?.name);
+  // A record says how its member was spoken to when it came, its template how it is now.
+  const { tls } = (plan?.templates[record?.template ?? ""]?.content ??
+    {}) as Partial<TemplateContent>;
+  const wanted = schemeOf(tlsSources(clusterOf(cluster).cluster).client);
+  const served = schemesOf(tls?.client);
+  const scheme = served.includes(wanted) ? wanted : served[0];
+  const from = record?.clientUrl.replace(/^https?:/, `${scheme}:`);
   if (spec.paused) return { state: "paused", from };
   if (spec.replicas === 0 || plan?.asleep === true) return { state: "hibernated", from };
   return { state: plan?.clusterId === undefined ? "absent" : "runs", from };
@@ -139,7 +146,7 @@ export class KubernetesBackups implements BackupPlatform {
     const { phase } = object.status ?? {};
     const isOver = phase === "Complete" || phase === "Failed";
     if (cluster === undefined || of.from === undefined || isOver) return of;
-    const access = await planAccess(api, cluster, object, this.nowMs());
+    const access = await planAccess(api, cluster, object, of.from, this.nowMs());
     if (typeof access === "string") return { state: of.state, from: undefined, why: access };
     this.#access = access;
     return of;

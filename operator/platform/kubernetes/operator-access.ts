@@ -23,7 +23,10 @@ import type { Access } from "#operator/platform/local/etcd-view.ts";
 /** Common name of the operator's certificate, and its user where authentication is on. */
 export const operatorUser = "etcd-operator";
 
-/** The operator's own user; undefined: no certificate is made that says so. */
+/**
+ * The operator's own user; undefined: no certificate is made that says so. Over plain text, which members may serve
+ * beside, it is nobody's: it has no password.
+ */
 export const certificateUser = (client: TlsSource | undefined): string | undefined =>
   client !== undefined && client.kind !== "given" && client.asksClients ? operatorUser : undefined;
 
@@ -36,14 +39,14 @@ export interface Shown {
   /** The Secret of certificates that others make. */
   readonly given: Secret | undefined;
   /** Logs in where a certificate does not say who asks. */
-  readonly user?: { readonly name: string; readonly password: string };
+  readonly user?: Access["user"];
 }
 
 /** Of one cluster; kept from turn to turn. */
 export class OperatorAccess {
   #own: { readonly by: string; readonly renewMs: number; readonly pair: CertifiedKey } | undefined;
 
-  /** Undefined: plain, or there is nothing yet to connect with. */
+  /** Undefined: plain, and nobody to log in as, or there is nothing yet to connect with. */
   async access(
     identity: Identity,
     source: TlsSource | undefined,
@@ -51,12 +54,15 @@ export class OperatorAccess {
     nowMs: number,
   ): Promise<Access | undefined> {
     const tls = await this.#tls(identity, source, { authorities, given }, nowMs);
-    if (tls === undefined && (source !== undefined || user === undefined)) return undefined;
+    // Without certificates yet there may be members that still speak plain text.
+    if (tls === undefined && user === undefined) return undefined;
+    const named = tls === undefined ? undefined : certificateUser(source);
     const { ca = "", cert = "" } = tls ?? {};
     return {
-      id: sha256(`${ca}${cert}${user?.password ?? ""}`),
+      id: sha256(`${ca}${cert}${user?.password ?? ""}${named ?? ""}`),
       ...(tls === undefined ? {} : { tls }),
       ...(user === undefined ? {} : { user }),
+      ...(named === undefined ? {} : { certificateUser: named }),
     };
   }
 

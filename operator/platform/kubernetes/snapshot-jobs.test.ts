@@ -174,8 +174,16 @@ test("what a Job and its pod say", () => {
 test("of whom a snapshot is taken: a follower that serves, before the leader", () => {
   const plan = {
     clusterId: "abc",
-    members: ["c-1", "c-2", "c-3"].map((name) => ({ name, clientUrl: `http://${name}` })),
+    members: ["c-1", "c-2", "c-3"].map((name) => ({
+      ...{ name, clientUrl: `http://${name}`, template: name === "c-1" ? "both" : "plain" },
+    })),
+    templates: {
+      plain: { content: {} },
+      both: { content: { tls: { client: { kind: "operator", plaintext: true } } } },
+    },
   };
+  const secure = { tls: { client: { operator: {}, plaintext: true } } };
+  const restarting = (name: string) => ({ restart: { name } });
   const member = (name: string, role: string, ready: boolean) => ({ name, role, ready });
   const cluster = (spec: object, members: readonly object[], more: object = {}): ClusterObject => ({
     metadata: { name: "c" },
@@ -195,6 +203,11 @@ test("of whom a snapshot is taken: a follower that serves, before the leader", (
     [cluster({ paused: true }, three), "paused", "http://c-3"],
     [cluster({ replicas: 0 }, []), "hibernated", undefined],
     [cluster({}, [], { clusterId: undefined }), "absent", undefined],
+    // While TLS is switched on, each is asked as it can be, and one that is being restarted only if it is alone.
+    [cluster(secure, three), "runs", "http://c-3"],
+    [cluster(secure, three, restarting("c-3")), "runs", "https://c-1"],
+    [cluster(secure, three.slice(2), restarting("c-3")), "runs", "http://c-3"],
+    [cluster({}, three, restarting("c-3")), "runs", "http://c-1"],
   ] as const;
   for (const [object, state, from] of rows) assert.deepEqual(backedUpOf(object), { state, from });
 });

@@ -3,11 +3,12 @@
 import type { Clock } from "#base/clock.ts";
 import { formatId, parseId } from "#base/ids.ts";
 import type { Random } from "#base/random.ts";
+import type { AuthClient } from "#client/auth.ts";
 import { EtcdClient } from "#client/client.ts";
 import type { TlsOptions } from "#client/options.ts";
 import type { Answer, Membership } from "#operator/plan/types.ts";
 import { isEtcdError } from "#proto/errors.ts";
-import { AlarmType } from "#proto/gen/maintenance.ts";
+import { AlarmType, type StatusResponse } from "#proto/gen/maintenance.ts";
 
 /** On one machine; over a network the caller says how long. */
 const localAskTimeoutMs = 900;
@@ -33,6 +34,8 @@ export interface Access {
   readonly tls?: TlsOptions;
   /** Logs in where authentication is on; without it a certificate says who asks. */
   readonly user?: { readonly name: string; readonly password: string };
+  /** Over TLS the certificate says who asks, as soon as there is this user: then nobody logs in. */
+  readonly certificateUser?: string;
 }
 
 /** The clients of members by client URL; `close` when done. */
@@ -69,11 +72,11 @@ export class EtcdView {
   /** A client of these URLs, logged in if there is somebody to log in as. */
   async asUser(urls: readonly string[]): Promise<EtcdClient> {
     const client = this.#client(urls);
-    const user = this.#access?.user;
-    if (user === undefined) return client;
+    const access = this.#access;
+    if (access?.user === undefined) return client;
     let logIn = this.#logIns.get(client);
     if (logIn === undefined) {
-      logIn = client.authenticate(user.name, user.password, { timeoutMs: listTimeoutMs });
+      logIn = identify(client, urls, access);
       this.#logIns.set(client, logIn);
       logIn.catch(() => this.#logIns.delete(client));
     }
@@ -118,7 +121,7 @@ export class EtcdView {
   /** What the member at this URL says of itself within a second. */
   async answer(url: string): Promise<Answer | undefined> {
     try {
-      const status = await this.#client([url]).maintenance.status({ connectMs });
+      const status = await this.#status(url);
       return {
         memberId: formatId(status.header?.memberId ?? 0n),
         clusterId: formatId(status.header?.clusterId ?? 0n),
@@ -132,6 +135,17 @@ export class EtcdView {
       };
     } catch {
       return undefined;
+    }
+  }
+
+  /** While authentication is on only users are told. Who has logged in goes on without a quorum; nobody can log in then. */
+  async #status(url: string): Promise<StatusResponse> {
+    try {
+      return await this.#client([url]).maintenance.status({ connectMs });
+    } catch (error) {
+      if (this.#access?.user === undefined || !isUnnamed(error)) throw error;
+      const client = await this.asUser([url]);
+      return await client.maintenance.status({ connectMs });
     }
   }
 
@@ -225,6 +239,31 @@ export class EtcdView {
     await (await this.asUser(urls)).maintenance.disarm(request, { timeoutMs: actTimeoutMs });
   }
 }
+
+/** How the server answers somebody whose certificate names no user. */
+const unnamed = ["userNotFound", "userEmpty", "permissionDenied"] as const;
+const isUnnamed = (error: unknown): boolean => unnamed.some((name) => isEtcdError(error, name));
+
+/** Makes it known who asks: over plain text nobody shows a certificate. */
+export async function identify(
+  client: Pick<EtcdClient, "authenticate"> & { readonly auth: Pick<AuthClient, "userGet"> },
+  urls: readonly string[],
+  { user, certificateUser }: Access,
+): Promise<void> {
+  const limits = { timeoutMs: listTimeoutMs };
+  if (certificateUser !== undefined && urls.every(isSecure)) {
+    try {
+      await client.auth.userGet(certificateUser, limits);
+      return;
+    } catch (error) {
+      // It may be about to be made, by whoever logs in.
+      if (!isUnnamed(error)) throw error;
+    }
+  }
+  if (user !== undefined) await client.authenticate(user.name, user.password, limits);
+}
+
+export const isSecure = (url: string): boolean => url.startsWith("https:");
 
 function idOf(text: string): bigint {
   return parseId(text) ?? 0n;
