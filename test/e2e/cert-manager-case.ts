@@ -92,12 +92,31 @@ async function loadedBy({ kube, namespace }: CaseContext, member: string, side: 
   return /leaf_sha256="([0-9a-f]+)"/.exec(line.exec(text)?.[0] ?? "")?.[1] ?? "";
 }
 
-/** Fingerprint of the certificate in a Secret. */
+/** Fingerprint of the certificate in a Secret; empty while there is none. */
 async function heldBy({ kube, namespace }: CaseContext, secret: string): Promise<string> {
-  const { data } = await kube.api.get(secrets, namespace, secret);
-  const pem = Buffer.from(data?.["tls.crt"] ?? "", "base64");
+  const found = await kube.api.find(secrets, namespace, secret);
+  const pem = Buffer.from(found?.data?.["tls.crt"] ?? "", "base64");
   if (pem.length === 0) return "";
   return createHash("sha256").update(new X509Certificate(pem).raw).digest("hex");
+}
+
+/** Waits until the Secret of this name holds another certificate than `old`, and the member whose it is has loaded it. */
+async function requireLoaded(
+  context: CaseContext,
+  manager: CertManager,
+  secret: string,
+  old: string,
+): Promise<void> {
+  const [, member, side] = /^(db-[0-9]+)-[0-9a-f]+-(client|peer)-tls$/.exec(secret) ?? [];
+  const what = `${secret} is made anew${member === undefined ? "" : " and loaded"}`;
+  await context.kube.until(what, async () => {
+    manager.requireAlive();
+    const now = await heldBy(context, secret);
+    if (now === "" || now === old) return "it is not";
+    if (member === undefined || side === undefined) return true;
+    const loaded = await loadedBy(context, member, side);
+    return loaded === now || `${member} has loaded ${loaded}, not ${now}`;
+  });
 }
 
 /** Asks for another certificate, as `cmctl renew` does. */
@@ -113,7 +132,7 @@ async function renew({ kube, namespace }: CaseContext, certificate: string): Pro
 
 export const certManager: Case = {
   name: "cert-manager",
-  what: "TLS for clients and members by a CA issuer of cert-manager's own controllers: an issuer that is not there is told; every certificate renewed under load, loaded, nobody restarted, no request fails; a member joins",
+  what: "TLS for clients and members by a CA issuer of cert-manager's own controllers: an issuer that is not there is told; every certificate renewed, then all their Secrets deleted by hand, under load: loaded, nobody restarted, no request fails; a member joins",
   isLong: true,
   async unavailable() {
     const found = await locatePrograms(["cert-manager"]);
@@ -141,29 +160,24 @@ export const certManager: Case = {
     const old = new Map<string, string>();
     for (const one of renewed) old.set(one, await heldBy(context, one));
     for (const one of renewed) await renew(context, one);
-    for (const one of renewed) {
-      const [, member, side] = /^(db-[0-9]+)-[0-9a-f]+-(client|peer)-tls$/.exec(one) ?? [];
-      await kube.until(
-        `${one} is renewed${member === undefined ? "" : " and loaded"}`,
-        async () => {
-          manager.requireAlive();
-          const now = await heldBy(context, one);
-          if (now === "" || now === old.get(one)) return "it is the old one";
-          if (member === undefined || side === undefined) return true;
-          const loaded = await loadedBy(context, member, side);
-          return loaded === now || `${member} has loaded ${loaded}, not ${now}`;
-        },
-      );
-    }
-    await kube.until("applications have the new certificate", async () => {
-      const { data = {} } = await kube.api.get(secrets, namespace, connection);
-      const made = await kube.api.get(secrets, namespace, `${name}-connection-tls`);
-      return data["tls.crt"] === made.data?.["tls.crt"] || "they have the old one";
-    });
+    for (const one of renewed) await requireLoaded(context, manager, one, old.get(one) ?? "");
+    const requireTold = () =>
+      kube.until("applications have the new certificate", async () => {
+        const { data = {} } = await kube.api.get(secrets, namespace, connection);
+        const made = await kube.api.get(secrets, namespace, `${name}-connection-tls`);
+        return data["tls.crt"] === made.data?.["tls.crt"] || "they have the old one";
+      });
+    await requireTold();
     await kube.until("the prober shows it", async () => {
       const { reloads } = await kube.askProbe<{ readonly reloads: number }>(namespace, "");
       return reloads > 0 || "it went on with its old certificate";
     });
+    // All at once are deleted by hand, and issued again.
+    for (const one of renewed) old.set(one, await heldBy(context, one));
+    await kube.kubectl(["-n", namespace, "delete", "secret", ...renewed]);
+    for (const one of renewed) await requireLoaded(context, manager, one, old.get(one) ?? "");
+    await requireTold();
+    await kube.settled(namespace, name, 3);
     await kube.requireSound(namespace, name, true);
     assert.deepEqual(await kube.memberStarts(namespace), before, "members were restarted");
     await kube.scale(namespace, name, 4);

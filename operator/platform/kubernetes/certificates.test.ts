@@ -23,6 +23,7 @@ import {
 import { connectionSecret } from "#operator/platform/kubernetes/connection-secret.ts";
 import type { Secret } from "#operator/platform/kubernetes/kinds.ts";
 import { OperatorAccess, operatorUser } from "#operator/platform/kubernetes/operator-access.ts";
+import type { TlsSource } from "#operator/platform/kubernetes/tls.ts";
 
 const hourMs = 3_600_000;
 const nowMs = Date.parse("2026-01-01T00:00:00Z");
@@ -153,6 +154,41 @@ test("the operator's own certificate stays until half of its time is over, or it
   assert.notEqual((await at([old, newest], nowMs + 5 * hourMs))?.id, first?.id);
   assert.notEqual((await at([newest], nowMs))?.id, first?.id);
   assert.equal(await at([], nowMs), undefined);
+});
+
+test("a Secret that is away for a moment takes nothing from the operator, another one's is not used", async () => {
+  const access = new OperatorAccess();
+  const { cert, key } = await issue(
+    await authority(),
+    { commonName: "c", names: [], validityMs: hourMs },
+    nowMs,
+  );
+  const data = { "ca.crt": encode(cert), "tls.crt": encode(cert), "tls.key": encode(key) };
+  const at = async (secret: string, given: Secret | undefined) => {
+    const source = { kind: "given", secret, asksClients: true } as const;
+    return (await access.access(identity, source, { authorities: [], given }, nowMs))?.id;
+  };
+  assert.equal(await at("s", undefined), undefined);
+  const id = await at("s", { metadata: { name: "s" }, data });
+  assert.notEqual(id, undefined);
+  assert.equal(await at("s", undefined), id);
+  assert.equal(await at("t", undefined), undefined);
+});
+
+test("the operator logs in until the certificate is there, and then as well where that says nothing", async () => {
+  const access = new OperatorAccess();
+  const user = { name: "root", password: "p" };
+  const has = async (source: TlsSource | undefined, authorities: readonly Authority[]) => {
+    const shown = { authorities, given: undefined, user };
+    const made = await access.access(identity, source, shown, nowMs);
+    return [made?.tls !== undefined, made?.user?.name, made?.certificateUser];
+  };
+  const source = { kind: "operator", asksClients: true, plaintext: true } as const;
+  const made = [await authority()];
+  assert.deepEqual(await has(undefined, made), [false, "root", undefined]);
+  assert.deepEqual(await has(source, []), [false, "root", undefined]);
+  assert.deepEqual(await has(source, made), [true, "root", operatorUser]);
+  assert.deepEqual(await has({ ...source, asksClients: false }, made), [true, "root", undefined]);
 });
 
 test("applications get the newest CA's certificate once all members know it", async () => {

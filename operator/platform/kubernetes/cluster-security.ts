@@ -299,6 +299,11 @@ export class ClusterSecurity {
     if (client !== undefined && !found.pods.every((one) => speaksTls(argumentsOf(one), "client"))) {
       return;
     }
+    const given = await this.#connectionSource(client);
+    // One that is deleted, or not made yet, takes nothing from applications.
+    if (client !== undefined && client.kind !== "operator" && secretText(given, "ca.crt") === "") {
+      return;
+    }
     const { namespace } = this.#identity;
     const { name } = wanted;
     const is = await this.#setup.api.find(secrets, namespace, name);
@@ -313,7 +318,7 @@ export class ClusterSecurity {
       terms: wantedCertificates(this.#cluster),
       areAllAware:
         running.length > 0 && running.every(({ loaded }) => loaded?.bundle === trust?.bundle),
-      given: await this.#connectionSource(client),
+      given,
       is,
       nowMs: this.#setup.nowMs(),
     });

@@ -17,7 +17,11 @@ import {
 } from "#operator/platform/kubernetes/certificates.ts";
 import type { Secret } from "#operator/platform/kubernetes/kinds.ts";
 import type { Identity } from "#operator/platform/kubernetes/names.ts";
-import { serverNameOf, type TlsSource } from "#operator/platform/kubernetes/tls.ts";
+import {
+  givenSecretName,
+  serverNameOf,
+  type TlsSource,
+} from "#operator/platform/kubernetes/tls.ts";
 import type { Access } from "#operator/platform/local/etcd-view.ts";
 
 /** Common name of the operator's certificate, and its user where authentication is on. */
@@ -45,6 +49,8 @@ export interface Shown {
 /** Of one cluster; kept from turn to turn. */
 export class OperatorAccess {
   #own: { readonly by: string; readonly renewMs: number; readonly pair: CertifiedKey } | undefined;
+  /** What the Secret of this name held last. */
+  #given: { readonly name: string; readonly tls: TlsOptions } | undefined;
 
   /** Undefined: plain, and nobody to log in as, or there is nothing yet to connect with. */
   async access(
@@ -76,8 +82,12 @@ export class OperatorAccess {
     if (source.kind === "operator") return this.#made(identity, authorities, nowMs);
     const pair = { cert: secretText(given, "tls.crt"), key: secretText(given, "tls.key") };
     const ca = secretText(given, "ca.crt");
-    if (parsedCertificate(pair.cert) === undefined || ca === "") return undefined;
-    return optionsOf(identity, ca, pair);
+    const name = givenSecretName(identity, source);
+    if (parsedCertificate(pair.cert) !== undefined && ca !== "") {
+      this.#given = { name, tls: optionsOf(identity, ca, pair) };
+    }
+    // One that is deleted, and about to be made again, is what members go on with too.
+    return this.#given?.name === name ? this.#given.tls : undefined;
   }
 
   async #made(
