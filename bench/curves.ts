@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { locateReference } from "#test/reference/reference.ts";
 import { type Axis, drawChart, type Series } from "./chart.ts";
-import { benchmarkTool, callOf, h2load, type Operation } from "./load.ts";
+import { benchmarkTool, callOf, h2load, type Operation, ratesOf } from "./load.ts";
 import { median } from "./median.ts";
 import { pssMib } from "./million-keys.ts";
 
@@ -19,6 +19,7 @@ interface Given {
   readonly seconds: number;
   readonly concurrency: readonly number[];
   readonly keys: readonly number[];
+  readonly connections: readonly number[];
 }
 
 function draw(file: string, title: string, x: Axis, y: Axis, series: readonly Series[]): void {
@@ -55,6 +56,30 @@ async function latency(
   return series;
 }
 
+/**
+ * Ranges of one key a second over ever more connections, one at a time over each. Not by h2load, which hangs with
+ * thousands of them; not puts, which both refuse with more than 5,000 at once.
+ */
+async function connections(
+  benchmark: string,
+  clusters: readonly Cluster[],
+  given: Given,
+): Promise<Series[]> {
+  const series = names.map((name) => ({ name, points: [] as Series["points"][number][] }));
+  for (const count of given.connections) {
+    const seen = names.map((): number[] => []);
+    const clients = ["--conns", String(count), "--clients", String(count)];
+    const work = [...clients, "range", "bench-01", "--total", String(Math.max(20_000, 5 * count))];
+    for (let round = 0; round < given.rounds; round++)
+      for (const [at, cluster] of clusters.entries()) {
+        const printed = await benchmarkTool(benchmark, [cluster.members[0]!.endpoint], work);
+        seen[at]!.push(ratesOf(printed)[0]!);
+      }
+    for (const [at, one] of series.entries()) one.points.push({ x: count, y: median(seen[at]!) });
+  }
+  return series;
+}
+
 /** With ever more keys: puts a second at 100 at once, and memory. */
 async function growth(
   benchmark: string,
@@ -87,11 +112,17 @@ async function main(): Promise<void> {
   const numbers = (text: string): number[] => text.split(",").map(Number);
   const given = new Command("bench:curves")
     .description("Draws curves beside the reference into docs/pictures.")
-    .option("--only <name>", "put, range or growth", "")
+    .option("--only <name>", "put, range, connections or growth", "")
     .option("--rounds <n>", "rounds of each point, in turn", Number, 3)
     .option("--seconds <n>", "length of one run", Number, 2)
     .option("--concurrency <list>", "requests under way", numbers, [1, 3, 10, 30, 100, 300, 1000])
-    .option("--keys <list>", "keys that growth goes through", numbers, [1e4, 1e5, 1e6])
+    .option("--keys <list>", "keys that growth goes through", numbers, [1e4, 1e5, 1e6, 3e6])
+    .option(
+      "--connections <list>",
+      "connections that ranges come over",
+      numbers,
+      [1, 10, 100, 1e3, 1e4],
+    )
     .parse()
     .opts<Given>();
   const located = await locateReference();
@@ -106,10 +137,21 @@ async function main(): Promise<void> {
     const x: Axis = { title: `${operation}s a second`, scale: "linear" };
     draw(`${operation}-latency.svg`, title, x, waits, await latency(operation, clusters, given));
   }
+  const linear = (title: string): Axis => ({ title, scale: "linear" });
+  if ("connections".includes(given.only)) {
+    const x: Axis = { title: "connections, one range each at a time", scale: "log" };
+    const series = await connections(located.benchmark, clusters, given);
+    draw(
+      "connections-ranges.svg",
+      "One member, ranges of one key",
+      x,
+      linear("ranges a second"),
+      series,
+    );
+  }
   if (!"growth".includes(given.only)) return;
   const { rates, memory } = await growth(located.benchmark, clusters, given);
   const x: Axis = { title: "keys of 256 bytes", scale: "log" };
-  const linear = (title: string): Axis => ({ title, scale: "linear" });
   draw("growth-puts.svg", "One member, 100 puts at once", x, linear("puts a second"), rates);
   draw("growth-memory.svg", "One member's memory", x, linear("MiB (PSS)"), memory);
 }

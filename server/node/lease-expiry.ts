@@ -1,9 +1,10 @@
 // The leader's care of leases: every 500 ms it takes the expired ones and proposes a revoke each, at
-// most 16 under way. Only a leader that has just proved its leadership does so: a member cut off
+// most 16 under way, and 2,000 a round: four times etcd's bound, for ours is about a tenth of the puts that a
+// member does. Only a leader that has just proved its leadership does so: a member cut off
 // from the rest must not count time for others (facts: apply rules §5).
 import type { LeaseId } from "#base/ids.ts";
 
-const maxPerRound = 500;
+const maxPerRound = 2000;
 const maxInFlight = 16;
 
 export interface LeaseExpiryPorts {

@@ -165,7 +165,8 @@ function listen(place: Place, door: ConnectionDoor, options: ListenerOptions): P
             reusePort: options.reusePort === true,
             ...(address.host === "" ? {} : { host: address.host }),
           };
-    server.listen({ ...where, backlog: 1024 }, () => {
+    // As long as the kernel lets it be: after an outage all clients of a cluster come at once.
+    server.listen({ ...where, backlog: 65_535 }, () => {
       server.off("error", failed);
       server.on("error", (error) => {
         options.log.error({ err: errorText(error), url: address.url }, "a listener failed");
