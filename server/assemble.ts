@@ -152,12 +152,12 @@ async function start(
     get admission() {
       return replica?.member.parts.capabilities;
     },
-    receiveSnapshot: async (message, body) => {
+    receiveSnapshot: async (message, body, form) => {
       if (taking === undefined) throw new OperatingError("NOT_STARTED", "this member only starts");
       const ended = meters.snapshot("receive", message.from as MemberId);
       let ok = false;
       try {
-        await taking.receiveSnapshot(message, body);
+        await taking.receiveSnapshot(message, body, form);
         ok = true;
       } finally {
         ended(ok);
@@ -243,7 +243,7 @@ async function start(
     failures: (id) => transport.counters(id)?.sentFailures ?? 0,
   });
   const services = new PeerServices(member, api, {
-    receive: (message, body) => transfer.receive(message, body),
+    receive: (message, body, form) => transfer.receive(message, body, form),
   });
   const peerListeners = await startPeerListeners(
     config.listenPeerUrls,

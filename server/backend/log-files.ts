@@ -135,13 +135,16 @@ async function liveLogFiles(dir: string): Promise<string[]> {
  * already. 0 if that cannot be told; opening the store then says why.
  */
 async function oldestLogNumber(dir: string): Promise<number> {
-  let manifest: Buffer;
   try {
     const name = (await readFile(path.join(dir, "CURRENT"), "utf8")).trim();
-    manifest = await readFile(path.join(dir, path.basename(name)));
+    return oldestLogOf(await readFile(path.join(dir, path.basename(name))));
   } catch {
     return 0;
   }
+}
+
+/** The log number that a manifest names, or 0. */
+export function oldestLogOf(manifest: Buffer): number {
   let oldest = 0;
   for (let at = 0; ; ) {
     const record = recordAt(manifest, at);

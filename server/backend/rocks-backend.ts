@@ -166,6 +166,9 @@ export class RocksBackend implements Backend {
   private failure: OperatingError | undefined;
   private closing: Promise<void> | undefined;
   private idle: (() => void) | undefined;
+  /** While it is there no write begins. */
+  private pause: Promise<void> | undefined;
+  private wrote: (() => void) | undefined;
   /** One at a time: whoever asks meanwhile waits for the one under way. */
   private compacting: Promise<void> | undefined;
 
@@ -260,8 +263,30 @@ export class RocksBackend implements Backend {
     return this.compacting;
   }
 
+  /**
+   * Runs `work` between two writes: what the folder's files hold meanwhile, and what views that are opened
+   * in it see, is one state, that of the last write which has resolved. Later writes wait, so it must be
+   * short.
+   */
+  async betweenWrites<T>(work: () => Promise<T>): Promise<T> {
+    while (this.pause !== undefined) await this.pause;
+    const paused = Promise.withResolvers<void>();
+    this.pause = paused.promise;
+    try {
+      if (this.writing) await new Promise<void>((resolve) => (this.wrote = resolve));
+      if (this.failure !== undefined) throw this.failure;
+      if (this.closing !== undefined) throw closedError(this.dir);
+      return await work();
+    } finally {
+      this.pause = undefined;
+      paused.resolve();
+      this.writeNext();
+    }
+  }
+
   close(): Promise<void> {
     this.closing ??= (async () => {
+      while (this.pause !== undefined) await this.pause;
       this.hurried = true;
       this.writeNext();
       if (this.writing) {
@@ -276,7 +301,7 @@ export class RocksBackend implements Backend {
 
   /** Writes all that wait, unless one is under way or they may wait on. */
   private writeNext(): void {
-    if (this.writing) return;
+    if (this.writing || this.pause !== undefined) return;
     if (this.waiting.length === 0) {
       this.hurried = false;
       this.idle?.();
@@ -300,6 +325,8 @@ export class RocksBackend implements Backend {
         this.resolvedBytes = group.at(-1)!.total;
         this.writing = false;
         for (const one of group) one.resolve();
+        this.wrote?.();
+        this.wrote = undefined;
         this.writeNext();
       },
       (error: unknown) => this.fail(error, group),
@@ -336,6 +363,7 @@ export class RocksBackend implements Backend {
     clearTimeout(this.timer);
     for (const one of [...group, ...this.waiting]) one.reject(this.failure);
     this.waiting = [];
+    this.wrote?.();
     this.idle?.();
   }
 }

@@ -7,6 +7,7 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { utf8 } from "#base/bytes.ts";
 import { silentLog } from "#base/log.ts";
+import { openRocksBackend } from "#server/backend/rocks-backend.ts";
 import {
   openStateFolder,
   type ReplaceStep,
@@ -66,6 +67,34 @@ test("a new folder is made, and found again", async () => {
   await folder.close();
   assert.deepEqual(await states(dataDir), ["state-1"]);
   assert.equal(await readFile(path.join(dataDir, "member", "format"), "utf8"), "1\n");
+});
+
+test("a replacement that begins from the folder of another store", async () => {
+  const dataDir = fresh();
+  const folder = await open(dataDir);
+  await put(folder.backend, "old");
+  const source = path.join(dataDir, "member", "received");
+  await mkdir(source);
+  const received = await openRocksBackend(source, { create: true });
+  await put(received, "received");
+  await received.close();
+  const found: string[] = [];
+  const backend = await folder.replace(
+    mark,
+    async (next) => void found.push(await who(next)),
+    async () => {},
+    async (next) => void found.push(await who(next)),
+    source,
+  );
+  assert.deepEqual(found, ["received", "received"]);
+  assert.equal(folder.backend, backend);
+  await folder.close();
+  const again = await open(dataDir);
+  assert.equal(await who(again.backend), "received");
+  await again.close();
+  assert.deepEqual((await readdir(path.join(dataDir, "member"))).sort(), [
+    ...["format", "lock", "state-2", "state.json"],
+  ]);
 });
 
 test("a replacement, and one after it", async () => {

@@ -154,15 +154,25 @@ function statePath(member: string, serial: number): string {
   return path.join(member, `state-${serial}`);
 }
 
+/** Opens the folder of a state that is being made, an empty one or what `source` is. */
 async function createState(
   member: string,
   serial: number,
   options: StateFolderOptions,
+  source?: string,
 ): Promise<RocksBackend> {
   const dir = `${statePath(member, serial)}.new`;
   await removeFolder(dir);
-  await makeFolder(dir);
-  return await openRocksBackend(dir, { ...options.tuning, create: true, log: options.log });
+  if (source === undefined) await makeFolder(dir);
+  else {
+    try {
+      await rename(source, dir);
+    } catch (error) {
+      throw diskError(error, source);
+    }
+  }
+  const create = source === undefined;
+  return await openRocksBackend(dir, { ...options.tuning, create, log: options.log });
 }
 
 async function publishState(member: string, serial: number): Promise<void> {
@@ -259,19 +269,21 @@ export class StateFolder {
    * Replaces the state by one that `fill` writes, which holds everything up to `mark`; `resetLog`
    * then resets the log to it, synced. Until `adopt` has resolved the old state can be read; then it
    * is closed, and reads still under way fail. If `fill` fails nothing has changed; a later failure is
-   * fatal.
+   * fatal. `source` is the folder of a store, on this disk and closed, that becomes the new state instead
+   * of an empty one; it is gone afterwards.
    */
   async replace(
     mark: InstallMark,
     fill: (backend: Backend) => Promise<void>,
     resetLog: (mark: InstallMark) => Promise<void>,
     adopt: (backend: Backend) => Promise<void> = () => Promise.resolve(),
+    source?: string,
   ): Promise<RocksBackend> {
     assert(!this.replacing, "state: one replacement at a time");
     assert(this.toFinish === undefined, "state: the last replacement is not finished");
     this.replacing = true;
     try {
-      return await this.runReplacement(mark, fill, resetLog, adopt);
+      return await this.runReplacement(mark, fill, resetLog, adopt, source);
     } finally {
       this.replacing = false;
     }
@@ -291,10 +303,11 @@ export class StateFolder {
     fill: (backend: Backend) => Promise<void>,
     resetLog: (mark: InstallMark) => Promise<void>,
     adopt: (backend: Backend) => Promise<void>,
+    source: string | undefined,
   ): Promise<RocksBackend> {
     const { member, options } = this;
     const serial = this.serial + 1;
-    const filling = await createState(member, serial, options);
+    const filling = await createState(member, serial, options, source);
     try {
       await this.step("created");
       await fill(filling);

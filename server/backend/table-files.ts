@@ -121,25 +121,39 @@ function readVarint(bytes: Buffer, at: number): { readonly value: number; readon
 }
 
 /** Tables that the manifest adds and does not take away again, as far as it is understood. */
-async function liveTables(dir: string): Promise<readonly number[]> {
-  let manifest: Buffer;
+async function liveTables(dir: string): Promise<Iterable<number>> {
   try {
     const name = (await readFile(path.join(dir, "CURRENT"), "utf8")).trim();
-    manifest = await readFile(path.join(dir, path.basename(name)));
+    return readManifest(await readFile(path.join(dir, path.basename(name)))).tables;
   } catch {
     return [];
   }
-  const live = new Set<number>();
+}
+
+/** What a manifest says. */
+export interface ManifestContents {
+  /** Numbers of the tables that it adds and does not take away again. */
+  readonly tables: ReadonlySet<number>;
+  /** Behind its last whole change. */
+  readonly end: number;
+  /** False if it holds what is not known here: the rest was not looked at. */
+  readonly isUnderstood: boolean;
+}
+
+/** Follows a manifest to its end; what a crash, or a writer at work, left half written is left out. */
+export function readManifest(manifest: Buffer): ManifestContents {
+  const tables = new Set<number>();
   let parts: Buffer[] = [];
+  let end = 0;
   for (let at = 0; ; ) {
     const record = recordAt(manifest, at);
-    if (record === undefined) return [...live];
+    if (record === undefined) return { tables, end, isUnderstood: true };
     parts.push(record.payload);
-    if (ending(record.type)) {
-      if (!takeEdit(Buffer.concat(parts), live)) return [...live];
-      parts = [];
-    }
     at = record.end;
+    if (!ending(record.type)) continue;
+    if (!takeEdit(Buffer.concat(parts), tables)) return { tables, end, isUnderstood: false };
+    parts = [];
+    end = at;
   }
 }
 

@@ -11,8 +11,17 @@ import type { CapabilityLatch } from "#proto/gen/extension.ts";
 /** What a member may know beyond etcd: `v2`, commands of the v2 key space and their records. */
 export type Capability = "v2";
 
-/** What this version announces. */
+/** What this version knows of them. */
 export const ownCapabilities: readonly Capability[] = ["v2"];
+
+/**
+ * Announced too, and never latched, for nobody depends on it: this member takes a state as the files of a
+ * store of that format.
+ */
+export const takesTables = "tables-1";
+
+/** All that this version announces. */
+export const announcement: string = [...ownCapabilities, takesTables].join(",");
 
 /** Records of latches begin with this. */
 export const latchRecordPrefix = "capability/";
@@ -47,6 +56,11 @@ export class Capabilities {
   /** Those of `members` that have not announced the capability to this member. */
   unaware(capability: Capability, members: readonly MemberId[]): MemberId[] {
     return members.filter((id) => this.announcements.get(id)?.has(capability) !== true);
+  }
+
+  /** True if `member` has announced `name` to this member. */
+  hasAnnounced(member: MemberId, name: string): boolean {
+    return this.announcements.get(member)?.has(name) === true;
   }
 
   isLatched(capability: Capability): boolean {

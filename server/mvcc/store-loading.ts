@@ -25,8 +25,48 @@ export interface LoadedCompactions {
   readonly finished: number;
 }
 
-/** Fills an empty `state` from its backend and attaches keys to the leases that exist. */
-export async function loadState(state: StoreState): Promise<LoadedCompactions> {
+/** Takes the records of bucket `key` into an empty state, in their order. */
+export class RecordsLoading {
+  readonly state: StoreState;
+  /** The newest revision that came. */
+  private newest = 1;
+  private records = 0;
+
+  constructor(state: StoreState) {
+    this.state = state;
+    state.index.beginLoading();
+  }
+
+  get newestRevision(): number {
+    return this.newest;
+  }
+
+  /** False if nothing was taken in. */
+  get hasRecords(): boolean {
+    return this.records > 0;
+  }
+
+  /** Throws on a record that cannot be loaded, and on one that is not in order. */
+  take(key: Uint8Array, record: Uint8Array): void {
+    const main = mainOf(key);
+    if (main < this.newest && this.newest !== 1) {
+      throw new OperatingError(
+        "STATE_ORDER",
+        `revision ${main} follows ${this.newest} in the state`,
+      );
+    }
+    this.newest = Math.max(this.newest, main);
+    this.records++;
+    loadRecord(this.state, key, record);
+  }
+}
+
+/**
+ * Fills the state from its backend, unless its records have come before, and attaches keys to the leases
+ * that exist.
+ */
+export async function loadState(loading: RecordsLoading): Promise<LoadedCompactions> {
+  const { state } = loading;
   const { backend } = state;
   const [scheduledKey, finishedKey] = await backend.getMany("meta", [
     scheduledCompactKey,
@@ -35,41 +75,36 @@ export async function loadState(state: StoreState): Promise<LoadedCompactions> {
   const finished = finishedKey === undefined ? -1 : mainOf(finishedKey);
   const scheduled = scheduledKey === undefined ? -1 : mainOf(scheduledKey);
 
-  let current = 1;
-  state.index.beginLoading();
-  const view = backend.scan("key", revisionKey(0, 0, false));
-  try {
-    for (;;) {
-      const records = await view.next(sliceRecords);
-      if (records.length === 0) break;
-      current = loadSlice(state, records, current);
-      await state.options.pause();
-    }
-  } finally {
-    await view.close();
-  }
+  if (!loading.hasRecords) await loadRecords(loading);
   for (const _ of state.index.finishLoading()) await state.options.pause();
-  state.currentRevision = Math.max(current, finished, scheduled);
+  state.currentRevision = Math.max(loading.newestRevision, finished, scheduled);
   state.recent = new RecentLog(state.recentBytes, state.currentRevision);
   await attachLeases(state);
   return { scheduled, finished };
 }
 
-/** Takes records in; `current` is the newest revision before them, the answer the one behind. */
-function loadSlice(state: StoreState, records: readonly StateRecord[], current: number): number {
-  let newest = current;
+async function loadRecords(loading: RecordsLoading): Promise<void> {
+  const { backend, options } = loading.state;
+  const view = backend.scan("key", revisionKey(0, 0, false));
+  try {
+    for (;;) {
+      const records = await view.next(sliceRecords);
+      if (records.length === 0) return;
+      loadSlice(loading, records);
+      await options.pause();
+    }
+  } finally {
+    await view.close();
+  }
+}
+
+function loadSlice(loading: RecordsLoading, records: readonly StateRecord[]): void {
   let at: Uint8Array = new Uint8Array(0);
   try {
     for (const [key, record] of records) {
       at = key;
-      const main = mainOf(key);
-      if (main < newest && newest !== 1) {
-        throw new OperatingError("STATE_ORDER", `revision ${main} follows ${newest} in the state`);
-      }
-      newest = Math.max(newest, main);
-      loadRecord(state, key, record);
+      loading.take(key, record);
     }
-    return newest;
   } catch (error) {
     throw damagedRecord("key", at, error);
   }

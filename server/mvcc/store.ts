@@ -18,7 +18,7 @@ import type { HashPace, KvHash } from "#server/mvcc/kv-hash.ts";
 import type { LeaseAttachments } from "#server/mvcc/leases.ts";
 import { collectLimit, RangeRead } from "#server/mvcc/range-read.ts";
 import { hashState } from "#server/mvcc/state-hash.ts";
-import { loadState } from "#server/mvcc/store-loading.ts";
+import { loadState, RecordsLoading } from "#server/mvcc/store-loading.ts";
 import {
   type ChangeObserver,
   decodeRecord,
@@ -77,18 +77,31 @@ export class MvccStore {
   ): Promise<MvccStore> {
     const state = new StoreState(backend, leases, options);
     const store = new MvccStore(state);
-    const { scheduled, finished } = await loadState(state);
+    const { scheduled, finished } = await loadState(new RecordsLoading(state));
     store.compaction.resume(scheduled, finished);
     return store;
+  }
+
+  /** Another state, whose records are still to be taken in; for `reload`. */
+  beginLoading(): RecordsLoading {
+    const { backend, leases, options } = this.state;
+    return new RecordsLoading(new StoreState(backend, leases, options));
   }
 
   /**
    * Takes over another state (an installed snapshot), in one turn once it has been read; until then
    * the former one answers. No transaction may begin meanwhile. Afterwards call the hub's `restore`.
+   * `loading` has taken all its records already.
    */
-  async reload(backend: Backend, leases: LeaseAttachments): Promise<void> {
-    const fresh = new StoreState(backend, leases, this.state.options);
-    const { scheduled, finished } = await loadState(fresh);
+  async reload(
+    backend: Backend,
+    leases: LeaseAttachments,
+    loading: RecordsLoading = this.beginLoading(),
+  ): Promise<void> {
+    const fresh = loading.state;
+    fresh.backend = backend;
+    fresh.leases = leases;
+    const { scheduled, finished } = await loadState(loading);
     assert(!this.inTxn, "the state is replaced within a transaction");
     this.state.adopt(fresh);
     this.wanted = [];

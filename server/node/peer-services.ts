@@ -11,14 +11,19 @@ import { membersJson } from "#server/membership/member-json.ts";
 import type { NodeApi } from "#server/node/api-member.ts";
 import type { Member } from "#server/node/member.ts";
 import { messageFault } from "#server/node/message-check.ts";
-import { notPrimaryLessorCode, type PeerApi, type PeerHandler } from "#server/peer/ports.ts";
+import {
+  notPrimaryLessorCode,
+  type PeerApi,
+  type PeerHandler,
+  type StateForm,
+} from "#server/peer/ports.ts";
 
 /** How long a forwarded keep-alive may wait for this member to apply what is committed. */
 const leaseCatchUpMs = 1000;
 
 /** Receives a state that the leader sends. */
 export interface SnapshotReceiver {
-  receive(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
+  receive(message: Message, body: AsyncIterable<Uint8Array>, form: StateForm): Promise<void>;
 }
 
 export class PeerServices implements PeerHandler, PeerApi {
@@ -57,9 +62,13 @@ export class PeerServices implements PeerHandler, PeerApi {
     this.member.parts.onRemoved();
   }
 
-  async receiveSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
+  async receiveSnapshot(
+    message: Message,
+    body: AsyncIterable<Uint8Array>,
+    form: StateForm,
+  ): Promise<void> {
     this.check(message);
-    return this.snapshots.receive(message, body);
+    return this.snapshots.receive(message, body, form);
   }
 
   membersJson(): string {

@@ -11,12 +11,13 @@ import { Alarms } from "#server/apply/alarms.ts";
 import { type AuthPorts, AuthStore } from "#server/auth/auth-store.ts";
 import { Lessor, minTtlSeconds } from "#server/lease/lessor.ts";
 import { confStateOf } from "#server/membership/bootstrap-ids.ts";
-import { Capabilities } from "#server/membership/capabilities.ts";
+import { Capabilities, takesTables } from "#server/membership/capabilities.ts";
 import { checkClusterVersion } from "#server/membership/cluster-version.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import { Members } from "#server/membership/members.ts";
 import type { Backend } from "#server/mvcc/backend.ts";
 import { MvccStore, type StoreOptions } from "#server/mvcc/store.ts";
+import type { RecordsLoading } from "#server/mvcc/store-loading.ts";
 import { WatchHub, type WatchHubOptions } from "#server/mvcc/watch-hub.ts";
 import { AutoCompaction, type AutoCompactionRule } from "#server/node/auto-compaction.ts";
 import { AutoDisarm } from "#server/node/auto-disarm.ts";
@@ -33,6 +34,7 @@ import type { MemberMeters, Peers } from "#server/node/member-parts.ts";
 import { RequestIds } from "#server/node/request-id.ts";
 import { SnapshotTransfer, type StateFiles } from "#server/node/snapshot-transfer.ts";
 import { V2Expiry } from "#server/node/v2-expiry.ts";
+import type { StateForm } from "#server/peer/ports.ts";
 import { etcdLimits } from "#server/raft/config.ts";
 import type { MemoryLog } from "#server/raft/memory-log.ts";
 import { RawNode } from "#server/raft/raw-node.ts";
@@ -49,12 +51,17 @@ export interface ReplaceableState {
     fill: (backend: Backend) => Promise<void>,
     resetLog: (mark: SnapshotMark) => Promise<void>,
     adopt: (backend: Backend) => Promise<void>,
+    source?: string,
   ): Promise<unknown>;
 }
 
 /** The connections to peers, and the way of whole states. */
 export interface ReplicaPeers extends Peers {
-  sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
+  sendSnapshot(
+    message: Message,
+    body: AsyncIterable<Uint8Array>,
+    form: StateForm,
+  ): Promise<boolean>;
 }
 
 /** The settings that the replicated part reads; server/config has them by these names. */
@@ -294,12 +301,16 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
   };
 
   /** Everybody else's work on the old state has ended or waits; reads go on until it is closed. */
-  const adopt = async (fresh: Backend, mark: SnapshotMark): Promise<void> => {
+  const adopt = async (
+    fresh: Backend,
+    mark: SnapshotMark,
+    loading: RecordsLoading | undefined,
+  ): Promise<void> => {
     memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
     await loadSmallBuckets(fresh, small);
     await settleStorageVersion(fresh, members.clusterVersion);
     await settleAuthRevision(fresh, auth);
-    await store.reload(fresh, lessor);
+    await store.reload(fresh, lessor, loading);
     hub.restore();
     checkpoints.reset(mark.index);
     member.applyTurn.reset(mark.index, mark.term);
@@ -312,12 +323,14 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
     backend,
     appliedIndex: () => member.applyTurn.appliedIndex,
     sharesOwnRecords: () => capabilities.isLatched("v2"),
-    sendSnapshot: (message, body) => peers.sendSnapshot(message, body),
+    takesTables: (to) => capabilities.hasAnnounced(to, takesTables),
+    sendSnapshot: (message, body, form) => peers.sendSnapshot(message, body, form),
     reportFailure: (to) => {
       raft.reportSnapshot(to, "failure");
       member.wake();
     },
-    exchange: async (mark, fill) => {
+    beginLoading: () => store.beginLoading(),
+    exchange: async (mark, { fill, folder, loading }) => {
       const before = members.list();
       await compaction.hold();
       await member.applyTurn.flushed();
@@ -328,7 +341,8 @@ export async function openReplica(ports: ReplicaPorts): Promise<Replica> {
           await ports.markState(fresh);
         },
         (reached) => wal.reset(reached, undefined),
-        (fresh) => adopt(fresh, mark),
+        (fresh) => adopt(fresh, mark, loading),
+        folder,
       );
       meetOthers(before);
       compaction.release();

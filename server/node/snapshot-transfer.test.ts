@@ -5,7 +5,14 @@ import { silentLog } from "#base/log.ts";
 import { Message, MessageType, type Snapshot } from "#proto/gen/raft.ts";
 import { MemoryBackend } from "#server/backend/memory-backend.ts";
 import { encodeConfState } from "#server/membership/conf-state-json.ts";
-import { SnapshotTransfer } from "#server/node/snapshot-transfer.ts";
+import { revisionKey } from "#server/mvcc/record.ts";
+import { RecordsLoading } from "#server/mvcc/store-loading.ts";
+import { StoreState } from "#server/mvcc/store-state.ts";
+import {
+  type ReceivedState,
+  SnapshotTransfer,
+  type StateFiles,
+} from "#server/node/snapshot-transfer.ts";
 import { zeroMark } from "#server/wal/wal.ts";
 
 const confState = { ...zeroMark.confState, voters: [1n, 2n] };
@@ -18,6 +25,8 @@ function message(index: number): Message {
   return Message.fromPartial({ type: MessageType.MsgSnap, to: 2n, from: 1n, snapshot });
 }
 
+const noLeases = { exists: () => false, attach: () => {}, detach: () => {} };
+
 class Rig {
   readonly steps: string[] = [];
   applied = 50;
@@ -28,59 +37,81 @@ class Rig {
   sendFails = false;
   holdSends = false;
   shares = false;
+  takesTables = false;
+  hasTables = true;
+  arrives = true;
+  installed: Pick<ReceivedState, "folder" | "loading"> | undefined;
   onExport = (): void => {};
   release = (): void => {};
   receiving = (): Promise<void> => Promise.resolve();
   nowMs = 1000;
+  receivedKeys: readonly (readonly [Uint8Array, Uint8Array])[] = [];
+  folder: string | undefined;
+  readonly stateFiles: StateFiles = {
+    export: async (_, options) => {
+      this.onExport();
+      if (options?.withShared === true) this.steps.push("exported all");
+      if (this.exportFails) throw new Error("no room");
+      return {
+        records: {
+          meta: [
+            [utf8("consistent_index"), uint64Bytes(77)],
+            [utf8("term"), uint64Bytes(3)],
+            [utf8("confState"), encodeConfState(confState)],
+          ],
+          members: [[utf8("2"), utf8('{"id":2,"peerURLs":["http://b:2380"]}')]],
+          members_removed: [],
+          cluster: [[utf8("clusterVersion"), utf8("3.5.0")]],
+        },
+        bytes: 0,
+        body: () => {
+          if (this.bodyFails) throw new Error("cannot be read");
+          return nothing();
+        },
+        remove: async () => {
+          if (this.removeFails) throw new Error("cannot be removed");
+          this.steps.push("removed");
+        },
+      };
+    },
+    exportTables: async () => {
+      if (!this.hasTables) return undefined;
+      return await this.stateFiles.export(new MemoryBackend(), { withShared: false });
+    },
+    receive: async (index, _, check) => {
+      await this.receiving();
+      for (const [key, value] of this.receivedKeys) check("key", key, value);
+      this.steps.push(`received ${index}`);
+    },
+    folderOf: () => this.folder,
+    fill: async (index) => void this.steps.push(`filled ${index}`),
+    drop: async (index) => void this.steps.push(`dropped ${index}`),
+  };
   readonly transfer = new SnapshotTransfer({
     monotonicMs: () => this.nowMs,
     logHoldMs: 30_000,
     log: silentLog,
-    files: {
-      export: async (_, options) => {
-        this.onExport();
-        if (options?.withShared === true) this.steps.push("exported all");
-        if (this.exportFails) throw new Error("no room");
-        return {
-          records: {
-            meta: [
-              [utf8("consistent_index"), uint64Bytes(77)],
-              [utf8("term"), uint64Bytes(3)],
-              [utf8("confState"), encodeConfState(confState)],
-            ],
-            members: [[utf8("2"), utf8('{"id":2,"peerURLs":["http://b:2380"]}')]],
-            members_removed: [],
-            cluster: [[utf8("clusterVersion"), utf8("3.5.0")]],
-          },
-          bytes: 0,
-          body: () => {
-            if (this.bodyFails) throw new Error("cannot be read");
-            return nothing();
-          },
-          remove: async () => {
-            if (this.removeFails) throw new Error("cannot be removed");
-            this.steps.push("removed");
-          },
-        };
-      },
-      receive: async (index) => {
-        await this.receiving();
-        this.steps.push(`received ${index}`);
-      },
-      fill: async (index) => void this.steps.push(`filled ${index}`),
-      drop: async (index) => void this.steps.push(`dropped ${index}`),
-    },
+    files: this.stateFiles,
     backend: () => new MemoryBackend(),
     sharesOwnRecords: () => this.shares,
     appliedIndex: () => this.applied,
-    sendSnapshot: async (sent) => {
+    takesTables: () => this.takesTables,
+    sendSnapshot: async (sent, _, form) => {
       if (this.sendFails) throw new Error("cannot be written");
       this.data = text(sent.snapshot!.data);
-      this.steps.push(`sent ${sent.snapshot?.metadata?.index}`);
+      this.steps.push(
+        `sent ${sent.snapshot?.metadata?.index}${form === "tables" ? " in tables" : ""}`,
+      );
       if (this.holdSends) await new Promise<void>((resolve) => (this.release = resolve));
+      return this.arrives;
+    },
+    beginLoading: () => {
+      const options = { crc32c: () => 0, pause: () => Promise.resolve() };
+      return new RecordsLoading(new StoreState(new MemoryBackend(), noLeases, options));
     },
     reportFailure: (to) => void this.steps.push(`failed to ${to}`),
-    exchange: async (mark, fill) => {
+    exchange: async (mark, { fill, folder, loading }) => {
+      this.installed = { folder, loading };
       await fill(new MemoryBackend());
       this.steps.push(`exchanged ${mark.index}`);
     },
@@ -200,6 +231,43 @@ test("an install under way is told, and a failed receipt makes room for the next
   assert.equal(rig.transfer.isInstalling, true);
   await installing;
   assert.equal(rig.transfer.isInstalling, false);
+});
+
+test("a member that takes tables is sent them; after two failures the file, until one arrived", async () => {
+  const rig = new Rig();
+  rig.takesTables = true;
+  rig.hasTables = false;
+  assert.deepEqual(await rig.send(), ["sent 77", "removed"], "no tables can be had");
+  rig.hasTables = true;
+  assert.deepEqual(await rig.send(), ["sent 77 in tables", "removed"]);
+  rig.arrives = false;
+  assert.deepEqual(await rig.send(), ["sent 77 in tables", "removed"]);
+  assert.deepEqual(await rig.send(), ["sent 77 in tables", "removed"]);
+  assert.deepEqual(await rig.send(), ["sent 77", "removed"]);
+  rig.arrives = true;
+  assert.deepEqual(await rig.send(), ["sent 77", "removed"]);
+  assert.deepEqual(await rig.send(), ["sent 77 in tables", "removed"]);
+});
+
+test("keys are taken in while a state is received, and serve its install alone", async () => {
+  const rig = new Rig();
+  rig.folder = "/received/77";
+  const record = Buffer.from("0a01611002180220012a0176", "hex");
+  const keys = (...revisions: number[]) =>
+    revisions.map((main) => [revisionKey(main, 0, false), record] as const);
+  rig.receivedKeys = keys(2, 3);
+  await rig.transfer.receive(message(77), nothing());
+  await rig.transfer.install(message(77).snapshot!);
+  assert.equal(rig.installed?.loading?.newestRevision, 3);
+  assert.equal(rig.installed?.folder, "/received/77");
+  await rig.transfer.receive(message(78), nothing());
+  await rig.transfer.receive(message(78), nothing());
+  await rig.transfer.install(message(78).snapshot!);
+  assert.equal(rig.installed?.loading, undefined, "which of two lies there is not known");
+  rig.receivedKeys = keys(3, 2);
+  await assert.rejects(rig.transfer.receive(message(79), nothing()), { code: "STATE_ORDER" });
+  await rig.transfer.install(message(79).snapshot!);
+  assert.equal(rig.installed?.loading, undefined);
 });
 
 test("the log is held for a while behind a state that has arrived", () => {

@@ -2,6 +2,10 @@
 // now: what is sent is read from one consistent view, and its own records say which entry it ends
 // with. A received state is durable before raft hears of it, and replaces state and log in steps that
 // a start can finish or undo (server/backend/state-folder.ts).
+//
+// To a member that said it takes them go the files of the store, to others etcd's bbolt file; after a
+// two failures in a row the file, until one send has succeeded. What is received is read once, record by record: each
+// is checked, and taken into the index that the member will have when the state is its own.
 import { text } from "#base/bytes.ts";
 import { errorText, OperatingError } from "#base/errors.ts";
 import { formatId, type MemberId } from "#base/ids.ts";
@@ -10,35 +14,62 @@ import type { ConfState, Message, Snapshot } from "#proto/gen/raft.ts";
 import { decodeConfState } from "#server/membership/conf-state-json.ts";
 import { storeJson } from "#server/membership/store-json.ts";
 import type { Backend, CheckRecord, StateRecord } from "#server/mvcc/backend.ts";
+import type { RecordsLoading } from "#server/mvcc/store-loading.ts";
 import { StateCheck } from "#server/node/state-check.ts";
+import type { StateForm } from "#server/peer/ports.ts";
 import type { SnapshotMark } from "#server/wal/wal.ts";
 
 /** Sends under way at once, each with a copy on the disk; more wait for raft to ask again. */
 const maxSends = 4;
+
+/** Sends of tables to a member that fail in a row until it is sent the file. */
+const maxFailures = 2;
 
 /** States that may wait to be received, the one under way included; senders try again. */
 const maxWaiting = 4;
 /** Received states that raft has not decided on. */
 const maxKept = 4;
 
+/** A state to be sent. */
+interface StateCopy {
+  /** Of the buckets that tell which state it is. */
+  readonly records: Readonly<
+    Record<"meta" | "members" | "members_removed" | "cluster", readonly StateRecord[]>
+  >;
+  readonly bytes: number;
+  body(): AsyncIterable<Uint8Array>;
+  remove(): Promise<void>;
+}
+
 /** Files of states; server/backend/transfer-files is one. */
 export interface StateFiles {
   export(
     backend: Backend,
     options: { readonly withShared: boolean; readonly forClient?: boolean },
-  ): Promise<{
-    /** Of the buckets that tell which state it is. */
-    readonly records: Readonly<
-      Record<"meta" | "members" | "members_removed" | "cluster", readonly StateRecord[]>
-    >;
-    readonly bytes: number;
-    body(): AsyncIterable<Uint8Array>;
-    remove(): Promise<void>;
-  }>;
+  ): Promise<StateCopy>;
+  /** The state as the files of its store; undefined where that cannot be had. */
+  exportTables?(backend: Backend): Promise<StateCopy | undefined>;
   /** `check` is given every record that a state may hold, in order, and throws what cannot be loaded. */
-  receive(index: number, body: AsyncIterable<Uint8Array>, check: CheckRecord): Promise<void>;
+  receive(
+    index: number,
+    body: AsyncIterable<Uint8Array>,
+    check: CheckRecord,
+    form: StateForm,
+  ): Promise<void>;
+  /** The store that a received state is, to be moved to its place; undefined if it is a file. */
+  folderOf?(index: number): string | undefined;
   fill(index: number, backend: Backend): Promise<void>;
   drop(index: number): Promise<void>;
+}
+
+/** A received state at its install. */
+export interface ReceivedState {
+  /** The folder to begin from; undefined for an empty one. */
+  readonly folder: string | undefined;
+  /** What is not in the folder. */
+  fill(backend: Backend): Promise<void>;
+  /** Its keys, all of them; undefined if they must be read again. */
+  readonly loading: RecordsLoading | undefined;
 }
 
 export interface SnapshotTransferPorts {
@@ -51,11 +82,19 @@ export interface SnapshotTransferPorts {
   appliedIndex(): number;
   /** True if every member understands bucket `shared`. */
   sharesOwnRecords(): boolean;
-  /** Sends and tells raft the outcome, once; rejects only if raft was told nothing. */
-  sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
+  /** True if the member has said that it takes the files of a store. */
+  takesTables(to: MemberId): boolean;
+  /** Sends and tells raft the outcome, once; resolves with it, rejects only if raft was told nothing. */
+  sendSnapshot(
+    message: Message,
+    body: AsyncIterable<Uint8Array>,
+    form: StateForm,
+  ): Promise<boolean>;
   reportFailure(to: MemberId): void;
+  /** An empty index that takes the records of a state that is being received. */
+  beginLoading(): RecordsLoading;
   /** The member's part of an install: nobody may use the old state while `replace` runs. */
-  exchange(mark: SnapshotMark, fill: (backend: Backend) => Promise<void>): Promise<void>;
+  exchange(mark: SnapshotMark, received: ReceivedState): Promise<void>;
 }
 
 export class SnapshotTransfer {
@@ -67,6 +106,10 @@ export class SnapshotTransfer {
   private receiving: Promise<void> = Promise.resolve();
   /** Indexes of received states that lie in files. */
   private readonly kept = new Set<number>();
+  /** The index of the last received state, ready for its install. */
+  private loaded: { readonly index: number; readonly loading: RecordsLoading } | undefined;
+  /** How often in a row a member could not be sent tables. */
+  private readonly failures = new Map<MemberId, number>();
 
   constructor(ports: SnapshotTransferPorts) {
     this.ports = ports;
@@ -108,15 +151,19 @@ export class SnapshotTransfer {
     const to = formatId(message.to);
     let told = false;
     try {
-      const state = await this.export();
+      const { form, state } = await this.export(message.to as MemberId);
       try {
         const { cluster, members, members_removed: membersRemoved, meta } = state.records;
         const metadata = metadataOf(new Map(meta.map(([key, value]) => [text(key), value])));
-        log.info({ to, index: metadata.index }, "sending a state to a member that fell behind");
+        log.info(
+          { to, index: metadata.index, form },
+          "sending a state to a member that fell behind",
+        );
         const data = storeJson({ members, membersRemoved, cluster });
         const snapshot = { data, metadata };
-        await sendSnapshot({ ...message, snapshot }, state.body());
+        const ok = await sendSnapshot({ ...message, snapshot }, state.body(), form);
         told = true;
+        this.settled(message.to as MemberId, form, ok);
       } finally {
         await state.remove();
       }
@@ -127,8 +174,25 @@ export class SnapshotTransfer {
     }
   }
 
+  private settled(to: MemberId, form: StateForm, ok: boolean): void {
+    if (ok) this.failures.delete(to);
+    else if (form === "tables") this.failures.set(to, (this.failures.get(to) ?? 0) + 1);
+  }
+
+  /** The state in the form that the member takes. */
+  private async export(
+    to: MemberId,
+  ): Promise<{ readonly form: StateForm; readonly state: StateCopy }> {
+    const { backend, files, takesTables } = this.ports;
+    if (takesTables(to) && (this.failures.get(to) ?? 0) < maxFailures) {
+      const state = await files.exportTables?.(backend());
+      if (state !== undefined) return { form: "tables", state };
+    }
+    return { form: "file", state: await this.exportFile() };
+  }
+
   /** A copy of the state; of one that has records of our own, with these. */
-  private async export(): ReturnType<StateFiles["export"]> {
+  private async exportFile(): Promise<StateCopy> {
     const { backend, files, sharesOwnRecords } = this.ports;
     const withShared = sharesOwnRecords();
     const state = await files.export(backend(), { withShared });
@@ -139,7 +203,11 @@ export class SnapshotTransfer {
   }
 
   /** Keeps what a leader sends; one at a time. Durable when it resolves. */
-  receive(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
+  receive(
+    message: Message,
+    body: AsyncIterable<Uint8Array>,
+    form: StateForm = "file",
+  ): Promise<void> {
     const index = message.snapshot?.metadata?.index ?? 0;
     if (this.waiting >= maxWaiting) return Promise.reject(tooMany());
     this.waiting++;
@@ -148,9 +216,16 @@ export class SnapshotTransfer {
         await this.dropOutdated();
         if (this.kept.size >= maxKept) throw tooMany();
         const check = new StateCheck();
-        await this.ports.files.receive(index, body, (bucket, key, value) =>
-          check.take(bucket, key, value),
-        );
+        const loading = this.ports.beginLoading();
+        // Of a state that is not installed none is needed, and two take twice the memory.
+        this.loaded = undefined;
+        const take: CheckRecord = (bucket, key, value) => {
+          check.take(bucket, key, value);
+          if (bucket === "key") loading.take(key, value);
+        };
+        await this.ports.files.receive(index, body, take, form);
+        // Of two of one index nobody can tell which it is that lies there.
+        if (!this.kept.has(index)) this.loaded = { index, loading };
         this.kept.add(index);
       })
       .finally(() => {
@@ -166,6 +241,7 @@ export class SnapshotTransfer {
     for (const index of this.kept) {
       if (index > applied) continue;
       this.kept.delete(index);
+      if (this.loaded?.index === index) this.loaded = undefined;
       await this.ports.files.drop(index);
     }
   }
@@ -176,8 +252,15 @@ export class SnapshotTransfer {
     const { index, term, confState } = snapshot.metadata!;
     log.info({ index, term }, "installing a received state");
     this.installing = true;
-    await this.ports.exchange({ index, term, confState: confState ?? noConfState }, (backend) =>
-      files.fill(index, backend),
+    const loading = this.loaded?.index === index ? this.loaded.loading : undefined;
+    this.loaded = undefined;
+    await this.ports.exchange(
+      { index, term, confState: confState ?? noConfState },
+      {
+        folder: files.folderOf?.(index),
+        fill: (backend) => files.fill(index, backend),
+        loading,
+      },
     );
     this.installing = false;
     this.kept.delete(index);

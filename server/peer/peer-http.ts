@@ -14,7 +14,7 @@ import { OperatingError } from "#base/errors.ts";
 import { GatheredBytes } from "#base/gathered-bytes.ts";
 import { formatId } from "#base/ids.ts";
 import type { UnfinishedBytes } from "#base/unfinished-bytes.ts";
-import { ownCapabilities } from "#server/membership/capabilities.ts";
+import { announcement } from "#server/membership/capabilities.ts";
 import type { PeerIdentity, PeerTls } from "#server/peer/ports.ts";
 
 /** What a member without an `X-Min-Cluster-Version` of its own asks of its peers. */
@@ -38,6 +38,9 @@ export interface PeerRequest {
 /** Names what a member knows beyond etcd's wire; etcd's members neither send nor read it. */
 export const capabilitiesHeader = "X-Etcd-Ts-Capabilities";
 
+/** Says that a state comes as the files of a store, and of which format; etcd's bbolt file without it. */
+export const stateFormHeader = "X-Etcd-Ts-State-Form";
+
 /** The headers of every raft request (facts: peer protocol §2). */
 export function raftHeaders(identity: PeerIdentity): OutgoingHttpHeaders {
   return {
@@ -46,7 +49,7 @@ export function raftHeaders(identity: PeerIdentity): OutgoingHttpHeaders {
     "X-Min-Cluster-Version": minClusterVersion,
     "X-Etcd-Cluster-Id": formatId(identity.clusterId),
     "X-PeerURLs": identity.peerUrls.join(","),
-    [capabilitiesHeader]: ownCapabilities.join(","),
+    [capabilitiesHeader]: announcement,
   };
 }
 

@@ -11,6 +11,7 @@ import { isEtcdError } from "#proto/errors.ts";
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "#proto/gen/lease.ts";
 import { LeaseInternalRequest, LeaseInternalResponse } from "#proto/gen/leasestate.ts";
 import { Message, MessageType } from "#proto/gen/raft.ts";
+import { takesTables } from "#server/membership/capabilities.ts";
 import { isLinkHeartbeat, readSnapshotEnvelope, streamFrameLimit } from "#server/peer/framing.ts";
 import {
   allow,
@@ -25,7 +26,12 @@ import {
   plain,
   protobuf,
 } from "#server/peer/peer-answers.ts";
-import { capabilitiesHeader, minClusterVersion, readBody } from "#server/peer/peer-http.ts";
+import {
+  capabilitiesHeader,
+  minClusterVersion,
+  readBody,
+  stateFormHeader,
+} from "#server/peer/peer-http.ts";
 import type { PeerApi, PeerHandler, PeerIdentity } from "#server/peer/ports.ts";
 import type { StreamKind } from "#server/peer/stream-writer.ts";
 import type { PeerTransport } from "#server/peer/transport.ts";
@@ -238,6 +244,10 @@ class PeerServer {
       return plain(response, 400, `failed to decode raft message (${errorText(error)})`);
     }
     const { message, body } = envelope;
+    const named = header(request, stateFormHeader.toLowerCase());
+    if (named !== undefined && named !== takesTables) {
+      return plain(response, 400, `a state in form ${named} is not known here`);
+    }
     if (message.type !== MessageType.MsgSnap) {
       return plain(response, 400, "wrong raft message type");
     }
@@ -250,7 +260,7 @@ class PeerServer {
       return plain(response, 500, `failed to process raft message (${errorText(error)})`);
     }
     try {
-      await handler.receiveSnapshot(message, body);
+      await handler.receiveSnapshot(message, body, named === undefined ? "file" : "tables");
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       log.warn({ from, error: errorText(error) }, "could not save a received snapshot");

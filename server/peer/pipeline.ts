@@ -1,6 +1,6 @@
 // POSTs to a peer: single messages while no stream is attached, and snapshots with their database.
 import type { Buffer } from "node:buffer";
-import type { Agent, ClientRequest, IncomingMessage } from "node:http";
+import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline as pipeStreams } from "node:stream/promises";
 import { errorText } from "#base/errors.ts";
@@ -8,11 +8,18 @@ import { formatId, type MemberId } from "#base/ids.ts";
 import type { Log } from "#base/log.ts";
 import { Message } from "#proto/gen/raft.ts";
 import { BinaryWriter } from "#proto/wire.ts";
+import { takesTables } from "#server/membership/capabilities.ts";
 import { writeMessageFrame } from "#server/peer/framing.ts";
-import { openRequest, raftHeaders, readBody, shownBody } from "#server/peer/peer-http.ts";
+import {
+  openRequest,
+  raftHeaders,
+  readBody,
+  shownBody,
+  stateFormHeader,
+} from "#server/peer/peer-http.ts";
 import type { PeerStatus } from "#server/peer/peer-status.ts";
 import type { PeerUrls } from "#server/peer/peer-urls.ts";
-import type { PeerIdentity, PeerTls } from "#server/peer/ports.ts";
+import type { PeerIdentity, PeerTls, StateForm } from "#server/peer/ports.ts";
 
 /** Messages that may wait for a free connection. */
 export const pipelineQueueLimit = 64;
@@ -39,6 +46,7 @@ interface Post {
   readonly action: string;
   readonly path: string;
   readonly contentType: string;
+  readonly headers: OutgoingHttpHeaders;
   readonly idleTimeoutMs: number;
   /** Not one that other POSTs use. */
   readonly ownConnection: boolean;
@@ -74,7 +82,7 @@ export class Pipeline {
   }
 
   /** Posts a MsgSnap and the database behind it; resolves with whether the peer took it. */
-  snapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<boolean> {
+  snapshot(message: Message, body: AsyncIterable<Uint8Array>, form: StateForm): Promise<boolean> {
     const writer = new BinaryWriter();
     writeMessageFrame(writer, message);
     const head = writer.finish();
@@ -82,6 +90,7 @@ export class Pipeline {
       action: "send snapshot",
       path: "/raft/snapshot",
       contentType: "application/octet-stream",
+      headers: form === "tables" ? { [stateFormHeader]: takesTables } : {},
       idleTimeoutMs: snapshotIdleMs,
       ownConnection: true,
       send: (request) =>
@@ -100,6 +109,7 @@ export class Pipeline {
         action: "post",
         path: "/raft",
         contentType: "application/protobuf",
+        headers: {},
         idleTimeoutMs: postIdleMs,
         ownConnection: false,
         send: async (request) => {
@@ -145,7 +155,7 @@ export class Pipeline {
     const request = openRequest(url, {
       method: "POST",
       path: post.path,
-      headers: { ...raftHeaders(identity), "Content-Type": post.contentType },
+      headers: { ...raftHeaders(identity), ...post.headers, "Content-Type": post.contentType },
       agent: post.ownConnection ? false : agent(url),
       dialTimeoutMs,
       idleTimeoutMs: post.idleTimeoutMs,

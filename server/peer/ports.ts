@@ -31,6 +31,9 @@ export interface Admission {
  */
 export type PeerTls = () => ConnectionOptions;
 
+/** What follows a MsgSnap: etcd's bbolt file, or the files of a store, as members of ours take it too. */
+export type StateForm = "file" | "tables";
+
 /** Where the transport hands over what it received or noticed. Called in the socket's turn. */
 export interface PeerHandler {
   /**
@@ -51,7 +54,11 @@ export interface PeerHandler {
    * Saves the database that follows a MsgSnap and makes it durable (file and folder) before it
    * resolves; then the server steps the message. `body` must be read to its end or abandoned.
    */
-  receiveSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void>;
+  receiveSnapshot(
+    message: Message,
+    body: AsyncIterable<Uint8Array>,
+    form: StateForm,
+  ): Promise<void>;
   /** Left out or undefined, everybody is let in. */
   readonly admission?: Admission | undefined;
 }

@@ -12,7 +12,7 @@ import { type Message, MessageType } from "#proto/gen/raft.ts";
 import { type PeerCounters, PeerStatus } from "#server/peer/peer-status.ts";
 import { PeerUrls } from "#server/peer/peer-urls.ts";
 import { Pipeline } from "#server/peer/pipeline.ts";
-import type { PeerHandler, PeerIdentity, PeerTls } from "#server/peer/ports.ts";
+import type { PeerHandler, PeerIdentity, PeerTls, StateForm } from "#server/peer/ports.ts";
 import { Prober } from "#server/peer/prober.ts";
 import { StreamReader } from "#server/peer/stream-reader.ts";
 import { type StreamKind, StreamWriter } from "#server/peer/stream-writer.ts";
@@ -139,22 +139,27 @@ export class PeerTransport {
 
   /**
    * Sends a MsgSnap and the database behind it, and resolves when the peer has answered or the
-   * connection failed; the outcome goes to `reportSnapshot`, once. Never rejects.
+   * connection failed; the outcome goes to `reportSnapshot`, once. Resolves with it, never rejects.
    */
-  async sendSnapshot(message: Message, body: AsyncIterable<Uint8Array>): Promise<void> {
+  async sendSnapshot(
+    message: Message,
+    body: AsyncIterable<Uint8Array>,
+    form: StateForm = "file",
+  ): Promise<boolean> {
     const { handler, log, onSnapshot } = this.ports;
     let ok = false;
     try {
       const peer = this.peers.get(message.to);
       const admitted = handler.admission?.admits(message.to as MemberId) !== false;
       const ended = onSnapshot?.(message.to as MemberId);
-      ok = admitted && peer !== undefined && (await peer.pipeline.snapshot(message, body));
+      ok = admitted && peer !== undefined && (await peer.pipeline.snapshot(message, body, form));
       ended?.(ok);
     } catch (error) {
       const fields = { "remote-peer-id": formatId(message.to), error: errorText(error) };
       log.warn(fields, "a state could not be sent");
     }
     handler.reportSnapshot(message.to, ok);
+    return ok;
   }
 
   /** A member of the cluster: streams both ways and a pipeline. Does nothing for a known one. */

@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { registerHooks, stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type CrashPoint, crashPoints } from "./crash-points.ts";
+import { type CrashPoint, crashPoints, filesOnly } from "./crash-points.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const order = process.env["CRASH_FILE"] ?? "";
@@ -26,15 +26,21 @@ globalThis.crashPoint = (name) => {
 };
 
 const sources = new Map<string, string>();
-for (const [name, { before, file }] of Object.entries<CrashPoint>(crashPoints)) {
+
+function insert(name: string, file: string, before: string, inserted: string): void {
   const path = join(root, file);
   const source = sources.get(path) ?? readFileSync(path, "utf8");
   const parts = source.split(before);
   if (parts.length !== 2) {
     throw new Error(`place ${name}: its text occurs ${parts.length - 1} times in ${file}`);
   }
-  sources.set(path, parts.join(`globalThis.crashPoint(${JSON.stringify(name)});${before}`));
+  sources.set(path, parts.join(`${inserted}${before}`));
 }
+
+for (const [name, { before, file }] of Object.entries<CrashPoint>(crashPoints)) {
+  insert(name, file, before, `globalThis.crashPoint(${JSON.stringify(name)});`);
+}
+insert("files only", filesOnly.file, filesOnly.before, filesOnly.inserted);
 
 registerHooks({
   load(url, context, next) {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { StateForm } from "#server/peer/ports.ts";
 import { type Cluster, type ClusterMember, startCluster } from "#test/cluster/cluster.ts";
 import { eventually } from "#test/cluster/eventually.ts";
 import { b, interval } from "#test/contract/setting.ts";
@@ -26,7 +27,8 @@ export class KilledMembers {
     this.wires = cluster.endpoints().map((endpoint) => new Wire(endpoint));
   }
 
-  static async start(): Promise<KilledMembers> {
+  /** Members that send states in this form. */
+  static async start(form: StateForm): Promise<KilledMembers> {
     const folder = mkdtempSync(join(tmpdir(), "etcd-ts-killed-"));
     const cluster = await startCluster({
       runner: "ours",
@@ -35,7 +37,7 @@ export class KilledMembers {
         ...["--snapshot-count=20", "--snapshot-catchup-entries=5", "--snapshot-log-hold=0s"],
         ...["--heartbeat-interval=50", "--election-timeout=500"],
       ],
-      memberEnv: (name) => crashEnvironment(join(folder, name)),
+      memberEnv: (name) => crashEnvironment(join(folder, name), form),
     });
     return new KilledMembers(cluster, folder);
   }

@@ -206,7 +206,7 @@ describe("killed at any step, a restore leaves nothing that starts", { concurren
       cpSync(given, folder, { recursive: true });
       const order = join(folder, "order");
       writeFileSync(order, name);
-      const env = { ...process.env, ...crashEnvironment(order) };
+      const env = { ...process.env, ...crashEnvironment(order, "tables") };
       const killed = await run(ourTools.etcdutl, args, folder, env);
       assert.equal(killed.code, -1, killed.stderr);
       const dataDir = join(folder, "data");

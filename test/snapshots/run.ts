@@ -3,7 +3,7 @@
 // place at which a process can be killed.
 import { performance } from "node:perf_hooks";
 import type { MemberKind } from "#test/cluster/launchers.ts";
-import { type CrashName, crashPoints } from "./crash-points.ts";
+import { type CrashName, type CrashPoint, crashPoints } from "./crash-points.ts";
 import { interchange } from "./interchange.ts";
 import { KilledMembers } from "./killed.ts";
 
@@ -23,13 +23,15 @@ for (const kind of all ? kinds : named) {
   await timed(`a snapshot of ${kind}, ${keys} keys, both ways`, () => interchange(kind, keys));
 }
 if (all || words.includes("killed")) {
-  const members = await KilledMembers.start();
-  try {
-    for (const name of Object.keys(crashPoints) as CrashName[]) {
-      if (crashPoints[name].side === "restore") continue;
-      await timed(`killed: ${name}`, () => members.round(name));
+  for (const form of ["file", "tables"] as const) {
+    const members = await KilledMembers.start(form);
+    try {
+      for (const [name, point] of Object.entries<CrashPoint>(crashPoints)) {
+        if (point.side === "restore" || (point.form ?? form) !== form) continue;
+        await timed(`killed, ${form}: ${name}`, () => members.round(name as CrashName));
+      }
+    } finally {
+      await members.stop();
     }
-  } finally {
-    await members.stop();
   }
 }

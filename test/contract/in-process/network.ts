@@ -9,6 +9,7 @@ import type { LeasePeers } from "#server/node/lease-forwarding.ts";
 import type { PeerServices } from "#server/node/peer-services.ts";
 import type { PromotionPeers } from "#server/node/reconfiguration.ts";
 import type { ReplicaPeers } from "#server/node/replica.ts";
+import type { StateForm } from "#server/peer/ports.ts";
 import type { Inlet } from "./inlet.ts";
 
 /** One life of a member, as others reach it. */
@@ -49,7 +50,7 @@ export class Network {
       send: (messages) => {
         for (const message of messages) this.send(node, message);
       },
-      sendSnapshot: (message, body) => this.sendSnapshot(node, message, body),
+      sendSnapshot: (message, body, form) => this.sendSnapshot(node, message, body, form),
       addPeer: () => {},
       updatePeer: () => {},
       removePeer: () => {},
@@ -109,7 +110,8 @@ export class Network {
     from: NetworkNode,
     message: Message,
     body: AsyncIterable<Uint8Array>,
-  ): Promise<void> {
+    form: StateForm,
+  ): Promise<boolean> {
     const id = message.to as MemberId;
     const to = this.nodes.get(id);
     const sent = this.carry(message);
@@ -118,7 +120,7 @@ export class Network {
       else {
         const { services } = to;
         to.inlet.enter(() => {
-          services.receiveSnapshot(sent, body).then(
+          services.receiveSnapshot(sent, body, form).then(
             () => {
               services.step(sent);
               resolve(true);
@@ -129,6 +131,7 @@ export class Network {
       }
     });
     from.inlet.enter(() => from.services?.reportSnapshot(id, received));
+    return received;
   }
 
   private ask<T>(

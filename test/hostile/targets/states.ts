@@ -15,6 +15,8 @@ import { writeSnapshotFile } from "#server/backend/bbolt/snapshot-file.ts";
 import { commonBuckets } from "#server/backend/buckets.ts";
 import { MemoryBackend } from "#server/backend/memory-backend.ts";
 import { TransferFiles } from "#server/backend/transfer-files.ts";
+import { RecordsLoading } from "#server/mvcc/store-loading.ts";
+import { StoreState } from "#server/mvcc/store-state.ts";
 import { SnapshotTransfer } from "#server/node/snapshot-transfer.ts";
 import { bend, pick, someBytes } from "../generate.ts";
 import { Replayer, toHex } from "../replayer.ts";
@@ -117,6 +119,13 @@ async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 50_000) yield bytes.subarray(at, at + 50_000);
 }
 
+const noLeases = { exists: () => false, attach: () => {}, detach: () => {} };
+
+function beginLoading(): RecordsLoading {
+  const options = { crc32c: () => 0, pause: () => Promise.resolve() };
+  return new RecordsLoading(new StoreState(new MemoryBackend(), noLeases, options));
+}
+
 class StateRounds implements Rounds {
   private readonly top = mkdtempSync(join(tmpdir(), "etcd-ts-fuzz-states-"));
   private readonly kept = join(this.top, "member", "transfer");
@@ -172,9 +181,11 @@ class StateRounds implements Rounds {
       backend: () => new MemoryBackend(),
       appliedIndex: () => 0,
       sharesOwnRecords: () => true,
-      sendSnapshot: async () => {},
+      takesTables: () => false,
+      sendSnapshot: async () => true,
       reportFailure: () => {},
-      exchange: async (_, fill) => {
+      beginLoading,
+      exchange: async (_, { fill }) => {
         const backend = new MemoryBackend();
         await fill(backend);
         await Replayer.open(backend, false);

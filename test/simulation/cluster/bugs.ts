@@ -146,8 +146,8 @@ export const clusterBugs = {
   "received-before-kept": {
     about: "raft hears of a state that lies in no file yet",
     file: "node/snapshot-transfer.ts",
-    find: "      await this.ports.files.receive(index, body, (bucket, key, value) =>",
-    replace: "      void this.ports.files.receive(index, body, (bucket, key, value) =>",
+    find: "        await this.ports.files.receive(index, body, take, form);",
+    replace: "        void this.ports.files.receive(index, body, take, form);",
   },
   "compaction-ignores-pins": {
     about: "a compaction deletes what a read under way is about to fetch",

@@ -5,6 +5,7 @@ import type { MemberId } from "#base/ids.ts";
 import { type Message, MessageType } from "#proto/gen/raft.ts";
 import type { Member as MemberRecord } from "#server/membership/member-json.ts";
 import { parseMembers } from "#server/membership/member-json.ts";
+import type { StateForm } from "#server/peer/ports.ts";
 import type { ClusterStage } from "./cluster-stage.ts";
 import { overTheWire, type PeerQuestions, type Running, type SimMember } from "./sim-member.ts";
 
@@ -153,15 +154,18 @@ export class ClusterNetwork {
     from: SimMember,
     message: Message,
     body: AsyncIterable<Uint8Array>,
-  ): Promise<void> {
+    form: StateForm,
+  ): Promise<boolean> {
     const { random, time } = this.stage;
     const { life } = from;
     const id = message.to as MemberId;
     const sent = overTheWire(message);
     await life.sleep(20 + random.below(300));
+    let outcome = false;
     const report = (ok: boolean): void => {
       // Delivered, but to a process that ended before it had made anything of it.
       const believed = ok || random.chance(0.1);
+      outcome = believed;
       if (believed && !ok) this.stage.count("state lost, and said to have arrived");
       time.after(random.below(50), () =>
         life.enter(() => from.running?.services.reportSnapshot(id, believed)),
@@ -170,14 +174,15 @@ export class ClusterNetwork {
     const to = this.dial(from, id);
     if (to === undefined || random.chance(this.loss)) {
       this.stage.count("state lost");
-      return report(false);
+      report(false);
+      return outcome;
     }
     const receiver = to.life;
     const twice = random.chance(0.1);
     if (random.chance(0.1)) this.crashSoon(to);
     if (random.chance(0.05)) this.crashSoon(from);
     const receive = ({ services }: Running, last: boolean): void => {
-      services.receiveSnapshot(sent, body).then(
+      services.receiveSnapshot(sent, body, form).then(
         () => {
           if (receiver.isDead) return last ? report(false) : undefined;
           this.stage.count(last ? "state received" : "state doubled");
@@ -194,6 +199,7 @@ export class ClusterNetwork {
     // The body is read by then; a receiver that died says nothing, and the send has failed.
     await life.sleep(1000);
     if (receiver.isDead) report(false);
+    return outcome;
   }
 
   /** Set by the faults: the member crashes within the next moments. */

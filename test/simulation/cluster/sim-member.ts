@@ -249,7 +249,7 @@ export class SimMember {
       auth: fakeAuthPorts(life),
       peers: {
         send: (messages) => network.send(this, messages),
-        sendSnapshot: (message, body) => network.sendSnapshot(this, message, body),
+        sendSnapshot: (message, body, form) => network.sendSnapshot(this, message, body, form),
         addPeer: (id, urls) => {
           if (!this.peers.has(id)) this.peers.set(id, urls);
         },
