@@ -87,7 +87,7 @@ test("tables taken while the store is written, flushed and compacted are one sta
     }
   })();
   try {
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 5; round++) {
       const before = index;
       while (index < before + 200) await new Promise(setImmediate);
       const compacting = round % 3 === 2 ? backend.defragment() : undefined;

@@ -45,9 +45,36 @@ export async function checkTableFiles(dir: string): Promise<void> {
   }
 }
 
-interface Handle {
+/** Where a block lies, its trailer left out. */
+export interface BlockHandle {
   readonly offset: number;
   readonly length: number;
+}
+
+/** What a table's end says of it. */
+export interface TableFooter {
+  readonly index: BlockHandle;
+  /** Of the format. */
+  readonly version: number;
+  /** Of its own blocks. */
+  readonly names: readonly string[];
+}
+
+/** Undefined if that is no table of a known kind. */
+export async function readTableFooter(file: FileHandle): Promise<TableFooter | undefined> {
+  const { size } = await file.stat();
+  if (size < footerBytes) return undefined;
+  const footer = await readAt(file, size - footerBytes, footerBytes);
+  if (!footer.subarray(-magic.length).equals(magic) || footer[0] !== crcKind) return undefined;
+  const list = readHandle(footer, 1);
+  const { length, offset } = list.handle;
+  if (length > maxBlockBytes || offset + length + trailerBytes > size) return undefined;
+  const block = await soundBlock(file, list.handle);
+  if (block === undefined || block.at(-1) !== 0) return undefined;
+  const index = readHandle(footer, list.end).handle;
+  if (index.offset + index.length + trailerBytes > size) return undefined;
+  const names = entriesOf(block.subarray(0, -1)).map(([name]) => name);
+  return { index, version: footer.readUInt32LE(footerBytes - magic.length - 4), names };
 }
 
 /** Which of a table's own blocks cannot be read; undefined if all can, or if it is no such table. */
@@ -71,7 +98,7 @@ async function damagedBlock(file: FileHandle, size: number): Promise<string | un
 }
 
 /** A block and its byte of compression, or undefined if its checksum is another. */
-async function soundBlock(file: FileHandle, handle: Handle): Promise<Buffer | undefined> {
+async function soundBlock(file: FileHandle, handle: BlockHandle): Promise<Buffer | undefined> {
   const bytes = await readAt(file, handle.offset, handle.length + trailerBytes);
   if (bytes.length < handle.length + trailerBytes) return undefined;
   const covered = bytes.subarray(0, handle.length + 1);
@@ -79,10 +106,10 @@ async function soundBlock(file: FileHandle, handle: Handle): Promise<Buffer | un
 }
 
 /** The entries of a list of blocks: names, of which each may begin like the one before, and handles. */
-function entriesOf(block: Buffer): readonly (readonly [string, Handle])[] {
+function entriesOf(block: Buffer): readonly (readonly [string, BlockHandle])[] {
   if (block.length < 4) return [];
   const end = block.length - 4 - 4 * block.readUInt32LE(block.length - 4);
-  const entries: (readonly [string, Handle])[] = [];
+  const entries: (readonly [string, BlockHandle])[] = [];
   let name = "";
   for (let at = 0; at < end; ) {
     const shared = readVarint(block, at);
@@ -102,13 +129,19 @@ async function readAt(file: FileHandle, offset: number, length: number): Promise
   return bytes.subarray(0, bytesRead);
 }
 
-function readHandle(bytes: Buffer, at: number): { readonly handle: Handle; readonly end: number } {
+function readHandle(
+  bytes: Buffer,
+  at: number,
+): { readonly handle: BlockHandle; readonly end: number } {
   const offset = readVarint(bytes, at);
   const length = readVarint(bytes, offset.end);
   return { handle: { offset: offset.value, length: length.value }, end: length.end };
 }
 
-function readVarint(bytes: Buffer, at: number): { readonly value: number; readonly end: number } {
+export function readVarint(
+  bytes: Buffer,
+  at: number,
+): { readonly value: number; readonly end: number } {
   let value = 0;
   let scale = 1;
   for (let end = at; end < bytes.length && scale < 2 ** 63; end++) {

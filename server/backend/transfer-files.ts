@@ -8,7 +8,7 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import type { Bucket } from "#base/state-batch.ts";
 import { copyRecords } from "#server/backend/bbolt/copy.ts";
 import { openSnapshotFile, writeAt } from "#server/backend/bbolt/snapshot-file.ts";
-import { commonBuckets } from "#server/backend/buckets.ts";
+import { commonBucketAt, commonBuckets, commonPrefixEnd } from "#server/backend/buckets.ts";
 import { diskError, makeFolder, syncFolder } from "#server/backend/folder.ts";
 import { openRocksBackend, RocksBackend } from "#server/backend/rocks-backend.ts";
 import {
@@ -17,6 +17,7 @@ import {
   StateExports,
 } from "#server/backend/state-exports.ts";
 import { forgetPrivate, linkState, receiveState, sendState } from "#server/backend/state-tables.ts";
+import { visitTables } from "#server/backend/table-reader.ts";
 import type { Backend, CheckRecord } from "#server/mvcc/backend.ts";
 
 /** Bytes received between two looks at the room on the disk. */
@@ -255,13 +256,13 @@ async function checkTables(folder: string, index: number, check: CheckRecord): P
   try {
     const backend = await openRocksBackend(folder, { create: false });
     try {
-      const view = backend.scanAll({ withShared: true });
-      for (;;) {
-        const slice = await view.next(sliceRecords);
-        if (slice.length === 0) break;
-        for (const [bucket, key, value] of slice) records.take(bucket, key, value);
-      }
-      await view.close();
+      const isRead = await visitTables(folder, (prefix, key, value) => {
+        if (prefix === 0 || prefix >= commonPrefixEnd) return;
+        const bucket = commonBucketAt(prefix);
+        // What is no key of the store's is looked at as a whole, and may be kept until then.
+        records.take(bucket, bucket === "key" ? key : Uint8Array.from(key), value);
+      });
+      if (!isRead) await scanRecords(backend, records);
     } finally {
       await backend.close();
     }
@@ -270,6 +271,16 @@ async function checkTables(folder: string, index: number, check: CheckRecord): P
     throw damage(index, `is damaged: ${error.message}`);
   }
   records.end();
+}
+
+async function scanRecords(backend: Backend, records: RecordCheck): Promise<void> {
+  const view = backend.scanAll({ withShared: true });
+  for (;;) {
+    const slice = await view.next(sliceRecords);
+    if (slice.length === 0) break;
+    for (const [bucket, key, value] of slice) records.take(bucket, key, value);
+  }
+  await view.close();
 }
 
 /** Looks at a received state's records, one by one, and at the one that names its end. */
