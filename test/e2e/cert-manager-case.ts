@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
 import { dirname, join } from "node:path";
 import { certificates } from "#operator/platform/kubernetes/cert-manager.ts";
-import { secrets } from "#operator/platform/kubernetes/kinds.ts";
+import { clusters, secrets } from "#operator/platform/kubernetes/kinds.ts";
 import { locatePrograms } from "#test/kubernetes/binaries.ts";
 import type { Case, CaseContext } from "./case.ts";
 import type { Kube } from "./kube.ts";
@@ -52,6 +52,14 @@ class CertManager implements AsyncDisposable {
   requireAlive(): void {
     const { exitCode } = this.#child;
     if (exitCode !== null) throw new Error(`cert-manager ended with ${exitCode}: ${this.said}`);
+  }
+
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  goOn(): void {
+    this.#child.kill("SIGCONT");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -119,6 +127,16 @@ async function requireLoaded(
   });
 }
 
+/** Changes what restarts nobody, and waits until the operator has seen it: by then its turn before is over. */
+async function requireSeen({ kube, namespace }: CaseContext, turn: string): Promise<void> {
+  const spec = { service: { annotations: { turn } } };
+  const { metadata } = await kube.api.patch(clusters, namespace, name, { spec });
+  await kube.until(`the operator has seen change ${turn}`, async () => {
+    const { observedGeneration = 0 } = await kube.status(namespace, name);
+    return observedGeneration >= (metadata.generation ?? 0) || `it has seen ${observedGeneration}`;
+  });
+}
+
 /** Asks for another certificate, as `cmctl renew` does. */
 async function renew({ kube, namespace }: CaseContext, certificate: string): Promise<void> {
   const value = {
@@ -172,9 +190,14 @@ export const certManager: Case = {
       const { reloads } = await kube.askProbe<{ readonly reloads: number }>(namespace, "");
       return reloads > 0 || "it went on with its old certificate";
     });
-    // All at once are deleted by hand, and issued again.
+    // All at once are deleted by hand, looked for in vain by a whole turn of the operator, and issued again.
     for (const one of renewed) old.set(one, await heldBy(context, one));
+    const { data: told } = await kube.api.get(secrets, namespace, connection);
+    manager.pause();
     await kube.kubectl(["-n", namespace, "delete", "secret", ...renewed]);
+    for (const turn of ["1", "2"]) await requireSeen(context, turn);
+    assert.deepEqual((await kube.api.get(secrets, namespace, connection)).data, told);
+    manager.goOn();
     for (const one of renewed) await requireLoaded(context, manager, one, old.get(one) ?? "");
     await requireTold();
     await kube.settled(namespace, name, 3);
