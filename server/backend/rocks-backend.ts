@@ -20,6 +20,7 @@ import {
 import { cutLogFiles } from "#server/backend/log-files.ts";
 import { Rocks, type RocksBatch, type RocksIterator } from "#server/backend/rocks.ts";
 import { SizeLedger } from "#server/backend/size-ledger.ts";
+import { visitTables } from "#server/backend/table-reader.ts";
 import type {
   AllBucketsView,
   Backend,
@@ -163,6 +164,8 @@ export class RocksBackend implements Backend {
   private hurried = false;
   private writing = false;
   private readonly meter: RocksTuning["meter"];
+  /** True from the first write on: not all of the state lies in tables then. */
+  private isWritten = false;
   private failure: OperatingError | undefined;
   private closing: Promise<void> | undefined;
   private idle: (() => void) | undefined;
@@ -197,6 +200,7 @@ export class RocksBackend implements Backend {
       );
     }
     assert(batch instanceof GatheredBatch, "backend: another store's batch");
+    this.isWritten = true;
     const total = batch.finish(this.ledger);
     this.waitingRecords += batch.opCount;
     this.waitingBytes += batch.byteSize;
@@ -253,6 +257,33 @@ export class RocksBackend implements Backend {
         ]),
       close: () => rows.close(),
     };
+  }
+
+  async visitUnwritten(
+    bucket: Bucket,
+    visit: (key: Uint8Array, value: Uint8Array) => void,
+  ): Promise<boolean> {
+    if (this.isWritten || this.closing !== undefined) return false;
+    const wanted = bucketPrefix(bucket);
+    let refused: unknown;
+    try {
+      return await visitTables(this.dir, (prefix, key, value) => {
+        if (prefix !== wanted) return;
+        try {
+          visit(key, value);
+        } catch (error) {
+          refused = error;
+          throw error;
+        }
+      });
+    } catch (error) {
+      if (error === refused || !isDamage(error)) throw error;
+      throw new OperatingError(
+        "DATA_DAMAGED",
+        `the state is damaged: ${error.message}; remove this member and add it again with an empty folder, or restore a backup`,
+        { cause: error },
+      );
+    }
   }
 
   defragment(): Promise<void> {
@@ -370,6 +401,10 @@ export class RocksBackend implements Backend {
 
 const lowest = Buffer.from([0]);
 const highest = Buffer.from([0xff]);
+
+function isDamage(error: unknown): error is OperatingError {
+  return error instanceof OperatingError && error.code === "DATA_DAMAGED";
+}
 
 function closedError(dir: string): OperatingError {
   return new OperatingError("STORE_CLOSED", `${dir} is closed`);

@@ -59,6 +59,15 @@ export interface Backend extends StateReader {
   ): Promise<void>;
   /** Bytes of all records (keys and values) after the last resolved write: a counter, not file sizes. */
   sizeBytes(): number;
+  /**
+   * Visits all records of a bucket in order, at a fraction of what a view costs; `key` and `value` are only valid
+   * within the call. False, with nothing visited, unless nothing was written since the opening; not every
+   * backend can. Rejects with DATA_DAMAGED where the disk gives back what was not written.
+   */
+  visitUnwritten?(
+    bucket: Bucket,
+    visit: (key: Uint8Array, value: Uint8Array) => void,
+  ): Promise<boolean>;
   /** Gives the disk space of deleted records back. Reads and writes go on meanwhile. */
   defragment(): Promise<void>;
   close(): Promise<void>;

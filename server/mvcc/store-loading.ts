@@ -2,7 +2,6 @@
 // current records as the cache holds (facts: storage format §3, Loading the key bucket).
 import { OperatingError } from "#base/errors.ts";
 import type { LeaseId } from "#base/ids.ts";
-import type { StateRecord } from "#server/mvcc/backend.ts";
 import { finishedCompactKey, scheduledCompactKey } from "#server/mvcc/compaction.ts";
 import { damagedRecord } from "#server/mvcc/damaged-record.ts";
 import { none } from "#server/mvcc/key-table.ts";
@@ -85,12 +84,16 @@ export async function loadState(loading: RecordsLoading): Promise<LoadedCompacti
 
 async function loadRecords(loading: RecordsLoading): Promise<void> {
   const { backend, options } = loading.state;
+  const isLoaded = await backend.visitUnwritten?.("key", (key, record) =>
+    takeRecord(loading, key, record),
+  );
+  if (isLoaded === true) return;
   const view = backend.scan("key", revisionKey(0, 0, false));
   try {
     for (;;) {
       const records = await view.next(sliceRecords);
       if (records.length === 0) return;
-      loadSlice(loading, records);
+      for (const [key, record] of records) takeRecord(loading, key, record);
       await options.pause();
     }
   } finally {
@@ -98,15 +101,11 @@ async function loadRecords(loading: RecordsLoading): Promise<void> {
   }
 }
 
-function loadSlice(loading: RecordsLoading, records: readonly StateRecord[]): void {
-  let at: Uint8Array = new Uint8Array(0);
+function takeRecord(loading: RecordsLoading, key: Uint8Array, record: Uint8Array): void {
   try {
-    for (const [key, record] of records) {
-      at = key;
-      loading.take(key, record);
-    }
+    loading.take(key, record);
   } catch (error) {
-    throw damagedRecord("key", at, error);
+    throw damagedRecord("key", key, error);
   }
 }
 
