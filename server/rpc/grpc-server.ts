@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { errorTable, grpcCode } from "#proto/errors.ts";
+import { Arrivals } from "./arrivals.ts";
 import { type CallLimits, GrpcCall, refuse } from "./grpc-call.ts";
 import { parseTimeoutMs } from "./grpc-framing.ts";
 import { httpExchange } from "./http-exchange.ts";
@@ -39,6 +40,8 @@ export class GrpcServer implements ConnectionHost {
   readonly limits: ConnectionLimits;
   readonly pool = new BlockPool();
   readonly queued = new QueuedBytes(queuedLimitBytes);
+  /** Connections that come, and the answers that wait for them. */
+  readonly arrivals = new Arrivals();
   private readonly options: GrpcServerOptions;
   private readonly connections = new Set<ServerConnection>();
   private readonly withDeadline = new Set<GrpcCall>();
@@ -179,6 +182,10 @@ export class GrpcServer implements ConnectionHost {
   }
 
   private readonly flushAll = (): void => {
+    if (this.arrivals.hold(this.nowMs())) {
+      setImmediate(this.flushAll);
+      return;
+    }
     const { dirty } = this;
     this.dirty = [];
     for (const connection of dirty) connection.flush();

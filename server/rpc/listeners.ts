@@ -239,6 +239,7 @@ class ConnectionDoor {
   }
 
   accept(socket: Socket, secure: Place["secure"]): void {
+    this.grpc.arrivals.came();
     this.sockets.add(socket);
     socket.once("close", () => this.sockets.delete(socket));
     socket.on("error", ignoreSocketError);

@@ -13,8 +13,8 @@ import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
 class CountingPool extends BlockPool {
   readonly out = new Set<Buffer>();
 
-  override take(): Buffer {
-    const block = super.take();
+  override take(small?: boolean): Buffer {
+    const block = super.take(small);
     this.out.add(block);
     return block;
   }

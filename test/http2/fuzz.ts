@@ -40,8 +40,8 @@ const trailerLists: readonly (HeaderList | undefined)[] = [
 class CountingPool extends BlockPool {
   readonly out = new Set<Buffer>();
 
-  override take(): Buffer {
-    const block = super.take();
+  override take(small?: boolean): Buffer {
+    const block = super.take(small);
     this.out.add(block);
     return block;
   }

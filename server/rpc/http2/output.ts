@@ -8,6 +8,14 @@ import { frameHeaderBytes } from "./frame.ts";
 
 const blockBytes = 16_384;
 const maxSpare = 256;
+/**
+ * What a connection's turn begins with: an answer or two. With thousands of connections each holds one
+ * until the turn's end, and blocks of full size for all of them would be made and collected each turn.
+ */
+const smallBytes = 1024;
+const maxSpareSmall = 16_384;
+/** Small blocks are cut from slabs of so many. */
+const slabBlocks = 64;
 /** Payloads below this are copied: one write of a few copies is cheaper than a list of buffers. */
 const copyBelow = 4096;
 
@@ -23,13 +31,25 @@ function added(list: Buffer[], buffer: Buffer): Buffer[] {
 /** Blocks for the outputs of all connections of a server. */
 export class BlockPool {
   private readonly spare: Buffer[] = [];
+  private readonly spareSmall: Buffer[] = [];
 
-  take(): Buffer {
-    return this.spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+  /** A block, small if that will do. */
+  take(small = false): Buffer {
+    if (!small) return this.spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+    return this.spareSmall.pop() ?? this.cutSlab();
   }
 
   give(block: Buffer): void {
-    if (this.spare.length < maxSpare) this.spare.push(block);
+    if (block.length === smallBytes) {
+      if (this.spareSmall.length < maxSpareSmall) this.spareSmall.push(block);
+    } else if (this.spare.length < maxSpare) this.spare.push(block);
+  }
+
+  private cutSlab(): Buffer {
+    const slab = Buffer.allocUnsafeSlow(slabBlocks * smallBytes);
+    for (let at = smallBytes; at < slab.length; at += smallBytes)
+      this.spareSmall.push(slab.subarray(at, at + smallBytes));
+    return slab.subarray(0, smallBytes);
   }
 }
 
@@ -58,18 +78,14 @@ export class Output {
   private chunks: Buffer[] = none;
   private blocks: Buffer[] = none;
   private block: Buffer | undefined;
+  /** The last parcel was more than a small block holds: the next begins with a whole one. */
+  private wide = false;
   /** Where in the block the chunk that is being written began, and where it has come to. */
   private from = 0;
   private at = 0;
 
   constructor(pool: BlockPool) {
     this.pool = pool;
-  }
-
-  /** Room for `length` bytes (at most a block's) in one piece; the caller fills it. */
-  reserve(length: number): { readonly block: Buffer; readonly at: number } {
-    const at = this.room(length);
-    return { block: this.block!, at };
   }
 
   /** Writes the nine bytes before a payload. */
@@ -109,6 +125,7 @@ export class Output {
     this.chunks = none;
     this.blocks = none;
     this.block = undefined;
+    this.wide = this.bytes > smallBytes;
     this.bytes = 0;
     return parcel;
   }
@@ -121,7 +138,7 @@ export class Output {
   private room(length: number): number {
     if (this.block === undefined || this.at + length > this.block.length) {
       this.seal();
-      this.block = this.pool.take();
+      this.block = this.pool.take(!this.wide && this.blocks.length === 0 && length <= smallBytes);
       this.blocks = added(this.blocks, this.block);
       this.from = 0;
       this.at = 0;
