@@ -1,25 +1,19 @@
-// gRPC on HTTP/2 connections given from outside: finds the method of a request, bounds its time, and
-// tells the requests of plain HTTP apart. It knows no service, only their registry.
+// gRPC on the requests of HTTP/2 connections: finds the method of a request, bounds its time, and tells
+// the requests of plain HTTP apart. It knows no service, only their registry, and nothing of sockets:
+// the connections may be on this thread or on another.
 import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { errorTable, grpcCode } from "#proto/errors.ts";
-import { Arrivals } from "./arrivals.ts";
-import { type CallLimits, GrpcCall, refuse } from "./grpc-call.ts";
+import { type CallingClient, type CallLimits, GrpcCall, refuse } from "./grpc-call.ts";
 import { parseTimeoutMs } from "./grpc-framing.ts";
 import { httpExchange } from "./http-exchange.ts";
-import type { RefusalReason } from "./http2/connection.ts";
-import { BlockPool, QueuedBytes } from "./http2/output.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
 import type { ConnectionLimits, HttpHandler } from "./limits.ts";
-import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
 
 const deadlineSweepMs = 20;
-const lookMs = 1000;
-/** Beyond this many bytes that wait for clients to read, those who hold them get no new requests in. */
-const queuedLimitBytes = 512 * 1024 * 1024;
 /** How long the last statuses may take to leave, once the server closes. */
 const lastWordsMs = 500;
 
@@ -32,81 +26,58 @@ export interface GrpcServerOptions {
   readonly http: HttpHandler;
 }
 
+/** Who asks. */
+export interface RequestingClient extends CallingClient {
+  /** Of plain HTTP only who asks is read from it: see HttpRequest. */
+  readonly socket: Duplex;
+}
+
+/** Connections that end together. */
+export interface ConnectionGroup {
+  /** Those that run. */
+  streams(): Iterable<Http2Stream>;
+  /** Takes no new requests; connections end with their last one. */
+  leave(): void;
+  cut(): void;
+  /** Resolves once no connection is left. */
+  empty(): Promise<void>;
+}
+
 /** Takes the body of a request that was refused, and drops it. */
 const refused: StreamReceiver = { onData() {}, onEnd() {}, onReset() {}, onWritable() {} };
 
-/** Serves gRPC on the connections given to it. */
-export class GrpcServer implements ConnectionHost {
-  readonly limits: ConnectionLimits;
-  readonly pool = new BlockPool();
-  readonly queued = new QueuedBytes(queuedLimitBytes);
-  /** Connections that come, and the answers that wait for them. */
-  readonly arrivals = new Arrivals();
+/** Serves gRPC on the requests given to it. */
+export class GrpcServer {
   private readonly options: GrpcServerOptions;
-  private readonly connections = new Set<ServerConnection>();
   private readonly withDeadline = new Set<GrpcCall>();
   private readonly callLimits: CallLimits;
-  private readonly timers: { cancel(): void }[];
-  private dirty: ServerConnection[] = [];
-  private whenEmpty: (() => void) | undefined;
+  private readonly sweep: { cancel(): void };
 
   constructor(options: GrpcServerOptions) {
     this.options = options;
-    this.limits = options.limits;
     this.callLimits = {
       maxReceiveBytes: options.limits.maxReceiveBytes,
       unfinished: options.limits.unfinished,
     };
-    const { clock } = options;
-    this.timers = [
-      clock.every(deadlineSweepMs, () => this.endLateCalls()),
-      clock.every(lookMs, () => this.lookAround()),
-    ];
-  }
-
-  /**
-   * Takes a connection whose client speaks HTTP/2; its first bytes may wait in it, unread.
-   * `commonName` is that of a verified client certificate.
-   */
-  serve(socket: Duplex, commonName?: string): void {
-    this.connections.add(new ServerConnection(socket, this, commonName));
+    this.sweep = options.clock.every(deadlineSweepMs, () => this.endLateCalls());
   }
 
   /**
    * Ends endless calls at once, lets all others finish for `graceMs`, then ends them too. All get a
    * status that makes clients go to another member: watches would not survive a mere reset.
    */
-  async close(graceMs: number): Promise<void> {
+  async close(connections: ConnectionGroup, graceMs: number): Promise<void> {
     const { clock } = this.options;
-    const empty = new Promise<void>((resolve) => {
-      this.whenEmpty = resolve;
-    });
-    for (const call of this.calls()) if (call.isEndless) stopped(call);
-    for (const connection of this.connections) connection.leave();
+    for (const call of callsOf(connections)) if (call.isEndless) stopped(call);
+    connections.leave();
     const late = clock.after(graceMs, () => {
-      for (const call of this.calls()) stopped(call);
+      for (const call of callsOf(connections)) stopped(call);
     });
-    const tooLate = clock.after(graceMs + lastWordsMs, () => {
-      for (const connection of this.connections) connection.socket.destroy();
-    });
-    if (this.connections.size > 0) await empty;
+    const tooLate = clock.after(graceMs + lastWordsMs, () => connections.cut());
+    await connections.empty();
     late.cancel();
     tooLate.cancel();
-    for (const timer of this.timers) timer.cancel();
-  }
-
-  nowMs(): number {
-    return this.options.clock.monotonicMs();
-  }
-
-  flushLater(connection: ServerConnection): void {
-    if (this.dirty.length === 0) setImmediate(this.flushAll);
-    this.dirty.push(connection);
-  }
-
-  closed(connection: ServerConnection): void {
-    this.connections.delete(connection);
-    if (this.connections.size === 0) this.whenEmpty?.();
+    this.sweep.cancel();
   }
 
   faulted(reason: string, message: string): void {
@@ -114,21 +85,17 @@ export class GrpcServer implements ConnectionHost {
     this.options.log.debug({ reason, fault: message }, "an HTTP/2 connection was ended");
   }
 
-  refused(reason: RefusalReason): void {
+  refused(reason: string): void {
     count(this.options.registry.refusedStreams, reason);
   }
 
-  request(
-    connection: ServerConnection,
-    stream: Http2Stream,
-    headers: RequestHeaders,
-  ): StreamReceiver {
+  request(client: RequestingClient, stream: Http2Stream, headers: RequestHeaders): StreamReceiver {
     const { registry } = this.options;
     const contentType = headers.get("content-type") ?? "";
     const { method, path } = headers;
     const registered = registry.find(path);
     if (!isGrpc(contentType)) {
-      if (registered === undefined) return this.serveHttp(connection, stream, headers);
+      if (registered === undefined) return this.serveHttp(client, stream, headers);
       const text = `invalid gRPC request content-type ${JSON.stringify(contentType)}`;
       refuse(stream, grpcCode.invalidArgument, text, 415);
       return refused;
@@ -151,12 +118,12 @@ export class GrpcServer implements ConnectionHost {
     const call = new GrpcCall(
       stream,
       headers,
-      connection,
+      client,
       registered,
       registry,
       this.callLimits,
       timeoutMs,
-      timeoutMs === undefined ? 0 : this.nowMs() + timeoutMs,
+      timeoutMs === undefined ? 0 : this.options.clock.monotonicMs() + timeoutMs,
     );
     if (timeoutMs !== undefined) call.joinUntilEnded(this.withDeadline);
     call.start();
@@ -164,15 +131,8 @@ export class GrpcServer implements ConnectionHost {
     return call;
   }
 
-  /** Those that run; taken from their streams, so that a request costs no entry in a set of its own. */
-  private *calls(): Iterable<GrpcCall> {
-    for (const { http2 } of this.connections)
-      for (const { receiver } of http2.streams.values())
-        if (receiver instanceof GrpcCall) yield receiver;
-  }
-
   private serveHttp(
-    { socket }: ServerConnection,
+    { socket }: RequestingClient,
     stream: Http2Stream,
     headers: RequestHeaders,
   ): StreamReceiver {
@@ -181,26 +141,17 @@ export class GrpcServer implements ConnectionHost {
     return exchange;
   }
 
-  private readonly flushAll = (): void => {
-    if (this.arrivals.hold(this.nowMs())) {
-      setImmediate(this.flushAll);
-      return;
-    }
-    const { dirty } = this;
-    this.dirty = [];
-    for (const connection of dirty) connection.flush();
-  };
-
-  private lookAround(): void {
-    const nowMs = this.nowMs();
-    for (const connection of this.connections) connection.look(nowMs);
-  }
-
   private endLateCalls(): void {
     if (this.withDeadline.size === 0) return;
-    const nowMs = this.nowMs();
+    const nowMs = this.options.clock.monotonicMs();
     for (const call of this.withDeadline) if (call.deadlineMs <= nowMs) call.deadlinePassed();
   }
+}
+
+/** Taken from their streams, so that a request costs no entry in a set of its own. */
+function* callsOf(connections: ConnectionGroup): Iterable<GrpcCall> {
+  for (const { receiver } of connections.streams())
+    if (receiver instanceof GrpcCall) yield receiver;
 }
 
 function count(counts: Map<string, number>, reason: string): void {

@@ -2,7 +2,6 @@
 // a connection (by ALPN on secure ones).
 import type { Buffer } from "node:buffer";
 import { lstat, rm } from "node:fs/promises";
-import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "#base/clock.ts";
@@ -10,9 +9,10 @@ import { errorText, OperatingError } from "#base/errors.ts";
 import type { Log } from "#base/log.ts";
 import { handshakeRecord, onFirstBytes } from "./first-bytes.ts";
 import { GrpcServer } from "./grpc-server.ts";
+import { Http1Server } from "./http1-server.ts";
+import { Http2Connections } from "./http2-connections.ts";
 import type { ConnectionLimits, HttpHandler, UpgradeHandler } from "./limits.ts";
 import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
-import { boundPipelining } from "./pipelining.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
 
 /** A connection behind its handshake. */
@@ -30,15 +30,13 @@ export interface ConnectionSecurity {
   acceptor(ready: (connection: SecuredConnection) => void): (socket: Socket) => void;
 }
 
-export interface ListenerOptions {
+/** Where to listen, and what is taken there. */
+export interface PlaceOptions {
   /**
    * Such as `http://127.0.0.1:2379`, `https://[::]:2379`, `unix://name.sock:0`. One place may be named
    * by two schemes: then it serves both, told apart by the first byte.
    */
   readonly urls: readonly string[];
-  readonly registry: ServiceRegistry;
-  readonly http: HttpHandler;
-  readonly upgrade?: UpgradeHandler;
   /** What is served; others are cut off. Both by default. */
   readonly serves?: "grpc" | "http";
   readonly limits: ConnectionLimits;
@@ -50,6 +48,23 @@ export interface ListenerOptions {
   readonly security?: ConnectionSecurity;
   /** Take connections, but serve them only after `open`: a port in use is then known at the start. */
   readonly held?: boolean;
+}
+
+export interface ListenerOptions extends PlaceOptions {
+  readonly registry: ServiceRegistry;
+  readonly http: HttpHandler;
+  readonly upgrade?: UpgradeHandler;
+}
+
+/** Who serves connections, once it is known what they speak. */
+export interface Protocols {
+  /** A connection has come; what it speaks is not known yet. */
+  arrived(): void;
+  /** `commonName` is that of a verified client certificate. */
+  http2(stream: Duplex, commonName?: string): void;
+  http1(stream: Duplex): void;
+  /** Lets running calls and requests finish for `graceMs`, and ends all connections of HTTP/2. */
+  close(graceMs: number): Promise<void>;
 }
 
 export interface ClientListeners {
@@ -71,8 +86,26 @@ const preface = "PRI * HTTP/2.0";
  * LISTEN_FAILED, NO_CERTIFICATE.
  */
 export async function startClientListeners(options: ListenerOptions): Promise<ClientListeners> {
+  const grpc = new GrpcServer(options);
+  const connections = new Http2Connections(options.limits, options.clock, grpc);
+  const http = new Http1Server(options);
+  return await openPlaces(options, {
+    arrived: () => connections.arrivals.came(),
+    http2: (stream, commonName) => void connections.serve(stream, commonName),
+    http1: (stream) => http.serve(stream),
+    async close(graceMs) {
+      await Promise.all([grpc.close(connections, graceMs), http.close(graceMs)]);
+    },
+  });
+}
+
+/** As startClientListeners, for protocols that are served elsewhere. */
+export async function openPlaces(
+  options: PlaceOptions,
+  protocols: Protocols,
+): Promise<ClientListeners> {
   const places = placesOf(options);
-  const door = new ConnectionDoor(options);
+  const door = new ConnectionDoor(options, protocols);
   const servers: Server[] = [];
   try {
     for (const place of places) {
@@ -104,7 +137,7 @@ interface Place {
   secure: "no" | "yes" | "both";
 }
 
-function placesOf({ urls, security }: ListenerOptions): readonly Place[] {
+function placesOf({ urls, security }: PlaceOptions): readonly Place[] {
   const places = new Map<string, Place>();
   for (const url of urls) {
     const address = parseListenUrl(url);
@@ -147,7 +180,7 @@ export async function removeAbandoned(path: string): Promise<void> {
   if (isAbandoned) await rm(path, { force: true });
 }
 
-function listen(place: Place, door: ConnectionDoor, options: ListenerOptions): Promise<Server> {
+function listen(place: Place, door: ConnectionDoor, options: PlaceOptions): Promise<Server> {
   const { address } = place;
   const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true });
   server.maxConnections = options.limits.maxConnections;
@@ -190,56 +223,22 @@ function listenError(url: string, error: NodeJS.ErrnoException): OperatingError 
 
 /** Decides per connection who serves it, and holds what is still undecided. */
 class ConnectionDoor {
-  private readonly options: ListenerOptions;
-  private readonly grpc: GrpcServer;
-  private readonly http: HttpServer;
+  private readonly options: PlaceOptions;
+  private readonly protocols: Protocols;
   private readonly secure: ((socket: Socket) => void) | undefined;
-  /** Requests of HTTP/1.1 that are not answered yet. */
-  private asked = 0;
-  private whenAnswered: (() => void) | undefined;
   private readonly sockets = new Set<Socket>();
   /** Undefined once the door is open. */
   private held: { readonly socket: Socket; readonly secure: Place["secure"] }[] | undefined;
 
-  constructor(options: ListenerOptions) {
+  constructor(options: PlaceOptions, protocols: Protocols) {
     this.options = options;
+    this.protocols = protocols;
     this.held = options.held === true ? [] : undefined;
-    this.grpc = new GrpcServer(options);
     this.secure = options.security?.acceptor((connection) => this.serveSecured(connection));
-    const { limits, upgrade } = options;
-    this.http = createHttpServer(
-      {
-        shouldUpgradeCallback: (request) => upgrade?.wants(request) ?? false,
-        maxHeaderSize: limits.maxHeaderBytes,
-        headersTimeout: 10_000,
-        // Streams of the gateway take requests as long as they live; other bodies have their own bound.
-        requestTimeout: 0,
-        keepAliveTimeout: limits.httpIdleMs,
-        connectionsCheckingInterval: 10_000,
-      },
-      boundPipelining(options.http),
-    );
-    this.http.on("request", (_request, response) => {
-      this.asked++;
-      response.once("close", () => {
-        if (--this.asked === 0) this.whenAnswered?.();
-      });
-    });
-    if (upgrade !== undefined) {
-      this.http.on("upgrade", (request, socket, head) => {
-        socket.on("error", ignoreSocketError);
-        upgrade.serve(request, socket, head);
-      });
-    }
-    // Not even HTTP: an answer in HTTP/1.1 would only mislead whoever meant another protocol.
-    this.http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-      if (error.code === "HPE_INVALID_METHOD") socket.destroy();
-      else answerBadRequest(error, socket);
-    });
   }
 
   accept(socket: Socket, secure: Place["secure"]): void {
-    this.grpc.arrivals.came();
+    this.protocols.arrived();
     this.sockets.add(socket);
     socket.once("close", () => this.sockets.delete(socket));
     socket.on("error", ignoreSocketError);
@@ -264,33 +263,19 @@ class ConnectionDoor {
 
   private serveHttp(stream: Duplex): void {
     if (this.options.serves === "grpc") stream.destroy();
-    else this.http.emit("connection", stream);
+    else this.protocols.http1(stream);
   }
 
   private serveSecured({ stream, alpn, commonName }: SecuredConnection): void {
     stream.on("error", ignoreSocketError);
-    if (alpn === "h2") this.grpc.serve(stream, commonName);
+    if (alpn === "h2") this.protocols.http2(stream, commonName);
     else if (alpn === "http/1.1") this.serveHttp(stream);
     else this.sniff(stream, commonName);
   }
 
   async close(graceMs: number): Promise<void> {
-    this.http.close();
-    this.http.closeIdleConnections();
-    await Promise.all([this.grpc.close(graceMs), this.answered(graceMs)]);
+    await this.protocols.close(graceMs);
     for (const socket of this.sockets) socket.destroy();
-  }
-
-  /** Resolves once no request of HTTP/1.1 is left, or after `graceMs`. */
-  private async answered(graceMs: number): Promise<void> {
-    if (this.asked === 0 || graceMs === 0) return;
-    await new Promise<void>((resolve) => {
-      const late = this.options.clock.after(graceMs, resolve);
-      this.whenAnswered = () => {
-        late.cancel();
-        resolve();
-      };
-    });
   }
 
   /** Tells HTTP/1.1 and HTTP/2 apart by the preface. */
@@ -300,7 +285,7 @@ class ConnectionDoor {
       if (start.length < preface.length && preface.startsWith(start)) return undefined;
       if (start !== preface) return () => this.serveHttp(stream);
       if (this.options.serves === "http") return () => void stream.destroy();
-      return () => this.grpc.serve(stream, commonName);
+      return () => this.protocols.http2(stream, commonName);
     });
   }
 
@@ -315,21 +300,6 @@ class ConnectionDoor {
     const { clock, limits } = this.options;
     onFirstBytes(stream, { clock, ms: limits.firstBytesMs }, decide);
   }
-}
-
-/** As node does without a listener. */
-function answerBadRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
-  }
-  const status =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? "431 Request Header Fields Too Large"
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? "408 Request Timeout"
-        : "400 Bad Request";
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
 }
 
 function ignoreSocketError(): void {
