@@ -14,6 +14,7 @@ import type { BlockPool, QueuedBytes } from "./http2/output.ts";
 import type { RequestHeaders } from "./http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "./http2/stream.ts";
 import type { ConnectionLimits } from "./limits.ts";
+import { SocketHandle } from "./socket-handle.ts";
 
 /** Who serves requests, and what the connection shares with all others of its server. */
 export interface ConnectionHost {
@@ -57,6 +58,8 @@ export class ServerConnection implements ConnectionEvents {
   /** Of the verified certificate that the client showed. */
   readonly commonName: string | undefined;
   private readonly host: ConnectionHost;
+  /** The way past the socket's streams, where there is one. */
+  private readonly handle: SocketHandle | undefined;
   private lastPingMs = Number.NEGATIVE_INFINITY;
   private strikes = 0;
   private heardMs: number;
@@ -96,8 +99,9 @@ export class ServerConnection implements ConnectionEvents {
       host.queued,
       () => host.nowMs(),
     );
-    socket.on("data", (chunk: Buffer) => this.received(chunk));
-    socket.on("drain", () => this.drained());
+    // What was read before the handle was found comes as data first.
+    this.handle = SocketHandle.of(socket, this.received, this.parcelTaken);
+    socket.on("data", this.received);
     // A client that ends its side is gone, as for gRPC's Go server: running calls are cancelled.
     socket.on("end", () => this.socket.destroy());
     socket.on("error", ignoreSocketError);
@@ -144,21 +148,36 @@ export class ServerConnection implements ConnectionEvents {
       if (this.ending && http2.streams.size === 0) socket.end();
       return;
     }
-    parcels[(this.oldestParcel + this.parcelCount++) % maxParcels] = blocks;
-    const last = chunks.length - 1;
-    let room = true;
-    if (last > 0) socket.cork();
-    for (let at = 0; at <= last; at++) {
-      const chunk = chunks[at]!;
-      this.written += chunk.length;
-      room = at < last ? socket.write(chunk) : socket.write(chunk, this.parcelTaken);
+    let bytes = 0;
+    for (const chunk of chunks) bytes += chunk.length;
+    this.written += bytes;
+    const written = this.parcelCount === 0 ? this.handle?.write(chunks, bytes) : undefined;
+    if (written === "taken" || written === "failed") {
+      this.giveBack(blocks);
+      if (written === "failed") socket.destroy();
+    } else {
+      parcels[(this.oldestParcel + this.parcelCount++) % maxParcels] = blocks;
+      if (written === undefined) this.writeStream(chunks);
     }
-    if (last > 0) socket.uncork();
-    // A socket that is merely full for this turn says so too; what counts is what stays behind.
-    http2.congested = !room && socket.writableLength > this.host.limits.socketHighBytes;
+    // A socket that is merely full for this turn is not congested; what counts is what stays behind.
+    http2.congested = this.unsent > this.host.limits.socketHighBytes;
     if (!http2.congested) http2.resume();
     this.readOn();
     if (this.ending && http2.streams.size === 0) socket.end();
+  }
+
+  private writeStream(chunks: readonly Buffer[]): void {
+    const { socket } = this;
+    const last = chunks.length - 1;
+    if (last > 0) socket.cork();
+    for (let at = 0; at < last; at++) socket.write(chunks[at]!);
+    socket.write(chunks[last]!, this.parcelTaken);
+    if (last > 0) socket.uncork();
+  }
+
+  /** Bytes that were written and that the kernel has not taken. */
+  private get unsent(): number {
+    return this.socket.writableLength + (this.handle?.waiting ?? 0);
   }
 
   /** Lets running streams finish, takes no new ones, and then closes. */
@@ -197,7 +216,7 @@ export class ServerConnection implements ConnectionEvents {
 
   private lookForStall(nowMs: number): void {
     const { socket, http2, host } = this;
-    const left = socket.writableLength;
+    const left = this.unsent;
     const taken = this.written - left;
     const stalled =
       (left > 0 && taken === this.seenTaken) ||
@@ -214,7 +233,7 @@ export class ServerConnection implements ConnectionEvents {
     }
   }
 
-  private received(chunk: Buffer): void {
+  private readonly received = (chunk: Buffer): void => {
     this.heardMs = this.host.nowMs();
     this.pingedMs = undefined;
     const { http2 } = this;
@@ -223,6 +242,7 @@ export class ServerConnection implements ConnectionEvents {
         // Answers that nobody reads: no more requests until some have left.
         this.reading = false;
         this.socket.pause();
+        this.handle?.pause();
       }
       // The last stream may have ended without a word of ours.
       if (this.ending && http2.streams.size === 0) this.host.flushLater(this);
@@ -232,12 +252,13 @@ export class ServerConnection implements ConnectionEvents {
     if (fault === undefined || this.endsByMs !== Number.POSITIVE_INFINITY) return;
     this.host.faulted(fault.reason, fault.message);
     this.lastWords();
-  }
+  };
 
   private readOn(): void {
     if (this.reading) return;
     this.reading = true;
     this.socket.resume();
+    this.handle?.resume();
   }
 
   private readonly parcelTaken = (): void => {
@@ -246,6 +267,10 @@ export class ServerConnection implements ConnectionEvents {
     this.parcels[at] = noBlocks;
     this.oldestParcel = (at + 1) % maxParcels;
     this.parcelCount--;
+    if (this.http2.congested && this.unsent === 0) {
+      this.http2.congested = false;
+      this.http2.resume();
+    }
     if (!this.flushDue) return;
     this.flushDue = false;
     this.host.flushLater(this);
@@ -259,11 +284,6 @@ export class ServerConnection implements ConnectionEvents {
     this.ending = true;
     this.endsByMs = this.host.nowMs() + lastWordsMs;
     this.host.flushLater(this);
-  }
-
-  private drained(): void {
-    this.http2.congested = false;
-    this.http2.resume();
   }
 
   private gone(): void {
