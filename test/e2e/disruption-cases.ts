@@ -13,7 +13,7 @@ import type { ProbeReport } from "./probe-report.ts";
 const name = "db";
 const leaseName = "etcd-operator.etcd-ts.dev";
 /** How long idle clusters are watched for writes. */
-const idleMs = 180_000;
+const idleMs = 300_000;
 /** Longer than a lease lasts. */
 const pastLeaseMs = 20_000;
 
@@ -297,7 +297,7 @@ const twoOperators: Case = {
 
 const idle: Case = {
   name: "idle",
-  what: "three clusters at rest for three minutes: the API server has noted no write of the operator's but its lease's",
+  what: "three clusters at rest for five minutes: the API server has noted no write of the operator's but its lease's",
   isAlone: true,
   async run(context) {
     const { kube, namespace } = context;
