@@ -5,6 +5,12 @@
 // updates, TLS between members, size. Whoever runs it writes the decided state before it acts, and looks again
 // afterwards.
 import { abandon } from "#operator/plan/bootstrap.ts";
+import {
+  comeBackBridged,
+  nextClients,
+  otherOrigin,
+  switchClients,
+} from "#operator/plan/client-switch.ts";
 import { blocked, steady, wait } from "#operator/plan/decide.ts";
 import { grow, refuseGrowth } from "#operator/plan/growth.ts";
 import { begin, end, keepRunning, sleep } from "#operator/plan/life.ts";
@@ -35,7 +41,7 @@ import { allServe, type View, viewOf, votersOf } from "#operator/plan/view.ts";
 
 /** What to do now. */
 export function plan(asked: PlanInput): Decision {
-  const input = nextGoal(asked);
+  const input = comeBackBridged(nextGoal(nextClients(asked)));
   const { state, wanted, nowMs } = input;
   if (state === undefined) return planWithoutState(input);
   if (state.uid !== wanted.uid) {
@@ -89,6 +95,7 @@ function decide(view: View): Decision {
         roll(view) ??
         switchPeers(view) ??
         scale(view) ??
+        switchClients(view) ??
         rest(view)))
   );
 }
@@ -130,7 +137,11 @@ function rest(view: View): Decision {
       "the first member did not come back with what spec says now and was put back: see its log, then change the spec",
     );
   }
-  return refuseGrowth(view) ?? steady(state, "Steady", "everything is as it should be");
+  return (
+    otherOrigin(view) ??
+    refuseGrowth(view) ??
+    steady(state, "Steady", "everything is as it should be")
+  );
 }
 
 /** Latches what is being done and since when, and tidies up. A wait is no step. */

@@ -134,7 +134,12 @@ export function recover(view: View): Decision | undefined {
   const isAlone = observed.membership?.members.length === 1 && survivor.listed !== undefined;
   const force = recovery.phase === "forcing";
   if (runs.kind === "running" && runs.forced === force && (isAlone || isCurrent)) {
-    if (!isAlone) return wait(state, "Recovering", `${message}: waiting for it`);
+    if (!isAlone) {
+      const settings = isRefused
+        ? ", with settings from before, for those of the spec were put back: if it does not come up, change the spec"
+        : "";
+      return wait(state, "Recovering", `${message}: waiting for it${settings}`);
+    }
     // Forced once only: a crash later on must not throw out members that came after.
     if (force)
       return note(

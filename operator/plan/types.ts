@@ -35,6 +35,23 @@ export interface Wanted {
   readonly certificates?: WantedCertificates;
   /** How members speak to each other; undefined: as they always did. */
   readonly peers?: WantedPeers;
+  /** How members speak to clients; undefined: in plain text, and they never did otherwise. */
+  readonly clients?: WantedClients;
+}
+
+/** How members speak to clients, and the way from one to the other. */
+export interface WantedClients {
+  /** Under it members serve both on one port; the other one while they change over among themselves too. */
+  readonly bridge: Template;
+  readonly peersBridge?: Template;
+  /** What TLS is made of, which is kept until nobody needs it any more; undefined: it is not wanted. */
+  readonly tls?: KeptTls;
+  /** What members serve with the template of this ID. */
+  readonly schemes: Readonly<Record<string, readonly PeerScheme[]>>;
+  /** So long both are served after applications were told of the other scheme, where they could not know before. */
+  readonly graceMs: number;
+  /** Certificates are wanted from elsewhere, which is put off; `message`: until somebody does something about it. */
+  readonly otherOrigin?: { readonly message?: string };
 }
 
 /** How members speak to each other, and the way from one to the other. */
@@ -169,6 +186,10 @@ export interface PlanState {
   readonly space?: Space;
   /** What TLS between members was made of last, while there is any. */
   readonly peerTls?: KeptTls;
+  /** The same of TLS for clients. */
+  readonly clientTls?: KeptTls;
+  /** Members serve clients both though that is not wanted (any more): until all do, and then until this time. */
+  readonly clientBridge?: { readonly untilMs?: number };
   readonly step?: { readonly kind: StepKind; readonly member?: string; readonly sinceMs: number };
 }
 
@@ -218,6 +239,8 @@ export interface ObservedMember {
   readonly peerPort?:
     | { readonly kind: "served" }
     | { readonly kind: "failed"; readonly message: string };
+  /** What its process serves clients, where that is known. */
+  readonly clientSchemes?: readonly PeerScheme[];
   /** Fingerprints of the certificate and the CAs that it says it has loaded; empty where its ports differ. */
   readonly loaded?: { readonly leaf: string; readonly bundle: string };
 }

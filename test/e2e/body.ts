@@ -158,7 +158,7 @@ function scriptsOf(name: KubernetesName): Scripts {
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "etcd-ts");
   const here = join(root, "test", "e2e");
   if (name === "plain") {
-    const state = process.env["E2E_STATE"] ?? join(cache, "e2e", `run${place}`);
+    const state = process.env["E2E_STATE"] || join(cache, "e2e", `run${place}`);
     return { folder: join(here, "plain"), state, env: {} };
   }
   const state = process.env["E2E_KIND_STATE"] ?? join(cache, "e2e", "kind");

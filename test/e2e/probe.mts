@@ -2,8 +2,9 @@
 // and answers over HTTP what came of it. GET /report reads every acknowledged key back; GET /hashes?members=HOST,…
 // asks each member, by host name or URL, for the hash of its keys at one revision. In the store's image, whose own
 // client it uses; as a process of this machine with that of PROBE_HOME, and its own port by PROBE_LISTEN. With
-// PROBE_USER, a name and a password around a colon, it logs in.
-import { readFileSync } from "node:fs";
+// PROBE_USER, a name and a password around a colon, it logs in. A folder is the Secret that tells applications how to
+// connect, as it is mounted: it is read again before each write.
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createServer } from "node:http";
 
 const home = process.env["PROBE_HOME"] ?? "/opt/etcd-ts";
@@ -13,25 +14,27 @@ const { seededRandom } = await import(`${home}/base/random.ts`);
 const { systemClock } = await import(`${home}/base/system-clock.ts`);
 
 const [urls = "", deadlineText = "10000", folder = ""] = process.argv.slice(2);
-const endpoints = urls.split(",");
 const deadlineMs = Number(deadlineText);
 const pauseMs = 200;
 const ports = { clock: systemClock, random: seededRandom(process.pid) };
 
-/** CA, certificate and key as they are mounted now. */
+/** How to connect as it is mounted now: all of one state, for the kubelet changes them together. */
 const secretsNow = () => {
-  if (folder === "") return {};
-  const [ca, cert, key] = ["ca.crt", "tls.crt", "tls.key"].map((name) =>
-    readFileSync(`${folder}/${name}`),
-  );
-  return { tls: { ca, cert, key } };
+  if (folder === "") return { endpoints: urls.split(",") };
+  const data = `${folder}/..data`;
+  const now = existsSync(data) ? realpathSync(data) : folder;
+  const read = (name: string) => readFileSync(`${now}/${name}`);
+  const endpoints = existsSync(`${now}/endpoints`) ? String(read("endpoints")).split(",") : [urls];
+  if (!existsSync(`${now}/ca.crt`)) return { endpoints };
+  const pair = existsSync(`${now}/tls.crt`) ? { cert: read("tls.crt"), key: read("tls.key") } : {};
+  return { endpoints, tls: { ca: read("ca.crt"), ...pair } };
 };
 const [user = "", ...password] = (process.env["PROBE_USER"] ?? "").split(":");
 const logIn = async (one: typeof client): Promise<void> => {
   if (user !== "") await one.authenticate(user, password.join(":"), { timeoutMs: deadlineMs });
 };
 let secrets = secretsNow();
-let client = new EtcdClient({ endpoints, callTimeoutMs: deadlineMs, ...ports, ...secrets });
+let client = new EtcdClient({ callTimeoutMs: deadlineMs, ...ports, ...secrets });
 let isLoggedIn = user === "";
 let reloads = 0;
 
@@ -42,7 +45,7 @@ function reload(): void {
   if (JSON.stringify(now) !== JSON.stringify(secrets)) reloads++;
   secrets = now;
   client.close();
-  client = new EtcdClient({ endpoints, callTimeoutMs: deadlineMs, ...ports, ...secrets });
+  client = new EtcdClient({ callTimeoutMs: deadlineMs, ...ports, ...secrets });
   isLoggedIn = user === "";
 }
 
@@ -78,7 +81,6 @@ async function write(key: string): Promise<void> {
 async function report(): Promise<object> {
   const keys = [...acknowledged];
   const client = new EtcdClient({
-    endpoints,
     callTimeoutMs: 30_000,
     ...ports,
     ...secretsNow(),
@@ -101,16 +103,16 @@ async function report(): Promise<object> {
   };
 }
 
-const scheme = folder === "" ? "http" : "https";
-
 async function hashes(members: readonly string[]): Promise<object> {
+  const secrets = secretsNow();
+  const [scheme] = (secrets.endpoints[0] ?? "").split(":");
   const asked = members.map(
     (host) =>
       new EtcdClient({
-        endpoints: [host.includes("://") ? host : `${scheme}://${host}:2379`],
         callTimeoutMs: 30_000,
         ...ports,
-        ...secretsNow(),
+        ...secrets,
+        endpoints: [host.includes("://") ? host : `${scheme}://${host}:2379`],
       }),
   );
   try {

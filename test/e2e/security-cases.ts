@@ -1,6 +1,16 @@
 // Cases of TLS and authentication.
 import assert from "node:assert/strict";
-import { clusters, configMaps, members, secrets } from "#operator/platform/kubernetes/kinds.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { issue, makeAuthority } from "#operator/platform/kubernetes/certificates.ts";
+import {
+  clusters,
+  configMaps,
+  members,
+  pods,
+  secrets,
+} from "#operator/platform/kubernetes/kinds.ts";
+import { argumentsOf } from "#operator/platform/kubernetes/observe.ts";
+import { clientSchemesIn } from "#operator/platform/kubernetes/tls.ts";
 import { makeBackup, makeClaim, over, plugin, volume } from "./backup-cases.ts";
 import type { Case } from "./case.ts";
 
@@ -8,6 +18,7 @@ const name = "db";
 const connection = "db-connection";
 /** Renewed half a minute after clients could know the new CA. */
 const made = { operator: { validity: "1h", renewBefore: "5m" } };
+const hourMs = 3_600_000;
 const secured = {
   replicas: 3,
   tls: { client: made, peer: made },
@@ -358,6 +369,113 @@ const peerSwitched: Case = {
   },
 };
 
+const toggled: Case = {
+  name: "tls-changed-midway",
+  what: "spec.tls.client taken away while it is being switched on and while plain text is being given up, then taken from a Secret of another CA: who uses the connection Secret is never refused, which says at any time what all members serve; no quorum is ever missed",
+  isLong: true,
+  async run({ kube, namespace }) {
+    const client = { ...made, plaintext: true };
+    const connectionSecret = { name: connection };
+    const set = (tls: object | null) =>
+      kube.api.patch(clusters, namespace, name, { spec: { tls } });
+    /** What each member that is there serves. */
+    const served = async () => {
+      const labels = `etcd-ts.dev/cluster=${name},etcd-ts.dev/member`;
+      const { items } = await kube.api.list(pods, { namespace, labels });
+      return items.map((one) => clientSchemesIn(argumentsOf(one)));
+    };
+    const told = async () => {
+      const { data = {} } = await kube.api.get(secrets, namespace, connection);
+      return Buffer.from(data["endpoints"] ?? "", "base64").toString();
+    };
+    const firstServes = (schemes: string) =>
+      kube.until(`the first serves ${schemes}`, async () => {
+        const all = (await served()).map((one) => one.join("+"));
+        return all.includes(schemes) || all.join();
+      });
+    const faults: string[] = [];
+    const watching = new AbortController();
+    const watch = async () => {
+      while (!watching.signal.aborted) {
+        const [scheme = ""] = (await told()).split(":");
+        const now = await served();
+        if (now.some((one) => !one.some((each) => each === scheme))) {
+          faults.push(`the Secret says ${scheme}, members serve ${JSON.stringify(now)}`);
+        }
+        const { plan, conditions = [] } = await kube.status(namespace, name);
+        if (plan?.["noQuorumSinceMs"] !== undefined) faults.push("no quorum answers");
+        for (const { type, status, reason, message } of conditions) {
+          // The one that is being restarted.
+          const isOne = reason === "MembersAway" && !message.includes(", ");
+          if (type === "Degraded" && status === "True" && !isOne) faults.push(message);
+        }
+        await sleep(300);
+      }
+    };
+    const plain = async () => {
+      await kube.updated(namespace, name, 3);
+      assert.deepEqual(await served(), [["http"], ["http"], ["http"]]);
+      assert.match(await told(), /^http:/);
+      await kube.requireSound(namespace, name, true);
+      const { plan } = await kube.status(namespace, name);
+      assert.deepEqual([plan?.["clientTls"], plan?.["clientBridge"]], [undefined, undefined]);
+    };
+    await kube.applyCluster(namespace, name, { replicas: 3, connectionSecret });
+    const { clusterId } = await kube.settled(namespace, name, 3);
+    await kube.startProbe(namespace, name, connection);
+    const watched = watch();
+    // Some serve both, the others plain text.
+    await set({ client });
+    await firstServes("https+http");
+    await set(null);
+    await plain();
+    // Plain text given up before all have TLS; taken away when the first has nothing else.
+    await set({ client });
+    await firstServes("https+http");
+    await set({ client: { ...made, plaintext: false } });
+    await firstServes("https");
+    assert.match(await told(), /^https:/);
+    await set({ client });
+    await set(null);
+    await plain();
+    // Another CA, named while the first has just got this one.
+    const authority = await makeAuthority("other", hourMs, Date.now());
+    const names = [
+      `${name}-client.${namespace}.svc`,
+      `${name}-client.${namespace}.svc.cluster.local`,
+    ];
+    const pair = await issue(
+      authority,
+      {
+        commonName: "members",
+        names: [...names, `*.${name}-peers.${namespace}.svc.cluster.local`],
+        validityMs: hourMs,
+      },
+      Date.now(),
+    );
+    await kube.apply({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "other", namespace },
+      stringData: { "ca.crt": authority.cert, "tls.crt": pair.cert, "tls.key": pair.key },
+    });
+    await set({ client });
+    await firstServes("https+http");
+    await set({
+      client: { operator: null, secret: { name: "other" }, clientAuth: false, plaintext: true },
+    });
+    assert.equal((await kube.updated(namespace, name, 3)).clusterId, clusterId);
+    await kube.until(
+      "the Secret says https",
+      async () => (await told()).startsWith("https:") || "http",
+    );
+    await kube.requireSound(namespace, name, true);
+    watching.abort();
+    await watched;
+    assert.deepEqual(faults, []);
+  },
+};
+
 export const securityCases: readonly Case[] = [
   tls,
   rotation,
@@ -365,4 +483,5 @@ export const securityCases: readonly Case[] = [
   switched,
   authSwitched,
   peerSwitched,
+  toggled,
 ];

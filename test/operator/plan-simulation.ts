@@ -5,7 +5,7 @@ import { seededRandom } from "#base/random.ts";
 import { mirrorsOf } from "#operator/plan/adopt.ts";
 import { plan } from "#operator/plan/plan.ts";
 import type { Bootstrap, Mirror, PlanState, StepKind, Wanted } from "#operator/plan/types.ts";
-import { goodTemplate, speaking, World } from "./plan-world.ts";
+import { goodTemplate, knowing, listening, speaking, World } from "./plan-world.ts";
 
 const faultTurns = 250;
 const minute = 60_000;
@@ -54,7 +54,9 @@ export function simulate(seed: number): Run {
   };
   // Every other one, so that the rest stay what they were.
   const peers = seed % 2 === 1 ? speaking(seed % 4 === 1 ? "https" : "http", wanted.template) : {};
-  const world = new World(random, { ...wanted, ...peers }, random.chance(0.5));
+  const speaks = { ...wanted, ...peers };
+  const clients = seed % 3 === 0 ? listening(seed % 2 === 0 ? "plain" : "both", speaks) : {};
+  const world = new World(random, { ...speaks, ...clients }, random.chance(0.5));
   const disaster = random.chance(0.2);
   const steps = new Map<StepKind, number>();
   let recoveries = 0;
@@ -71,7 +73,8 @@ export function simulate(seed: number): Run {
       ...world.observe(state),
       ...(state === undefined && mirrors !== undefined ? { mirrors } : {}),
     };
-    const { wanted, addresses, nowMs } = world;
+    const { addresses, nowMs } = world;
+    const wanted = knowing(world.wanted, state);
     const decision = plan({ wanted, state, observed, addresses, nowMs });
     if (dies()) return true;
     const next = decision.state === undefined ? undefined : JSON.stringify(decision.state);
@@ -141,6 +144,11 @@ export function simulate(seed: number): Run {
     if (scheme !== undefined) {
       for (const { peerUrl } of world.list) assert(peerUrl.startsWith(`${scheme}:`), peerUrl);
       assert.equal(state.peerTls !== undefined, scheme === "https", "TLS is kept, or is not");
+    }
+    if (world.wanted.clients !== undefined) {
+      const hasTls = world.wanted.clients.tls !== undefined;
+      assert.equal(state.clientTls !== undefined, hasTls, "TLS for clients is kept, or is not");
+      assert.equal(state.clientBridge, undefined, "members are still to serve both");
     }
     assert(world.cas.length <= 1, "an old CA is still trusted");
     for (const { bytes, name, volume } of world.machines.values()) {

@@ -47,15 +47,67 @@ export const badTemplate = "bad";
 
 /** What a process with this template serves other members. */
 function servedBy(template: string): readonly PeerScheme[] {
-  const [, served] = template.split(":");
+  const [, served] = (template.split("/")[0] ?? "").split(":");
   return served === "both" ? ["http", "https"] : [served === "https" ? "https" : "http"];
 }
+
+const clientPorts = {
+  plain: ["http"],
+  both: ["https", "http"],
+  secure: ["https"],
+} as const satisfies Readonly<Record<string, readonly PeerScheme[]>>;
+export type ClientPort = keyof typeof clientPorts;
+
+/** What a process with this template serves clients. */
+function clientsOf(template: string): readonly PeerScheme[] {
+  const port = template.split("/")[1] ?? "plain";
+  return port === "both" || port === "secure" ? clientPorts[port] : clientPorts.plain;
+}
+
+/** The same is wanted, with clients that are to be spoken to so. */
+export function listening(port: ClientPort, wanted: Pick<Wanted, "template" | "peers">) {
+  const as = (each: ClientPort, { id, version, content }: Template): Template => ({
+    id: `${id.split("/")[0]}/${each}`,
+    version,
+    content,
+  });
+  const { template, peers } = wanted;
+  const ports = ["plain", "both", "secure"] as const;
+  const used = [template, ...(peers?.bridge === undefined ? [] : [peers.bridge])];
+  const known = used.flatMap((one) => ports.map((each) => as(each, one).id));
+  const bridges = peers?.bridge;
+  return {
+    template: as(port, template),
+    ...(bridges === undefined
+      ? {}
+      : { peers: { ...peers, bridge: as(port, bridges) } as typeof peers }),
+    clients: {
+      bridge: as("both", template),
+      ...(bridges === undefined ? {} : { peersBridge: as("both", bridges) }),
+      ...(port === "plain" ? {} : { tls: { id: "tls", content: {} } }),
+      schemes: Object.fromEntries(known.map((id) => [id, clientsOf(id)])),
+      graceMs: 120_000,
+    },
+  };
+}
+
+/** The same, with what members serve by settings that are kept. */
+export function knowing(wanted: Wanted, state: PlanState | undefined): Wanted {
+  const { clients } = wanted;
+  if (clients === undefined) return wanted;
+  const kept = Object.keys(state?.templates ?? {}).map((id) => [id, clientsOf(id)] as const);
+  const schemes = { ...clients.schemes, ...Object.fromEntries(kept) };
+  return { ...wanted, clients: { ...clients, schemes } };
+}
+
+/** What is wanted of the clients' port, as `listening` says it. */
+const portOf = ({ template }: Wanted): ClientPort => template.id.split("/")[1] as ClientPort;
 
 const schemeOf = (url: string): PeerScheme => (url.startsWith("https:") ? "https" : "http");
 
 /** This template and this scheme are wanted of members whose scheme changes. */
 export function speaking(scheme: PeerScheme, { id, version, content }: Template) {
-  const [base = ""] = id.split(":");
+  const [base = ""] = id.split(/[:/]/);
   const like = (served: string): Template => ({ id: `${base}:${served}`, version, content });
   const tls = scheme === "https" ? { tls: { id: "tls", content: {} } } : {};
   return { template: like(scheme), peers: { scheme, bridge: like("both"), ...tls } };
@@ -152,6 +204,7 @@ export class World {
     }
     this.#judgeTrust();
     this.#judgePeers();
+    this.#judgeClientPorts();
     if (this.hasQuorum()) {
       const serving = this.serving();
       if (!serving.has(this.#leader)) {
@@ -209,8 +262,11 @@ export class World {
 
   /** No two members that run refuse each other, and none refuses a client that reads what is published in time. */
   #judgeTrust(): void {
+    // Who was removed is nobody's member any more, though it may still run.
+    const isListed = ({ data }: Machine) =>
+      data === undefined || this.list.some((one) => one.memberId === data.memberId);
     const running = [...this.machines.values()].filter(
-      (one) => one.nodeIsUp && one.process.kind === "running",
+      (one) => one.nodeIsUp && one.process.kind === "running" && isListed(one),
     );
     this.#judgeClient(running);
     for (const { name, loaded } of running) {
@@ -242,6 +298,18 @@ export class World {
         assert(canDial, `${other.name} (${other.process.template}) cannot dial ${listed.peerUrl}`);
       }
     }
+  }
+
+  /** There is a scheme by which all who run can be spoken to. */
+  #judgeClientPorts(): void {
+    if (this.wanted.clients === undefined) return;
+    const running = [...this.machines.values()].flatMap((one) =>
+      this.#runs(one) && one.process.kind === "running" ? [one.process.template] : [],
+    );
+    const isReachable = (["http", "https"] as const).some((scheme) =>
+      running.every((each) => clientsOf(each).includes(scheme)),
+    );
+    assert(isReachable, `clients are to speak to ${running.join()}`);
   }
 
   /** A client that reads the bundle again within the time of grace meets nobody it cannot verify. */
@@ -300,6 +368,9 @@ export class World {
         name,
         volume,
         runs: { ...process },
+        ...(this.wanted.clients !== undefined && process.kind === "running"
+          ? { clientSchemes: clientsOf(process.template) }
+          : {}),
         volumeBytes: bytes,
         ...(restored === undefined ? {} : { restored: { kind: restored } }),
         ...(resize === undefined ? {} : { resize }),
@@ -622,7 +693,13 @@ export class World {
         if (random.chance(0.3)) this.#want(template(random));
         if (this.wanted.peers !== undefined && random.chance(0.2)) {
           const scheme = this.wanted.peers.scheme === "https" ? "http" : "https";
-          this.wanted = { ...this.wanted, ...speaking(scheme, this.wanted.template) };
+          this.#want(this.wanted.template, scheme);
+        }
+        if (this.wanted.clients !== undefined && random.chance(0.4)) {
+          // As admission has it: TLS comes and goes beside plain text.
+          const isBoth = portOf(this.wanted) === "both";
+          const port = isBoth ? (random.chance(0.5) ? "plain" : "secure") : "both";
+          this.wanted = { ...this.wanted, ...listening(port, this.wanted) };
         }
         if (random.chance(0.1)) this.wanted = { ...this.wanted, paused: !this.wanted.paused };
         if (random.chance(0.1)) {
@@ -658,13 +735,14 @@ export class World {
     this.#want(goodTemplate("final"));
   }
 
-  #want(template: Template): void {
-    const { peers } = this.wanted;
-    const { scheme } = peers ?? {};
-    this.wanted = {
+  #want(template: Template, scheme = this.wanted.peers?.scheme): void {
+    const { clients } = this.wanted;
+    const wanted = {
       ...this.wanted,
       ...(scheme === undefined ? { template } : speaking(scheme, template)),
     };
+    const listens = clients === undefined ? {} : listening(portOf(this.wanted), wanted);
+    this.wanted = { ...wanted, ...listens };
   }
 }
 

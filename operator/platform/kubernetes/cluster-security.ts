@@ -46,9 +46,12 @@ import {
   serviceMonitors,
 } from "#operator/platform/kubernetes/service-monitor.ts";
 import {
+  clientSchemesIn,
   connectionSource,
   givenSecretName,
   memberSecretName,
+  schemeForAll,
+  schemeOf,
   sidesFrom,
   speaksTls,
   type TlsSource,
@@ -293,12 +296,12 @@ export class ClusterSecurity {
   async #keepConnection({ trust, members: all }: Observed, found: Found): Promise<void> {
     const wanted = this.#cluster.spec.connectionSecret;
     if (wanted === undefined) return;
-    const { client } = this.tls;
+    // Nobody is sent where not all members listen; where there is no such scheme, what is there stays.
+    const served = found.pods.map((one) => clientSchemesIn(argumentsOf(one)));
+    const scheme = schemeForAll(this.#setup.clientScheme ?? schemeOf(this.tls.client), served);
+    if (scheme === undefined) return;
+    const client = scheme === "https" ? this.tls.client : undefined;
     if (client?.kind === "operator" && trust?.cas.length === 0) return;
-    // Nobody is sent to TLS before all members speak it.
-    if (client !== undefined && !found.pods.every((one) => speaksTls(argumentsOf(one), "client"))) {
-      return;
-    }
     const given = await this.#connectionSource(client);
     // One that is deleted, or not made yet, takes nothing from applications.
     if (client !== undefined && client.kind !== "operator" && secretText(given, "ca.crt") === "") {

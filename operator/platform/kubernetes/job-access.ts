@@ -12,7 +12,7 @@ import {
   trustedByAll,
 } from "#operator/platform/kubernetes/authorities.ts";
 import { issue } from "#operator/platform/kubernetes/certificates.ts";
-import { clusterOf } from "#operator/platform/kubernetes/cluster-turn.ts";
+import { servedBy } from "#operator/platform/kubernetes/client-tls.ts";
 import { rootSecretName } from "#operator/platform/kubernetes/connection-secret.ts";
 import {
   type BackupObject,
@@ -66,9 +66,8 @@ export async function planAccess(
   from: string,
   nowMs: number,
 ): Promise<PlannedAccess | string> {
-  const { identity, cluster } = clusterOf(object);
-  const declared = tlsSources(cluster).client;
-  const client = isSecure(from) ? declared : undefined;
+  const { identity, cluster } = servedBy(object);
+  const client = isSecure(from) ? tlsSources(cluster).client : undefined;
   const find = (name: string) => api.find(secrets, identity.namespace, name);
   const { auth } = cluster.spec;
   let login: JobAccess["login"];

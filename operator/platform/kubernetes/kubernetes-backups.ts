@@ -9,7 +9,7 @@ import { apiVersion } from "#operator/api/parts.ts";
 import type { BackupStep, SnapshotRemoval, SnapshotRun } from "#operator/plan/backup.ts";
 import type { PlanState } from "#operator/plan/types.ts";
 import { type ApiClient, isConflict } from "#operator/platform/kubernetes/api-client.ts";
-import { clusterOf } from "#operator/platform/kubernetes/cluster-turn.ts";
+import { servedBy } from "#operator/platform/kubernetes/client-tls.ts";
 import {
   certificateSecret,
   type JobAccess,
@@ -103,7 +103,7 @@ export function backedUpOf(cluster: ClusterObject | undefined): BackedUp {
   // A record says how its member was spoken to when it came, its template how it is now.
   const { tls } = (plan?.templates[record?.template ?? ""]?.content ??
     {}) as Partial<TemplateContent>;
-  const wanted = schemeOf(tlsSources(clusterOf(cluster).cluster).client);
+  const wanted = schemeOf(tlsSources(servedBy(cluster).cluster).client);
   const served = schemesOf(tls?.client);
   const scheme = served.includes(wanted) ? wanted : served[0];
   const from = record?.clientUrl.replace(/^https?:/, `${scheme}:`);

@@ -19,6 +19,12 @@ import type {
 import { viewOf } from "#operator/plan/view.ts";
 import type { ApiClient } from "#operator/platform/kubernetes/api-client.ts";
 import {
+  type Aim,
+  aimOf,
+  servedCluster,
+  wantedClients,
+} from "#operator/platform/kubernetes/client-tls.ts";
+import {
   ClusterSecurity,
   type SecurityMemory,
 } from "#operator/platform/kubernetes/cluster-security.ts";
@@ -64,6 +70,7 @@ import {
 } from "#operator/platform/kubernetes/surroundings.ts";
 import { kubernetesTemplate, type StoreDefaults } from "#operator/platform/kubernetes/template.ts";
 import {
+  clientSchemesIn,
   peerSchemesIn,
   schemeIn,
   schemeOf,
@@ -92,10 +99,10 @@ export interface KubernetesPlatformOptions extends SecurityMemory {
 export class KubernetesPlatform implements Platform {
   readonly addresses: Addresses;
   readonly identity: Identity;
-  /** As its members still need it: it has TLS between them until the last one has given it up. */
+  /** As its members still need it: it has TLS until the last one has given it up. */
   readonly cluster: EtcdCluster;
-  /** As its manifest says it. */
-  readonly #declared: EtcdCluster;
+  /** As its members are to be. */
+  readonly #aim: Aim;
   readonly #options: KubernetesPlatformOptions;
   readonly #api: ApiClient;
   readonly #etcd: EtcdView;
@@ -116,12 +123,13 @@ export class KubernetesPlatform implements Platform {
     this.#object = object;
     const { identity, cluster } = clusterOf(object);
     this.identity = identity;
-    this.#declared = cluster;
-    this.cluster = withKeptTls(cluster, this.state());
+    this.#aim = aimOf(cluster, this.state());
+    this.cluster = servedCluster(this.#aim.cluster, this.state());
     this.#acts = {
       api: options.api,
       identity: this.identity,
       cluster: this.cluster,
+      clientScheme: schemeOf(tlsSources(this.#aim.cluster).client),
       nowMs: () => this.nowMs(),
       write: async (write) => {
         this.#writes++;
@@ -147,14 +155,18 @@ export class KubernetesPlatform implements Platform {
   wanted(): Wanted {
     const volumeBytes = this.#volumeBytes();
     const certificates = wantedCertificates(this.cluster);
+    const { defaults } = this.#options;
+    const aim = this.#aim.cluster;
+    const clients = wantedClients(this.#aim, this.state(), defaults);
     return {
       ...wantedBySpec(this.cluster),
       ...(certificates === undefined ? {} : { certificates }),
       name: this.identity.name,
       uid: this.identity.uid,
       restartPatienceMs: this.#options.restartPatienceMs,
-      template: kubernetesTemplate(this.#declared, this.#options.defaults),
-      peers: wantedPeers(this.#declared, this.cluster, this.#options.defaults),
+      template: kubernetesTemplate(aim, defaults),
+      peers: wantedPeers(aim, withKeptTls(aim, this.state()), defaults),
+      ...(clients === undefined ? {} : { clients }),
       bootstrap: bootstrapOf(
         this.cluster,
         headlessDomain(this.identity, this.#options.clusterDomain),
@@ -257,6 +269,9 @@ export class KubernetesPlatform implements Platform {
       ...(loaded === undefined ? {} : { loaded }),
       ...(peerPort === undefined ? {} : { peerPort }),
       ...(restored === undefined ? {} : { restored }),
+      ...(objects.pod === undefined
+        ? {}
+        : { clientSchemes: clientSchemesIn(argumentsOf(objects.pod)) }),
     };
   }
 
@@ -266,7 +281,7 @@ export class KubernetesPlatform implements Platform {
     { member, pod }: MemberObjects,
     state: PlanState | undefined,
   ): Promise<ObservedMember["peerPort"]> {
-    const scheme = schemeOf(tlsSources(this.#declared).peer);
+    const scheme = schemeOf(tlsSources(this.#aim.cluster).peer);
     const isSwitching = state?.members.some((one) => schemeOfUrl(one.peerUrl) !== scheme) === true;
     const address = pod?.status?.podIP;
     if (!isSwitching || member === undefined || address === undefined) return undefined;

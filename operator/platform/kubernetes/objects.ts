@@ -8,7 +8,7 @@
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { apiVersion, group } from "#operator/api/parts.ts";
 import { optionArguments, type ServerOptions } from "#operator/api/server-options.ts";
-import type { MemberRecord, PlanState, Step } from "#operator/plan/types.ts";
+import type { MemberRecord, PeerScheme, PlanState, Step } from "#operator/plan/types.ts";
 import { quorumOf } from "#operator/plan/view.ts";
 import { findParts } from "#operator/platform/kubernetes/find.ts";
 import type {
@@ -23,6 +23,7 @@ import type {
 import { clientName, headlessName, type Identity } from "#operator/platform/kubernetes/names.ts";
 import { containerSecurity, podSecurity } from "#operator/platform/kubernetes/pod-security.ts";
 import {
+  schemeForAll,
   schemeOf,
   schemesOf,
   type TlsSources,
@@ -134,6 +135,7 @@ export function surroundings(
   identity: Identity,
   cluster: EtcdCluster,
   state: PlanState | undefined,
+  clientScheme: PeerScheme = schemeOf(tlsSources(cluster).client),
 ): { readonly services: readonly Service[]; readonly budget: DisruptionBudget | undefined } {
   const { service, disruptionBudget } = cluster.spec;
   const { namespace, name } = identity;
@@ -141,6 +143,11 @@ export function surroundings(
   const clientEntry = { port: clientPort, targetPort: "client", protocol: "TCP" };
   const ports = [{ name: "etcd-client", ...clientEntry }];
   // By these names DNS gives SRV records, and they say whether to speak TLS.
+  const schemes = (state?.members ?? []).map(({ template }) => {
+    const { tls } = (state?.templates[template]?.content ?? {}) as Partial<TemplateContent>;
+    return schemesOf(tls?.client);
+  });
+  const clientsSpeak = schemeForAll(clientScheme, schemes) ?? clientScheme;
   const srvName = (base: string, isSecure: boolean) => `${base}${isSecure ? "-ssl" : ""}`;
   const owned = { namespace, ownerReferences: [clusterOwner(identity)] };
   const headless: Service = {
@@ -158,7 +165,7 @@ export function surroundings(
       publishNotReadyAddresses: true,
       selector: selectorOf(identity),
       ports: [
-        { name: srvName("etcd-client", tls.client !== undefined), ...clientEntry },
+        { name: srvName("etcd-client", clientsSpeak === "https"), ...clientEntry },
         {
           name: srvName("etcd-server", tls.peer !== undefined),
           ...{ port: peerPort, targetPort: "peer", protocol: "TCP" },

@@ -208,6 +208,12 @@ test("of whom a snapshot is taken: a follower that serves, before the leader", (
     [cluster(secure, three, restarting("c-3")), "runs", "https://c-1"],
     [cluster(secure, three.slice(2), restarting("c-3")), "runs", "http://c-3"],
     [cluster({}, three, restarting("c-3")), "runs", "http://c-1"],
+    // TLS that is given up is used as long as it is there.
+    [
+      cluster({}, three, { ...restarting("c-3"), clientTls: { content: { operator: {} } } }),
+      "runs",
+      "https://c-1",
+    ],
   ] as const;
   for (const [object, state, from] of rows) assert.deepEqual(backedUpOf(object), { state, from });
 });

@@ -50,9 +50,12 @@ export function statusOf(
     ...base,
     replicas: voters.length,
     readyReplicas: voters.filter((one) => one.isHealthy).length,
-    updatedReplicas: view.members.filter(
-      ({ runs }) => runs.kind === "running" && runs.template === template.id,
-    ).length,
+    updatedReplicas:
+      input.wanted.clients?.otherOrigin === undefined
+        ? view.members.filter(
+            ({ runs }) => runs.kind === "running" && runs.template === template.id,
+          ).length
+        : 0,
     ...(running.size === 1 && only !== undefined && only !== "" ? { version: only } : {}),
     ...(state.clusterId === undefined ? {} : { clusterId: state.clusterId }),
     ...(leader === undefined ? {} : { leader: leader.record.name }),

@@ -17,7 +17,7 @@ import { requireOwn } from "#operator/platform/kubernetes/owned.ts";
 /** The Services and the budget. Throws an ApiError NotOurs if one of their names is somebody else's. */
 export async function keepSurroundings(turn: ClusterTurn, state: PlanState): Promise<void> {
   const { api, identity, cluster } = turn;
-  const wanted = surroundings(identity, cluster, state);
+  const wanted = surroundings(identity, cluster, state, turn.clientScheme);
   for (const service of wanted.services) {
     const { name } = service.metadata;
     const is = await api.find(services, identity.namespace, name);

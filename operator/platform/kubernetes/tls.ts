@@ -2,7 +2,7 @@
 // from, under which names members are reached, what a member's pod mounts and is told. Pure.
 import type { EtcdCluster } from "#operator/api/etcd-cluster.ts";
 import { parseDuration } from "#operator/api/quantity.ts";
-import type { MemberRecord, WantedCertificates } from "#operator/plan/types.ts";
+import type { MemberRecord, PeerScheme, WantedCertificates } from "#operator/plan/types.ts";
 import { clientName, headlessName, type Identity } from "#operator/platform/kubernetes/names.ts";
 
 export type Side = "client" | "peer";
@@ -63,6 +63,15 @@ export const schemeOf = (source: TlsSource | undefined): "http" | "https" =>
 export function schemesOf(source: TlsSource | undefined): readonly ("http" | "https")[] {
   if (source === undefined) return ["http"];
   return source.plaintext === true ? ["https", "http"] : ["https"];
+}
+
+/** What to tell clients who are to speak `wanted`: that where all members serve it, else what all do; undefined: nothing. */
+export function schemeForAll(
+  wanted: PeerScheme,
+  served: readonly (readonly PeerScheme[])[],
+): PeerScheme | undefined {
+  const schemes = wanted === "https" ? (["https", "http"] as const) : (["http", "https"] as const);
+  return schemes.find((scheme) => served.every((one) => one.includes(scheme)));
 }
 
 /** A CA's time of grace for clients: a tenth of the time in which certificates are renewed. */
@@ -235,9 +244,13 @@ export function speaksTls(memberArguments: readonly string[], side: Side): boole
 export const peerSchemesIn = (memberArguments: readonly string[]): readonly string[] =>
   schemesAt(memberArguments, "--listen-peer-urls=");
 
-function schemesAt(memberArguments: readonly string[], flag: string): readonly string[] {
+/** The same of clients. */
+export const clientSchemesIn = (memberArguments: readonly string[]): readonly PeerScheme[] =>
+  schemesAt(memberArguments, "--listen-client-urls=");
+
+function schemesAt(memberArguments: readonly string[], flag: string): readonly PeerScheme[] {
   const urls = memberArguments.find((one) => one.startsWith(flag))?.slice(flag.length);
-  return (urls ?? "").split(",").map((one) => one.replace(/:.*$/, ""));
+  return (urls ?? "").split(",").map((one) => (one.startsWith("https:") ? "https" : "http"));
 }
 
 /** How to connect to a member with these arguments, which may be older than the manifest; `wanted` if that can be. */
@@ -245,7 +258,7 @@ export function schemeIn(
   memberArguments: readonly string[],
   wanted: "http" | "https",
 ): "http" | "https" {
-  const served = schemesAt(memberArguments, "--listen-client-urls=");
+  const served = clientSchemesIn(memberArguments);
   if (served.includes(wanted)) return wanted;
   return served.includes("https") ? "https" : "http";
 }
