@@ -420,58 +420,64 @@ const toggled: Case = {
       const { plan } = await kube.status(namespace, name);
       assert.deepEqual([plan?.["clientTls"], plan?.["clientBridge"]], [undefined, undefined]);
     };
+    const work = async (clusterId: string | undefined) => {
+      // Some serve both, the others plain text.
+      await set({ client });
+      await firstServes("https+http");
+      await set(null);
+      await plain();
+      // Plain text given up before all have TLS; taken away when the first has nothing else.
+      await set({ client });
+      await firstServes("https+http");
+      await set({ client: { ...made, plaintext: false } });
+      await firstServes("https");
+      assert.match(await told(), /^https:/);
+      await set({ client });
+      await set(null);
+      await plain();
+      // Another CA, named while the first has just got this one.
+      const authority = await makeAuthority("other", hourMs, Date.now());
+      const names = [
+        `${name}-client.${namespace}.svc`,
+        `${name}-client.${namespace}.svc.cluster.local`,
+      ];
+      const pair = await issue(
+        authority,
+        {
+          commonName: "members",
+          names: [...names, `*.${name}-peers.${namespace}.svc.cluster.local`],
+          validityMs: hourMs,
+        },
+        Date.now(),
+      );
+      await kube.apply({
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name: "other", namespace },
+        stringData: { "ca.crt": authority.cert, "tls.crt": pair.cert, "tls.key": pair.key },
+      });
+      await set({ client });
+      await firstServes("https+http");
+      await set({
+        client: { operator: null, secret: { name: "other" }, clientAuth: false, plaintext: true },
+      });
+      assert.equal((await kube.updated(namespace, name, 3)).clusterId, clusterId);
+      await kube.until(
+        "the Secret says https",
+        async () => (await told()).startsWith("https:") || "http",
+      );
+      await kube.requireSound(namespace, name, true);
+    };
     await kube.applyCluster(namespace, name, { replicas: 3, connectionSecret });
     const { clusterId } = await kube.settled(namespace, name, 3);
     await kube.startProbe(namespace, name, connection);
-    const watched = watch();
-    // Some serve both, the others plain text.
-    await set({ client });
-    await firstServes("https+http");
-    await set(null);
-    await plain();
-    // Plain text given up before all have TLS; taken away when the first has nothing else.
-    await set({ client });
-    await firstServes("https+http");
-    await set({ client: { ...made, plaintext: false } });
-    await firstServes("https");
-    assert.match(await told(), /^https:/);
-    await set({ client });
-    await set(null);
-    await plain();
-    // Another CA, named while the first has just got this one.
-    const authority = await makeAuthority("other", hourMs, Date.now());
-    const names = [
-      `${name}-client.${namespace}.svc`,
-      `${name}-client.${namespace}.svc.cluster.local`,
-    ];
-    const pair = await issue(
-      authority,
-      {
-        commonName: "members",
-        names: [...names, `*.${name}-peers.${namespace}.svc.cluster.local`],
-        validityMs: hourMs,
-      },
-      Date.now(),
-    );
-    await kube.apply({
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name: "other", namespace },
-      stringData: { "ca.crt": authority.cert, "tls.crt": pair.cert, "tls.key": pair.key },
-    });
-    await set({ client });
-    await firstServes("https+http");
-    await set({
-      client: { operator: null, secret: { name: "other" }, clientAuth: false, plaintext: true },
-    });
-    assert.equal((await kube.updated(namespace, name, 3)).clusterId, clusterId);
-    await kube.until(
-      "the Secret says https",
-      async () => (await told()).startsWith("https:") || "http",
-    );
-    await kube.requireSound(namespace, name, true);
-    watching.abort();
-    await watched;
+    const watched = watch().catch((error: unknown) => faults.push(String(error)));
+    try {
+      await work(clusterId);
+    } finally {
+      watching.abort();
+      await watched;
+    }
     assert.deepEqual(faults, []);
   },
 };
