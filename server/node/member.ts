@@ -320,6 +320,7 @@ export class Member {
     this.pending.sweep(nowMs, timedOut);
     this.proposer.sweep();
     this.leadership.tick(nowMs);
+    this.loop.tick();
     this.reads.tick(nowMs, timedOut, () => etcdError("timeoutWaitAppliedIndex"));
     this.loop.wake();
   }

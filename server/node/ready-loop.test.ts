@@ -126,6 +126,61 @@ for (const role of ["follower", "candidate", "pre-candidate"] as const) {
   });
 }
 
+const committedAlone = { hardState: { term: 1, vote: 0n, commit: 1 }, committed: entries(1, 1) };
+
+test("a leader answers a lone entry before others learn that it is committed", async () => {
+  const rig = new Rig(1);
+  const steps = await rig.run({
+    ...nothing,
+    ...as("leader"),
+    ...committedAlone,
+    messages: [message],
+  });
+  assert.deepEqual(steps, ["leader", "apply 1", "advance", "send"]);
+});
+
+test("what a leader has put off leaves before what its next turn sends", async () => {
+  const rig = new Rig(1);
+  const steps = await rig.run(
+    { ...nothing, ...as("leader"), ...committedAlone, messages: [message] },
+    { ...nothing, ...appended(2, 2), messages: [message] },
+  );
+  assert.deepEqual(steps, ["leader", "apply 1", "advance", "send", "send", "save 2"]);
+});
+
+test("a leader tells of several committed entries while it applies them", async () => {
+  const rig = new Rig(2);
+  const steps = await rig.run({
+    ...nothing,
+    ...as("leader"),
+    committed: entries(1, 2),
+    messages: [message],
+  });
+  assert.deepEqual(steps, ["leader", "send", "apply 1,2", "advance"]);
+});
+
+test("a leader tells of a change of membership before it applies it", async () => {
+  const rig = new Rig(1);
+  const steps = await rig.run({
+    ...nothing,
+    ...as("leader"),
+    committed: entries(1, 1, EntryType.EntryConfChange),
+    messages: [message],
+  });
+  assert.deepEqual(steps, ["leader", "send", "apply 1", "advance"]);
+});
+
+test("a follower does not say twice what it has, until a tick", async () => {
+  const rig = new Rig(0);
+  await rig.run({ ...nothing, ...appended(1, 1), messages: [message] });
+  assert.deepEqual(await rig.sync(), ["synced", "send", "advance"]);
+  const steps = await rig.run({ ...nothing, ...committedAlone, messages: [message] });
+  assert.deepEqual(steps, ["apply 1", "advance"]);
+  rig.loop.tick();
+  rig.loop.tick();
+  assert.deepEqual(rig.steps, ["send"]);
+});
+
 test("what is synced is applied while the disk works on the rest, which waits for it", async () => {
   const rig = new Rig(2);
   const before = await rig.run({ ...nothing, ...appended(3, 5), committed: entries(1, 4) });

@@ -4,7 +4,8 @@
 // Order within a turn (server/raft/ready.ts): a leader's messages leave while its own disk works,
 // everybody else's after it; entries are applied only once this member's own log holds them synced,
 // so those that an earlier turn has synced are applied while this turn's sync runs; a change of
-// configuration is applied before a follower's messages of that turn leave.
+// configuration is applied before a follower's messages of that turn leave. That a lone entry is
+// committed, its proposer learns first, and then the followers.
 import type { Clock } from "#base/clock.ts";
 import {
   type Entry,
@@ -13,6 +14,7 @@ import {
   type Message,
   type Snapshot,
 } from "#proto/gen/raft.ts";
+import { LateAcks } from "#server/node/late-acks.ts";
 import type { Ready, SoftState } from "#server/raft/ready.ts";
 
 /** What the loop needs of raft; RawNode is one. */
@@ -63,6 +65,9 @@ export class ReadyLoop {
   /** Not on the disk yet: differs from what is there in the commit index alone. */
   private unsaved: HardState | undefined;
   private ended: (() => void) | undefined;
+  private readonly lateAcks = new LateAcks();
+  /** What a leader sends once the answers of its turn have left. */
+  private postponed: readonly Message[] | undefined;
 
   constructor(ports: LoopPorts) {
     this.ports = ports;
@@ -73,6 +78,12 @@ export class ReadyLoop {
     if (this.state !== "idle" || !this.ports.raft.hasReady()) return;
     this.state = "scheduled";
     this.ports.schedule(this.run);
+  }
+
+  /** A tick has passed: what waited for something to go with leaves alone. */
+  tick(): void {
+    const due = this.lateAcks.due();
+    if (due.length > 0) this.ports.send(due);
   }
 
   /** Stops after the turn under way; resolves when it is over. */
@@ -116,7 +127,12 @@ export class ReadyLoop {
     if (ready.hardState !== undefined) ports.onHardState(ready.hardState);
     for (const read of ready.readStates) ports.onReadState(read.context, read.index);
     const leads = this.role === "leader";
-    if (leads) ports.send(ready.messages);
+    // Whoever put a lone entry is answered before the others learn that it is committed. Not so a
+    // change of membership: once it is applied, who was removed can be told nothing any more.
+    const isLone = ready.entries.length === 0 && ready.committed.length === 1;
+    const answersFirst = leads && isLone && !changesConfiguration(ready.committed);
+    this.sendPostponed();
+    if (leads && !answersFirst) ports.send(ready.messages);
     if (ready.snapshot !== undefined) await ports.install(ready.snapshot);
 
     const { committed } = ready;
@@ -129,6 +145,7 @@ export class ReadyLoop {
       const applying = ports.apply(
         ahead === committed.length ? committed : committed.slice(0, ahead),
       );
+      if (answersFirst) this.postpone(ready.messages);
       if (applying !== undefined) {
         // A failing save must not go unseen while this waits.
         await (saving === undefined ? applying : Promise.all([applying, saving]));
@@ -140,15 +157,34 @@ export class ReadyLoop {
 
     const rest = ahead === 0 ? committed : committed.slice(ahead);
     if (!leads && !changesConfiguration(committed)) {
-      ports.send(ready.messages);
+      this.answer(ready);
       if (rest.length > 0) await ports.apply(rest);
     } else {
       if (rest.length > 0) await ports.apply(rest);
-      if (!leads) ports.send(ready.messages);
+      if (!leads) this.answer(ready);
     }
     ports.raft.advance();
     ports.advanced();
   }
+
+  private answer({ messages, entries, committed }: Ready): void {
+    if (messages.length === 0) return;
+    this.ports.send(this.lateAcks.pass(messages, entries.length === 0 && committed.length > 0));
+  }
+
+  /** Answers leave in a later turn of the event loop, and what is scheduled now behind them. */
+  private postpone(messages: readonly Message[]): void {
+    if (messages.length === 0) return;
+    this.postponed = messages;
+    this.ports.schedule(this.sendPostponed);
+  }
+
+  private readonly sendPostponed = (): void => {
+    const { postponed } = this;
+    if (postponed === undefined) return;
+    this.postponed = undefined;
+    this.ports.send(postponed);
+  };
 
   /**
    * A commit index alone is no reason to write: it goes with the next entries. A crash may lose it
