@@ -2,8 +2,15 @@
 // varint, then literals and copies of what came out before (snappy's format_description.txt).
 import { Buffer } from "node:buffer";
 
-/** What `block` holds; undefined if it is none, or longer than `limit`. */
-export function unsnap(block: Uint8Array, limit: number): Buffer | undefined {
+/** Behind what is wanted, for copies by words. */
+const slackBytes = 4;
+/** Literals beyond it are better copied by one call. */
+const maxWordCopy = 128;
+
+/**
+ * What `block` holds, within `room` if that is long enough; undefined if it is none, or longer than `limit`.
+ */
+export function unsnap(block: Uint8Array, limit: number, room?: Buffer): Buffer | undefined {
   let at = 0;
   let length = 0;
   for (let scale = 1; ; scale *= 128) {
@@ -13,7 +20,11 @@ export function unsnap(block: Uint8Array, limit: number): Buffer | undefined {
     if (byte < 0x80) break;
   }
   if (length > limit) return undefined;
-  const out = Buffer.allocUnsafe(length);
+  // Copies go four bytes at a time, and may write some beyond their end that the next one overwrites.
+  const isRoomy = room !== undefined && room.length >= length + slackBytes;
+  const out = isRoomy ? room : Buffer.allocUnsafeSlow(length + slackBytes);
+  const view = new DataView(out.buffer, out.byteOffset, out.length);
+  const source = new DataView(block.buffer, block.byteOffset, block.length);
   let filled = 0;
   while (at < block.length) {
     const tag = block[at++]!;
@@ -27,7 +38,12 @@ export function unsnap(block: Uint8Array, limit: number): Buffer | undefined {
         at += bytes;
       }
       if (at + count > block.length || filled + count > length) return undefined;
-      out.set(block.subarray(at, at + count), filled);
+      if (count > maxWordCopy || at + count + slackBytes > block.length) {
+        out.set(block.subarray(at, at + count), filled);
+      } else {
+        for (let i = 0; i < count; i += 4)
+          view.setUint32(filled + i, source.getUint32(at + i, true), true);
+      }
       at += count;
       filled += count;
       continue;
@@ -41,10 +57,17 @@ export function unsnap(block: Uint8Array, limit: number): Buffer | undefined {
       back += (tag >>> 5) << 8;
     }
     if (back === 0 || back > filled || filled + count > length) return undefined;
-    // Byte by byte: what is copied may be what this very copy writes.
-    for (const end = filled + count; filled < end; filled++) out[filled] = out[filled - back]!;
+    const end = filled + count;
+    if (back >= 4) {
+      for (; filled < end; filled += 4)
+        view.setUint32(filled, view.getUint32(filled - back, true), true);
+      filled = end;
+    } else {
+      // Byte by byte: what is copied is what this very copy writes.
+      for (; filled < end; filled++) out[filled] = out[filled - back]!;
+    }
   }
-  return filled === length ? out : undefined;
+  return filled === length ? out.subarray(0, length) : undefined;
 }
 
 function littleEndian(bytes: Uint8Array, at: number, count: number): number {

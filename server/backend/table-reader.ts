@@ -30,7 +30,7 @@ const chunkBytes = 256 * 1024;
 const maxBlockBytes = 64 << 20;
 const maxTables = 4096;
 
-/** Given the first byte of a record's key, its rest, which is only valid within the call, and its value. */
+/** Given the first byte of a record's key, its rest and its value, which are only valid within the call. */
 export type VisitRow = (prefix: number, key: Buffer, value: Buffer) => void;
 
 /** Why tables cannot be read here. Says nothing about whether they are sound. */
@@ -98,7 +98,7 @@ async function merge(all: readonly TableCursor[], visit: VisitRow): Promise<void
     }
     do {
       const { key, length } = low;
-      if (length !== lastLength || key.compare(last, 0, length, 0, length) !== 0) {
+      if (length !== lastLength || !isEqual(key, last, length)) {
         if (last.length < length) last = Buffer.alloc(2 * length);
         for (let i = 0; i < length; i++) last[i] = key[i]!;
         lastLength = length;
@@ -110,6 +110,12 @@ async function merge(all: readonly TableCursor[], visit: VisitRow): Promise<void
       }
     } while (bound === undefined || low.compare(bound) < 0);
   }
+}
+
+/** Of keys that differ it is mostly the end that does. */
+function isEqual(a: Buffer, b: Buffer, length: number): boolean {
+  for (let i = length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** The records of one table, one by one. */
@@ -124,8 +130,10 @@ class TableCursor {
   private readonly handle: FileHandle;
   private blocks: readonly BlockHandle[] = [];
   private nextBlock = 0;
-  /** Blocks that were read and not begun. */
+  /** Blocks that were read and not begun, each with its trailer. */
   private chunk: Buffer[] = [];
+  /** Where compressed blocks are opened, one at a time. */
+  private room = Buffer.alloc(0);
   private block: Buffer = Buffer.alloc(0);
   private at = 0;
   private end = 0;
@@ -165,15 +173,22 @@ class TableCursor {
   }
 
   compare(other: TableCursor): number {
-    const keys = this.key.compare(other.key, 0, other.length, 0, this.length);
-    return keys !== 0 ? keys : other.sequence - this.sequence;
+    // A call of Buffer's own costs more than the few bytes that keys have.
+    const { key, length } = this;
+    const shorter = Math.min(length, other.length);
+    for (let i = 0; i < shorter; i++) {
+      const order = key[i]! - other.key[i]!;
+      if (order !== 0) return order;
+    }
+    return length !== other.length ? length - other.length : other.sequence - this.sequence;
   }
 
   /** Goes on to the next record; false if none has been read. */
   next(): boolean {
     while (this.at >= this.end) {
-      const block = this.chunk.shift();
-      if (block === undefined) return false;
+      const stored = this.chunk.shift();
+      if (stored === undefined) return false;
+      const block = this.contents(stored, stored.length - trailerBytes);
       const restarts = block.length < 4 ? 0 : block.readUInt32LE(block.length - 4);
       this.block = block;
       this.at = 0;
@@ -222,7 +237,7 @@ class TableCursor {
     for (let i = nextBlock; i < this.nextBlock; i++) {
       const { length, offset } = this.blocks[i]!;
       const from = offset - first.offset;
-      this.chunk.push(this.contents(chunk.subarray(from, from + length + trailerBytes), length));
+      this.chunk.push(chunk.subarray(from, from + length + trailerBytes));
     }
     return this.next() || (await this.fill());
   }
@@ -233,8 +248,9 @@ class TableCursor {
       throw this.damage("has a block with a wrong checksum");
     const stored = bytes.subarray(0, length);
     if (bytes[length] === 0) return stored;
-    const opened = bytes[length] === 1 ? unsnap(stored, maxBlockBytes) : undefined;
+    const opened = bytes[length] === 1 ? unsnap(stored, maxBlockBytes, this.room) : undefined;
     if (opened === undefined) throw this.damage("has a block in a form that is not known");
+    if (opened.length > this.room.length) this.room = Buffer.alloc(2 * opened.length);
     return opened;
   }
 
@@ -249,9 +265,16 @@ class TableCursor {
   }
 
   private varint(): number {
-    const first = this.block[this.at++]!;
+    const { block } = this;
+    const first = block[this.at++]!;
     if (first < 0x80) return first;
-    const { end, value } = readVarint(this.block, this.at - 1);
+    // Lengths of values mostly have two bytes: no object for each of them.
+    const second = block[this.at]!;
+    if (second < 0x80) {
+      this.at++;
+      return (second << 7) | (first & 0x7f);
+    }
+    const { end, value } = readVarint(block, this.at - 1);
     this.at = end;
     return value;
   }

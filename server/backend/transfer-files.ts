@@ -260,7 +260,8 @@ async function checkTables(folder: string, index: number, check: CheckRecord): P
         if (prefix === 0 || prefix >= commonPrefixEnd) return;
         const bucket = commonBucketAt(prefix);
         // What is no key of the store's is looked at as a whole, and may be kept until then.
-        records.take(bucket, bucket === "key" ? key : Uint8Array.from(key), value);
+        if (bucket === "key") records.take(bucket, key, value);
+        else records.take(bucket, Uint8Array.from(key), Uint8Array.from(value));
       });
       if (!isRead) await scanRecords(backend, records);
     } finally {

@@ -18,6 +18,12 @@ export class RecordCache {
 
   /** While true nothing is dropped: a transaction must still find what it found before. */
   held = false;
+  /**
+   * While true nothing was handed out yet, so that segments which are dropped are written to again: a start
+   * puts all records in, of which the last stay.
+   */
+  filling = false;
+  private spare: Buffer | undefined;
   /** The position of what `reserve` returned last. */
   position = 0;
 
@@ -34,31 +40,53 @@ export class RecordCache {
 
   /** Room for one record of `size` bytes, which the caller fills at once. */
   reserve(size: number): Buffer {
+    const segment = this.place(size);
+    return segment.subarray(this.used - size, this.used);
+  }
+
+  /** The segment that has room for `size` bytes, which then end at `used`. */
+  private place(size: number): Buffer {
     let segment = this.segments[this.segments.length - 1];
     if (segment === undefined || this.used + size > segment.length) {
-      segment = Buffer.allocUnsafeSlow(Math.max(this.segmentBytes, size));
+      segment = this.newSegment(size);
       this.segments.push(segment);
       this.bytes += segment.length;
       this.used = 0;
       if (!this.held) this.trim();
     }
-    const offset = this.used;
+    this.position = (this.firstSegment + this.segments.length - 1) * this.segmentBytes + this.used;
     this.used += size;
-    this.position = (this.firstSegment + this.segments.length - 1) * this.segmentBytes + offset;
-    return segment.subarray(offset, offset + size);
+    return segment;
+  }
+
+  private newSegment(size: number): Buffer {
+    const { spare } = this;
+    if (spare === undefined || size > spare.length)
+      return Buffer.allocUnsafeSlow(Math.max(this.segmentBytes, size));
+    this.spare = undefined;
+    return spare;
   }
 
   /** Drops the oldest segments beyond the bound; never the one being filled. */
   trim(): void {
     while (this.bytes > this.maxBytes && this.segments.length > 1) {
-      this.bytes -= this.segments.shift()!.length;
+      const dropped = this.segments.shift()!;
+      this.bytes -= dropped.length;
       this.firstSegment++;
+      if (this.filling && dropped.length === this.segmentBytes) this.spare = dropped;
     }
   }
 
   /** Keeps a copy of `record`; `position` then tells where. */
   add(record: Uint8Array): void {
-    this.reserve(record.length).set(record);
+    const segment = this.place(record.length);
+    segment.set(record, this.used - record.length);
+  }
+
+  /** What was put in so far may be handed out from here. */
+  filled(): void {
+    this.filling = false;
+    this.spare = undefined;
   }
 
   /** The record at a remembered position, or undefined if it was dropped. */

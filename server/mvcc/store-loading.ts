@@ -1,10 +1,11 @@
 // Reads the state at start-up, slice by slice: index, revisions, lease attachments, and as many
 // current records as the cache holds (facts: storage format §3, Loading the key bucket).
+import { assert } from "#base/assert.ts";
 import { OperatingError } from "#base/errors.ts";
 import type { LeaseId } from "#base/ids.ts";
 import { finishedCompactKey, scheduledCompactKey } from "#server/mvcc/compaction.ts";
 import { damagedRecord } from "#server/mvcc/damaged-record.ts";
-import { none } from "#server/mvcc/key-table.ts";
+import { none, type Revision } from "#server/mvcc/key-table.ts";
 import { RecentLog } from "#server/mvcc/recent-log.ts";
 import {
   isTombstoneKey,
@@ -18,6 +19,9 @@ import { decodeRecord, type StoreState, sliceKeys } from "#server/mvcc/store-sta
 
 /** Records can be megabytes long: with more of them a start takes memory by the slice. */
 const sliceRecords = 128;
+
+/** The index keeps a sub revision in 31 bits. */
+const subLimit = 2 ** 31;
 
 export interface LoadedCompactions {
   readonly scheduled: number;
@@ -34,6 +38,7 @@ export class RecordsLoading {
   constructor(state: StoreState) {
     this.state = state;
     state.index.beginLoading();
+    state.cache.filling = true;
   }
 
   get newestRevision(): number {
@@ -45,9 +50,13 @@ export class RecordsLoading {
     return this.records > 0;
   }
 
-  /** Throws on a record that cannot be loaded, and on one that is not in order. */
+  /** Throws on a record that no member could load, and on one that is not in order. */
   take(key: Uint8Array, record: Uint8Array): void {
+    const tombstone = isTombstoneKey(key);
     const main = mainOf(key);
+    const sub = subOf(key);
+    assert(main <= Number.MAX_SAFE_INTEGER, "a revision is beyond 2^53");
+    assert(sub < subLimit, "a sub revision is beyond 2^31");
     if (main < this.newest && this.newest !== 1) {
       throw new OperatingError(
         "STATE_ORDER",
@@ -56,7 +65,10 @@ export class RecordsLoading {
     }
     this.newest = Math.max(this.newest, main);
     this.records++;
-    loadRecord(this.state, key, record);
+    change.main = main;
+    change.sub = sub;
+    change.tombstone = tombstone;
+    loadRecord(this.state, record);
   }
 }
 
@@ -75,6 +87,7 @@ export async function loadState(loading: RecordsLoading): Promise<LoadedCompacti
   const scheduled = scheduledKey === undefined ? -1 : mainOf(scheduledKey);
 
   if (!loading.hasRecords) await loadRecords(loading);
+  state.cache.filled();
   for (const _ of state.index.finishLoading()) await state.options.pause();
   state.currentRevision = Math.max(loading.newestRevision, finished, scheduled);
   state.recent = new RecentLog(state.recentBytes, state.currentRevision);
@@ -110,33 +123,56 @@ function takeRecord(loading: RecordsLoading, key: Uint8Array, record: Uint8Array
 }
 
 const head: RecordHead = {
-  key: new Uint8Array(0),
+  keyAt: 0,
+  keyBytes: 0,
   createRevision: 0,
   version: 0,
   hasLease: false,
 };
 
-function loadRecord(state: StoreState, revision: Uint8Array, record: Uint8Array): void {
+/** The one that is being loaded; nobody keeps it. */
+const change: { -readonly [Field in keyof Revision]: Revision[Field] } = {
+  main: 0,
+  sub: 0,
+  create: 0,
+  version: 0,
+  tombstone: false,
+  size: 0,
+};
+
+/** Where keys lie while they are looked for: a view of each would cost more than its few bytes do. */
+const keyRoom = new Uint8Array(256);
+const keyViews: (Uint8Array | undefined)[] = [];
+
+function keyOf(record: Uint8Array, at: number, bytes: number): Uint8Array {
+  if (bytes > keyRoom.length) return record.subarray(at, at + bytes);
+  for (let i = 0; i < bytes; i++) keyRoom[i] = record[at + i]!;
+  keyViews[bytes] ??= keyRoom.subarray(0, bytes);
+  return keyViews[bytes];
+}
+
+/** Takes the record of `change`, of which the rest stands in the record. */
+function loadRecord(state: StoreState, record: Uint8Array): void {
   const { index, cache } = state;
   const { table } = index;
-  let kv: { key: Uint8Array; createRevision: number; version: number } = head;
+  const { tombstone } = change;
+  let key: Uint8Array;
   let lease = 0n as LeaseId;
-  if (!readRecordHead(record, head) || head.hasLease) {
+  if (readRecordHead(record, head) && !head.hasLease) {
+    key = keyOf(record, head.keyAt, head.keyBytes);
+    change.create = head.createRevision;
+    change.version = head.version;
+  } else {
     const whole = decodeRecord(record);
-    kv = whole;
+    key = whole.key;
+    change.create = whole.createRevision;
+    change.version = whole.version;
     lease = whole.lease as LeaseId;
   }
-  const tombstone = isTombstoneKey(revision);
-  const slot = index.find(kv.key);
+  change.size = record.length;
+  const slot = index.find(key);
   if (tombstone && slot !== none && !table.alive(slot)) return;
-  const changed = index.change(slot, kv.key, {
-    main: mainOf(revision),
-    sub: subOf(revision),
-    create: kv.createRevision,
-    version: kv.version,
-    tombstone,
-    size: record.length,
-  });
+  const changed = index.change(slot, key, change);
   table.setLease(changed, tombstone ? (0n as LeaseId) : lease);
   if (tombstone) return;
   cache.add(record);

@@ -220,8 +220,8 @@ export class SnapshotTransfer {
         // Of a state that is not installed none is needed, and two take twice the memory.
         this.loaded = undefined;
         const take: CheckRecord = (bucket, key, value) => {
-          check.take(bucket, key, value);
           if (bucket === "key") loading.take(key, value);
+          else check.take(bucket, key, value);
         };
         await this.ports.files.receive(index, body, take, form);
         // Of two of one index nobody can tell which it is that lies there.

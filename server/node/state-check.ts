@@ -10,34 +10,18 @@ import { Alarms } from "#server/apply/alarms.ts";
 import { checkClusterVersion } from "#server/membership/cluster-version.ts";
 import { Members } from "#server/membership/members.ts";
 import { finishedCompactKey, scheduledCompactKey } from "#server/mvcc/compaction.ts";
-import {
-  isTombstoneKey,
-  mainOf,
-  type RecordHead,
-  readRecordHead,
-  subOf,
-} from "#server/mvcc/record.ts";
-import { decodeRecord } from "#server/mvcc/store-state.ts";
+import { isTombstoneKey, mainOf } from "#server/mvcc/record.ts";
 import { V2RecordCheck } from "#server/v2store/record-check.ts";
-
-/** The index keeps a sub revision in 31 bits. */
-const subLimit = 2 ** 31;
 
 export class StateCheck {
   private readonly v2 = new V2RecordCheck();
-  private readonly head: RecordHead = {
-    key: new Uint8Array(0),
-    createRevision: 0,
-    version: 0,
-    hasLease: false,
-  };
 
-  /** Takes the next record of a bucket, in the order of keys; throws if no member could load it. */
-  take(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
+  /**
+   * Takes the next record of a bucket, in the order of keys; throws if no member could load it. Those of
+   * bucket `key` are looked at by what takes them into the index (store-loading.ts).
+   */
+  take(bucket: Exclude<Bucket, "key">, key: Uint8Array, value: Uint8Array): void {
     switch (bucket) {
-      case "key":
-        this.change(key, value);
-        return;
       case "lease":
         Lease.decode(value);
         return;
@@ -68,13 +52,6 @@ export class StateCheck {
       default:
         return;
     }
-  }
-
-  private change(key: Uint8Array, value: Uint8Array): void {
-    isTombstoneKey(key);
-    assert(mainOf(key) <= Number.MAX_SAFE_INTEGER, "a revision is beyond 2^53");
-    assert(subOf(key) < subLimit, "a sub revision is beyond 2^31");
-    if (!readRecordHead(value, this.head) || this.head.hasLease) decodeRecord(value);
   }
 
   private cluster(key: Uint8Array, value: Uint8Array): void {
