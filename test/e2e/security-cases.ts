@@ -426,11 +426,12 @@ const toggled: Case = {
       await firstServes("https+http");
       await set(null);
       await plain();
-      // Plain text given up before all have TLS; taken away when the first has nothing else.
+      // Plain text given up before all have TLS; taken away when none has anything else.
       await set({ client });
       await firstServes("https+http");
       await set({ client: { ...made, plaintext: false } });
-      await firstServes("https");
+      await kube.updated(namespace, name, 3);
+      assert.deepEqual(await served(), [["https"], ["https"], ["https"]]);
       assert.match(await told(), /^https:/);
       await set({ client });
       await set(null);
