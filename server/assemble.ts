@@ -321,7 +321,6 @@ async function start(
     rangeCount: () => api.rangeCount,
     rangeTimes: api.rangeTimes,
   });
-  if (tls.samples().length > 0) metrics.addTls(() => tls.samples());
   // Bound now, so that a port in use is told at once, and served once the member is part of its cluster.
   const unfinished = new UnfinishedBytes(unfinishedLimitBytes);
   const listening = await listenForClients({
@@ -329,6 +328,10 @@ async function start(
     unfinished,
     security: tls.client?.security,
     registry,
+    // As an exception on this thread would: nothing could be served any more.
+    crashed: (error) => {
+      throw error;
+    },
     clock,
     log,
     endpoints: {
@@ -358,6 +361,17 @@ async function start(
           }),
     },
   });
+  if (tls.samples().length > 0)
+    metrics.addTls(() =>
+      tls.samples().map((sample) =>
+        sample.port === "peer"
+          ? sample
+          : {
+              ...sample,
+              handshakeFailures: sample.handshakeFailures + listening.handshakeFailures(),
+            },
+      ),
+    );
   // Who asks a member that was removed would wait in vain for a cluster that answers it no more.
   closers.push(() => listening.close(isRemoved ? removedGraceMs : config.requestTimeoutMs));
   const serve = async (): Promise<void> => {

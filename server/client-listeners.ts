@@ -27,6 +27,10 @@ import {
   startClientListeners,
 } from "#server/rpc/listeners.ts";
 import { ServiceRegistry } from "#server/rpc/service-registry.ts";
+import {
+  startThreadedListeners,
+  type ThreadedListeners,
+} from "#server/rpc/threads/threaded-listeners.ts";
 
 export interface ServedClients {
   readonly config: ServerConfig;
@@ -37,11 +41,15 @@ export interface ServedClients {
   readonly endpoints: HttpEndpoints;
   /** Messages and bodies under way, of all client connections together. */
   readonly unfinished: UnfinishedBytes;
+  /** A thread of connections has ended by itself. */
+  readonly crashed: (error: unknown) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export interface Listening {
+  /** Failed TLS handshakes that `security` does not know of, for another thread had them. */
+  handshakeFailures(): number;
   /** Serves the clients that were held until now, and tells so. */
   open(): void;
   close(graceMs: number): Promise<void>;
@@ -103,12 +111,24 @@ export async function listenForClients(served: ServedClients): Promise<Listening
     },
   ];
   const started: ClientListeners[] = [];
+  let threaded: ThreadedListeners | undefined;
   const close = async (graceMs: number): Promise<void> => {
     gateway?.stop();
     await Promise.all(started.map((one) => one.close(graceMs)));
   };
   try {
-    for (const group of groups) started.push(await startClientListeners(group));
+    const [first, ...others] = groups as [ListenerOptions, ...ListenerOptions[]];
+    if (config.ioThreads > 0) {
+      threaded = await startThreadedListeners({
+        ...first,
+        threads: config.ioThreads,
+        entry: new URL("./io-thread.ts", import.meta.url),
+        data: config,
+        crashed: served.crashed,
+      });
+    }
+    started.push(threaded ?? (await startClientListeners(first)));
+    for (const group of others) started.push(await startClientListeners(group));
   } catch (error) {
     await close(0);
     throw error;
@@ -116,6 +136,7 @@ export async function listenForClients(served: ServedClients): Promise<Listening
   for (const { text } of config.listenMetricsUrls) log.info({ address: text }, "serving metrics");
   return {
     close,
+    handshakeFailures: () => threaded?.handshakeFailures() ?? 0,
     open() {
       const [grpc, http] = started;
       for (const [listeners, traffic] of [

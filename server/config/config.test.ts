@@ -175,6 +175,7 @@ test("what the command line refuses, in etcd's words", () => {
       "1 --election-timeout[60000ms] is too long, and should be set less than 50000ms",
     ],
     [["--auto-compaction-mode=x"], '1 unknown auto-compaction-mode "x"'],
+    [["--io-threads=17"], "1 --io-threads must be at most 16 (set to 17)"],
     [["--corrupt-check-time=-1s"], "1 --corrupt-check-time must be >=0 (set to -1s)"],
     [["--compact-hash-check-time=0s"], "1 --compact-hash-check-time must be >0 (set to 0s)"],
     [["--discovery-token=x"], "1 both --discovery-token and --discovery-endpoints must be set"],

@@ -418,6 +418,7 @@ function build(
     maxRequestBytes: settings.get("max-request-bytes"),
     // 0 means no limit, as gRPC's Go server has it.
     maxConcurrentStreams: settings.get("max-concurrent-streams") || 2 ** 32 - 1,
+    ioThreads: settings.get("io-threads"),
     ...keepalive(settings),
     raftReadTimeoutMs: atLeast5s(settings, "raft-read-timeout", warnings),
     raftWriteTimeoutMs: atLeast5s(settings, "raft-write-timeout", warnings),

@@ -184,6 +184,13 @@ export const memberOptions = {
     support: "yes",
     help: "How long it waits for the answer to that ping before it closes the connection.",
   },
+  "io-threads": {
+    type: "uint",
+    default: "0",
+    group: "Member",
+    support: "yes",
+    help: "Threads for client connections (sockets, TLS, HTTP/2), at most 16; 0: they share the store's. For machines with more than two processors. Not etcd's.",
+  },
   "socket-reuse-port": {
     type: "bool",
     default: "false",

@@ -88,6 +88,8 @@ export interface ServerConfig {
   readonly maxTxnOps: number;
   readonly maxRequestBytes: number;
   readonly maxConcurrentStreams: number;
+  /** Threads for client connections; 0: they are served where all else is. */
+  readonly ioThreads: number;
   readonly grpcKeepaliveMinTimeMs: number;
   /** At most what a timer can wait, which stands for "never". */
   readonly grpcKeepaliveIntervalMs: number;

@@ -15,6 +15,7 @@ const maxElectionMs = 50_000;
 const maxSamplingRate = 1_000_000;
 /** Not etcd's: keeps tick arithmetic and queues in sane bounds. */
 const maxRequestBytesLimit = 1 << 30;
+const maxIoThreads = 16;
 
 /** Why the options do not fit together, or undefined. Appends what etcd warns about. */
 export function validate(
@@ -140,6 +141,9 @@ function laterFault(
   }
   if (settings.get("max-request-bytes") > maxRequestBytesLimit) {
     return `--max-request-bytes must be at most ${maxRequestBytesLimit} (set to ${settings.get("max-request-bytes")})`;
+  }
+  if (settings.get("io-threads") > maxIoThreads) {
+    return `--io-threads must be at most ${maxIoThreads} (set to ${settings.get("io-threads")})`;
   }
   const name = settings.get("name");
   if (name === "default") {

@@ -61,9 +61,7 @@ export const systemHostLookup: HostLookup = {
  */
 export async function openTls(config: ServerConfig, ports: TlsPorts): Promise<OpenTls> {
   const { tls } = config;
-  const clientUrls = [...config.listenClientUrls, ...config.listenClientHttpUrls];
-  const servesClients = [...clientUrls, ...config.listenMetricsUrls].some(isSecure);
-  const client = servesClients ? await openPort("client", clientUrls, config, ports) : undefined;
+  const client = await openClientTls(config, ports);
   try {
     const { certFile, caFile, isSelfMade } = tls.peer;
     const peer =
@@ -84,6 +82,16 @@ export async function openTls(config: ServerConfig, ports: TlsPorts): Promise<Op
     client?.credentials.close();
     throw error;
   }
+}
+
+/** The client port's alone; undefined if nothing there is secure. Rejects as openTls. */
+export async function openClientTls(
+  config: ServerConfig,
+  ports: TlsPorts,
+): Promise<OpenPort | undefined> {
+  const clientUrls = [...config.listenClientUrls, ...config.listenClientHttpUrls];
+  const servesClients = [...clientUrls, ...config.listenMetricsUrls].some(isSecure);
+  return servesClients ? await openPort("client", clientUrls, config, ports) : undefined;
 }
 
 function sampleOf({ credentials, security }: OpenPort): TlsSample {

@@ -62,7 +62,7 @@ const turnBytes = 1 << 20;
  */
 export const unreadBytes = 4 * turnBytes;
 /** While all connections together hold too much, those that hold more than this get no requests. */
-const fairShareBytes = 1 << 20;
+export const fairShareBytes = 1 << 20;
 /** Streams that a change of all windows may touch for the price of one frame. */
 const streamsAFrame = 64;
 /** Frames of one header block; each may be empty. */

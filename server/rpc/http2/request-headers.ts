@@ -63,6 +63,22 @@ export class RequestHeaders implements FieldTarget {
     return out;
   }
 
+  /** All that it says, for `RequestHeaders.of` on another thread. */
+  words(): readonly string[] {
+    return [this.method, this.path, this.scheme, this.authority, ...this.fields];
+  }
+
+  /** What `words` said; checked before, and not again. */
+  static of([method, path, scheme, authority, ...fields]: readonly string[]): RequestHeaders {
+    const headers = new RequestHeaders();
+    headers.method = method!;
+    headers.path = path!;
+    headers.scheme = scheme!;
+    headers.authority = authority!;
+    headers.fields.push(...fields);
+    return headers;
+  }
+
   private pseudo(name: string, value: string): string | undefined {
     if (this.fields.length > 0) return `${name} behind other fields`;
     if (badValue.test(value)) return `a malformed ${name}`;
