@@ -6,6 +6,7 @@
 // so those that an earlier turn has synced are applied while this turn's sync runs; a change of
 // configuration is applied before a follower's messages of that turn leave. That a lone entry is
 // committed, its proposer learns first, and then the followers.
+import { assert } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import {
   type Entry,
@@ -141,6 +142,10 @@ export class ReadyLoop {
     const synced = Math.min(ports.log.lastIndex(), firstNew - 1);
     const saving = this.save(ready);
     const ahead = saving === undefined ? committed.length : countUpTo(committed, synced);
+    assert(
+      ahead > 0 || !answersFirst,
+      "a lone committed entry of a turn without entries is synced",
+    );
     if (ahead > 0) {
       const applying = ports.apply(
         ahead === committed.length ? committed : committed.slice(0, ahead),

@@ -5,6 +5,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { SocketHandle } from "./socket-handle.ts";
 
 interface Pair extends Disposable {
@@ -109,6 +111,41 @@ test("what the kernel does not take waits, and is said to be taken once the clie
   assert.equal(whole.toString("latin1", 0, 3), "abc");
   assert.equal(whole.toString("latin1", whole.length - 3), "end");
 });
+
+test("what waits is kept, though nobody else has it any more", async () => {
+  using slow = await pair();
+  const collect = collector();
+  const size = 32 << 20;
+  const gone = writeUnheld(slow.handle, size);
+  // Whoever lets go of the bytes sees them collected, and their memory used again.
+  for (let round = 0; round < 5; round++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    for (let at = 0; at < 4; at++) Buffer.alloc(size, 1);
+  }
+  let bytes = 0;
+  for await (const part of slow.client as AsyncIterable<Buffer>) {
+    assert.ok(part.equals(Buffer.alloc(part.length, 7)), `bytes behind ${bytes}`);
+    bytes += part.length;
+    if (bytes === size) break;
+  }
+  while (gone.deref() !== undefined) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+  }
+});
+
+function collector(): () => void {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
+}
+
+/** Apart, so that no variable of the test holds the bytes. */
+function writeUnheld(handle: SocketHandle, size: number): WeakRef<Buffer> {
+  const large = Buffer.alloc(size, 7);
+  assert.equal(handle.write([large], size), "waits");
+  return new WeakRef(large);
+}
 
 test("a reset comes to the socket as its error", async () => {
   using gone = await pair();

@@ -19,6 +19,8 @@ interface Handle {
 
 interface WriteRequest {
   oncomplete: (status: number) => void;
+  /** What waits: libuv has its address alone, and while it does only this keeps it from being collected. */
+  chunks?: readonly Buffer[];
 }
 
 interface StreamBinding {
@@ -119,8 +121,8 @@ export class SocketHandle {
   }
 
   /**
-   * Hands chunks to the kernel, as far as it takes them now; the rest "waits" in libuv, which keeps the
-   * chunks until `taken`. Nothing may be written before, neither here nor on the socket.
+   * Hands chunks to the kernel, as far as it takes them now; the rest "waits" in libuv until `taken`, and
+   * what is in the chunks must not change before. Nothing may be written before, neither here nor on the socket.
    */
   write(chunks: readonly Buffer[], bytes: number): Written {
     const { handle, bound } = this;
@@ -137,6 +139,7 @@ export class SocketHandle {
       return "taken";
     }
     this.waiting = bytes;
+    request.chunks = chunks;
     return "waits";
   }
 
