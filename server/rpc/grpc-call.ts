@@ -169,10 +169,10 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
     if (this.ended) return;
     this.count(grpcCode.ok);
     this.countSent(message.length);
-    this.respond();
     writePrefix(prefix, message.length);
-    this.stream.write(prefix, message);
-    this.stream.finish(this.trailingFields === undefined ? okTrailers : this.trailers(okTrailers));
+    const { stream } = this;
+    const status = this.trailingFields === undefined ? okTrailers : this.trailers(okTrailers);
+    stream.answer(this.answerHeaders(), prefix, message, status);
   }
 
   write(message: Uint8Array): boolean {
@@ -283,12 +283,14 @@ export class GrpcCall implements Responder, MessageTarget, StreamReceiver {
   }
 
   private respond(): void {
-    const { stream } = this;
-    if (stream.headersSent) return;
+    if (!this.stream.headersSent) this.stream.respond(this.answerHeaders(), false);
+  }
+
+  private answerHeaders(): HeaderList {
     const { initialFields } = this;
     const contentType = this.headers.get("content-type") ?? plainType;
     const isPlain = contentType === plainType && initialFields === undefined;
-    stream.respond(isPlain ? plainHeaders : answerHeaders(contentType, initialFields), false);
+    return isPlain ? plainHeaders : answerHeaders(contentType, initialFields);
   }
 
   /** The status with the metadata that goes with it. */

@@ -607,6 +607,11 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     return true;
   }
 
+  sendWhole(): boolean {
+    // Its three frames go into the same block either way.
+    return false;
+  }
+
   sendQueued(stream: Http2Stream): void {
     this.sendFrames(stream, Number.POSITIVE_INFINITY);
   }

@@ -24,6 +24,14 @@ export interface StreamOwner {
   sendQueued(stream: Http2Stream): void;
   /** Sends at once if nothing is in the way; false: it must be queued. */
   sendAtOnce(stream: Http2Stream, prefix: Uint8Array, body: Uint8Array): boolean;
+  /** Sends a whole response at once if nothing is in the way; false: it must go in its parts. */
+  sendWhole(
+    stream: Http2Stream,
+    headers: HeaderList,
+    prefix: Uint8Array,
+    body: Uint8Array,
+    trailers: HeaderList,
+  ): boolean;
   sendReset(stream: Http2Stream, code: ErrorCode): void;
   queued(bytes: number): void;
   /** The receiver has taken bytes in: the client may send as many more. */
@@ -103,6 +111,18 @@ export class Http2Stream {
     this.ends = true;
     this.trailers = trailers;
     this.owner.sendQueued(this);
+  }
+
+  /** The whole response: `respond`, `write` and `finish`; the same rules hold of its parts. */
+  answer(headers: HeaderList, prefix: Uint8Array, body: Uint8Array, trailers: HeaderList): void {
+    if (!this.localEnded && !this.headersSent && !this.ends) {
+      this.headersSent = true;
+      if (this.owner.sendWhole(this, headers, prefix, body, trailers)) return;
+      this.headersSent = false;
+    }
+    this.respond(headers, false);
+    this.write(prefix, body);
+    this.finish(trailers);
   }
 
   /** Ends the stream at once, in both directions. */
@@ -191,6 +211,11 @@ export class Http2Stream {
     let bytes = 0;
     for (const chunk of this.held ?? []) bytes += chunk.length;
     return bytes;
+  }
+
+  /** Of bytes that are being handed on: none follow. What was held is handed on with its end behind it. */
+  get handsLast(): boolean {
+    return this.remoteEnded && !this.heldEnd;
   }
 
   private get over(): boolean {

@@ -14,7 +14,7 @@ export const recordType = {
   headers: 3,
   /** To the core: a request begins; value 1: and has no body. */
   request: 4,
-  /** Both ways: [bytes of the stream]. */
+  /** Both ways: [bytes of the stream]; value 1, to the core: and the client sends no more. */
   data: 5,
   /** To the core: the client sends no more. */
   end: 6,
@@ -36,6 +36,8 @@ export const recordType = {
   finish: 14,
   /** To the thread: the same with fields that are sent once [JSON]. */
   finishOnce: 15,
+  /** To the thread: a whole response [bytes]: headers of list `value >> 16`, trailers of list `value & 0xffff`. */
+  answer: 16,
 } as const;
 
 const headWords = 5;

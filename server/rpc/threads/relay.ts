@@ -44,6 +44,8 @@ export type HeaderWords = readonly string[];
 
 /** What is relayed: a stream, or a whole connection. */
 interface Relayed {
+  /** What is being handed on is the last. */
+  readonly ended: boolean;
   respond(list: HeaderList, ends: boolean): void;
   /** False: hold back until there is room. */
   write(bytes: Uint8Array): boolean;
@@ -61,6 +63,7 @@ class StreamRelay implements StreamReceiver {
   private readonly stream: number;
   private readonly relayed: Relayed;
   private unread = 0;
+  private sentEnd = false;
   private held = false;
   private uncredited = 0;
   private full = false;
@@ -74,7 +77,9 @@ class StreamRelay implements StreamReceiver {
 
   onData(bytes: Buffer, from: number, to: number): void {
     const { channel, connection, stream } = this;
-    channel.put(recordType.data, connection, stream, 0, bytes.subarray(from, to));
+    this.sentEnd = this.relayed.ended;
+    const last = this.sentEnd ? 1 : 0;
+    channel.put(recordType.data, connection, stream, last, bytes.subarray(from, to));
     this.unread += to - from;
     if (this.held || this.unread < maxUnreadBytes) return;
     this.held = true;
@@ -82,7 +87,7 @@ class StreamRelay implements StreamReceiver {
   }
 
   onEnd(): void {
-    this.channel.put(recordType.end, this.connection, this.stream, 0);
+    if (!this.sentEnd) this.channel.put(recordType.end, this.connection, this.stream, 0);
   }
 
   onReset(): void {
@@ -129,6 +134,10 @@ class RelayedStream implements Relayed {
     this.stream = stream;
   }
 
+  get ended(): boolean {
+    return this.stream.handsLast;
+  }
+
   respond(list: HeaderList, ends: boolean): void {
     this.stream.respond(list, ends);
   }
@@ -159,6 +168,8 @@ class RelayedSocket implements Relayed {
   constructor(socket: Duplex) {
     this.socket = socket;
   }
+
+  readonly ended = false;
 
   respond(): void {}
 
@@ -308,6 +319,12 @@ export class ConnectionRelay implements Http2Service, ChannelEvents {
       case recordType.data:
         relay.write(bytes.subarray(from, to));
         break;
+      case recordType.answer: {
+        relay.answer.respond(this.lists[value >> 16]!, false);
+        relay.write(bytes.subarray(from, to));
+        relay.answer.finish(this.lists[value & 0xffff]!);
+        break;
+      }
       case recordType.finish:
         relay.answer.finish(value === 0 ? undefined : this.lists[value - 1]!);
         break;

@@ -2,6 +2,7 @@
 // thread, owned by a connection that writes records where another would write frames.
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
+import { assert } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { ConnectionGroup, GrpcServer, RequestingClient } from "../grpc-server.ts";
 import type { Http1Server } from "../http1-server.ts";
@@ -34,6 +35,7 @@ class KnownLists {
     let number = this.numbers.get(list);
     if (number === undefined) {
       number = this.numbers.size;
+      assert(number < 0x8000, "lists that recur are a handful of constants");
       this.numbers.set(list, number);
       channel.put(recordType.list, 0, 0, number, textOf(list.fields));
     }
@@ -125,6 +127,23 @@ class RemoteConnection implements StreamOwner, RequestingClient {
     if (length > stream.sendWindow || channel.congested) return false;
     stream.sendWindow -= length;
     channel.put(recordType.data, this.id, stream.id, 0, prefix, body);
+    return true;
+  }
+
+  sendWhole(
+    stream: Http2Stream,
+    headers: HeaderList,
+    prefix: Uint8Array,
+    body: Uint8Array,
+    trailers: HeaderList,
+  ): boolean {
+    const { channel, lists } = this.shared;
+    const length = prefix.length + body.length;
+    const recurs = headers.recurs && trailers.recurs;
+    if (!recurs || length > stream.sendWindow || channel.congested) return false;
+    const value = (lists.of(headers, channel) << 16) | lists.of(trailers, channel);
+    channel.put(recordType.answer, this.id, stream.id, value, prefix, body);
+    this.endLocal(stream);
     return true;
   }
 
@@ -309,7 +328,10 @@ export class RemoteConnections implements ChannelEvents, ConnectionGroup {
     if (stream === undefined) return;
     switch (type) {
       case recordType.data:
+        // Known before the last bytes are handed on, as on a connection of this thread.
+        if (value === 1) stream.remoteEnded = true;
         stream.arrived(bytes, from, to);
+        if (value === 1) stream.arrivedEnd();
         break;
       case recordType.end:
         stream.remoteEnded = true;
