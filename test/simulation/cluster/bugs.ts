@@ -11,8 +11,8 @@ export const clusterBugs = {
   "acknowledged-before-synced": {
     about: "a follower tells the leader of entries that its disk does not hold yet",
     file: "node/ready-loop.ts",
-    find: "    if (leads) ports.send(ready.messages);",
-    replace: "    ports.send(ready.messages);",
+    find: "    if (leads && !answersFirst) ports.send(ready.messages);",
+    replace: "    if (!answersFirst) ports.send(ready.messages);",
   },
   "applied-before-synced": {
     about: "entries are applied that the own log may lose",
