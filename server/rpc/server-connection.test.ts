@@ -104,6 +104,25 @@ test("a socket that takes nothing keeps few blocks, however often there is littl
   assert.equal(rig.socket.sent, 9 + 18 + 13 + 501 * 9, "nothing is lost");
 });
 
+test("while reading is held nothing is read, and all of it is once it goes on", async () => {
+  const rig = new Rig();
+  const { connection, socket } = rig;
+  socket.push(request(1));
+  await turn();
+  const { progress } = connection.http2;
+  connection.holdReading(true);
+  socket.push(request(3));
+  socket.push(request(5));
+  await turn();
+  // Answers that leave restart only what waits for them to leave.
+  await rig.takeAll();
+  assert.equal(connection.http2.progress, progress);
+  connection.holdReading(false);
+  await turn();
+  assert.equal(connection.http2.progress, progress + 2);
+  assert.equal(connection.http2.lastStreamId, 5);
+});
+
 test("a socket that is lost gives all blocks back", async () => {
   const rig = new Rig();
   for (let round = 0; round < 50; round++) {

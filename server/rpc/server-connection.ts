@@ -78,6 +78,8 @@ export class ServerConnection implements ConnectionEvents {
   /** There is more to send once the socket has taken a parcel. */
   private flushDue = false;
   private reading = true;
+  /** See holdReading. */
+  private held = false;
   private ending = false;
   private endsByMs = Number.POSITIVE_INFINITY;
 
@@ -180,6 +182,18 @@ export class ServerConnection implements ConnectionEvents {
     return this.socket.writableLength + (this.handle?.waiting ?? 0);
   }
 
+  /** Stops or restarts the reading of requests, for who serves them cannot take more. */
+  holdReading(hold: boolean): void {
+    this.held = hold;
+    if (hold) {
+      this.socket.pause();
+      this.handle?.pause();
+    } else if (this.reading) {
+      this.socket.resume();
+      this.handle?.resume();
+    }
+  }
+
   /** Lets running streams finish, takes no new ones, and then closes. */
   leave(): void {
     if (this.ending) return;
@@ -257,6 +271,7 @@ export class ServerConnection implements ConnectionEvents {
   private readOn(): void {
     if (this.reading) return;
     this.reading = true;
+    if (this.held) return;
     this.socket.resume();
     this.handle?.resume();
   }

@@ -11,7 +11,7 @@ import type { HeaderList } from "../http2/header-encoder.ts";
 import type { RequestHeaders } from "../http2/request-headers.ts";
 import type { Http2Stream, StreamReceiver } from "../http2/stream.ts";
 import type { Http2Service } from "../http2-connections.ts";
-import type { ServerConnection } from "../server-connection.ts";
+import { ServerConnection } from "../server-connection.ts";
 import type { ChannelEvents, ThreadChannel } from "./channel.ts";
 import { recordType } from "./records.ts";
 
@@ -209,7 +209,8 @@ export class ConnectionRelay implements Http2Service, ChannelEvents {
   private readonly byId = new Map<number, KnownConnection>();
   private readonly byConnection = new Map<ServerConnection, KnownConnection>();
   private readonly lists: HeaderList[] = [];
-  private readonly waiting = new Set<Duplex>();
+  /** Nothing more is read of them until the core has caught up. */
+  private readonly waiting = new Set<ServerConnection | Duplex>();
   private readonly wholes = new Set<Duplex>();
   private lastId = 0;
 
@@ -232,13 +233,16 @@ export class ConnectionRelay implements Http2Service, ChannelEvents {
     this.wholes.add(socket);
     socket.on("data", (bytes: Buffer) => {
       relay.onData(bytes, 0, bytes.length);
-      if (this.channel!.congested) this.wait(socket);
+      if (!this.channel!.congested) return;
+      socket.pause();
+      this.waiting.add(socket);
     });
     socket.on("drain", () => relay.onWritable());
     socket.on("end", () => relay.onEnd());
     socket.on("error", ignoreSocketError);
     socket.on("close", () => {
       this.wholes.delete(socket);
+      this.waiting.delete(socket);
       this.byId.delete(known.id);
       this.channel!.put(recordType.closed, known.id, 0, 0);
     });
@@ -257,7 +261,10 @@ export class ConnectionRelay implements Http2Service, ChannelEvents {
     }
     const relay = new StreamRelay(channel, known.id, stream.id, new RelayedStream(stream));
     channel.put(recordType.request, known.id, stream.id, stream.remoteEnded ? 1 : 0);
-    if (channel.congested) this.wait(connection.socket);
+    if (channel.congested) {
+      connection.holdReading(true);
+      this.waiting.add(connection);
+    }
     return relay;
   }
 
@@ -272,6 +279,7 @@ export class ConnectionRelay implements Http2Service, ChannelEvents {
   closed(connection: ServerConnection): void {
     const known = this.byConnection.get(connection)!;
     this.byConnection.delete(connection);
+    this.waiting.delete(connection);
     this.byId.delete(known.id);
     this.channel!.put(recordType.closed, known.id, 0, 0);
   }
@@ -288,7 +296,9 @@ export class ConnectionRelay implements Http2Service, ChannelEvents {
   }
 
   room(): void {
-    for (const socket of this.waiting) socket.resume();
+    for (const one of this.waiting)
+      if (one instanceof ServerConnection) one.holdReading(false);
+      else one.resume();
     this.waiting.clear();
   }
 
@@ -337,12 +347,6 @@ export class ConnectionRelay implements Http2Service, ChannelEvents {
       default:
         relay.read(value);
     }
-  }
-
-  /** Nothing more is read of it until the core has caught up. */
-  private wait(socket: Duplex): void {
-    socket.pause();
-    this.waiting.add(socket);
   }
 
   private open(facts: ConnectionFacts, served: ServerConnection | undefined): KnownConnection {
