@@ -160,7 +160,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   /** The socket is gone: streams are told, nothing is kept. */
   abandon(): void {
     this.ended = true;
-    for (const stream of this.streams.values()) this.over(stream);
+    for (const stream of this.streams.values()) stream.abandon();
     this.streams.clear();
     this.waiting.clear();
   }
@@ -474,7 +474,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     const stream = this.streams.get(streamId);
     if (stream === undefined) return;
     this.remove(stream);
-    this.over(stream);
+    stream.abandon();
   }
 
   private onSettings(
@@ -769,7 +769,7 @@ export class Http2Connection implements FrameTarget, StreamOwner {
     this.writeReset(stream.id, code);
     if (code !== errorCode.streamClosed) this.recent.endedByUs(stream.id);
     this.remove(stream);
-    this.over(stream);
+    stream.abandon();
   }
 
   private resetById(streamId: number, code: ErrorCode): void {
@@ -781,13 +781,5 @@ export class Http2Connection implements FrameTarget, StreamOwner {
   private remove(stream: Http2Stream): void {
     this.streams.delete(stream.id);
     this.waiting.delete(stream);
-  }
-
-  private over(stream: Http2Stream): void {
-    const wasOver = stream.localEnded && stream.remoteEnded;
-    stream.localEnded = true;
-    stream.remoteEnded = true;
-    stream.dropQueue();
-    if (!wasOver) stream.receiver?.onReset();
   }
 }

@@ -206,6 +206,15 @@ export class Http2Stream {
     }
   }
 
+  /** @internal The stream is over in both directions; its receiver is told, unless both ends were done before. */
+  abandon(): void {
+    const wasOver = this.over;
+    this.localEnded = true;
+    this.remoteEnded = true;
+    this.dropQueue();
+    if (!wasOver) this.receiver?.onReset();
+  }
+
   /** @internal Bytes of the body that arrived and were not handed on. */
   get heldBytes(): number {
     let bytes = 0;

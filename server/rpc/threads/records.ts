@@ -40,6 +40,9 @@ export const recordType = {
   answer: 16,
 } as const;
 
+/** What a record carries as JSON. */
+export const textOf = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
 const headWords = 5;
 const batchBytes = 131_072;
 /** Batches with less than this in them are copied into a buffer of their size. */

@@ -1,7 +1,7 @@
 // The thread's side: streams and connections of clients on one hand, records to and from the core on the
 // other. How much of a stream is under way to the core is bounded by its receive window here; how much
 // is under way to the client, by what the core may send before it is credited.
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
@@ -13,7 +13,7 @@ import type { Http2Stream, StreamReceiver } from "../http2/stream.ts";
 import type { Http2Service } from "../http2-connections.ts";
 import { ServerConnection } from "../server-connection.ts";
 import type { ChannelEvents, ThreadChannel } from "./channel.ts";
-import { recordType } from "./records.ts";
+import { recordType, textOf } from "./records.ts";
 
 /** Of a request's bytes so many may be under way to the core, unread, before its stream is held. */
 const maxUnreadBytes = 262_144;
@@ -53,8 +53,6 @@ interface Relayed {
   reset(code: ErrorCode): void;
   hold(hold: boolean): void;
 }
-
-const textOf = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
 /** One stream on its way to the core and back. */
 class StreamRelay implements StreamReceiver {

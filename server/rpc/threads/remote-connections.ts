@@ -1,6 +1,6 @@
 // The core's side: connections whose sockets a thread has. Their streams are Http2Streams as on this
 // thread, owned by a connection that writes records where another would write frames.
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
 import { assert } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
@@ -15,7 +15,7 @@ import { Http2Stream, type StreamOwner } from "../http2/stream.ts";
 import { queuedLimitBytes } from "../http2-connections.ts";
 import type { ConnectionLimits } from "../limits.ts";
 import type { ChannelEvents, ThreadChannel } from "./channel.ts";
-import { recordType } from "./records.ts";
+import { recordType, textOf } from "./records.ts";
 import { type ConnectionFacts, type Counted, type HeaderWords, wholeStream } from "./relay.ts";
 import { RemoteSocket } from "./remote-socket.ts";
 
@@ -42,8 +42,6 @@ class KnownLists {
     return number;
   }
 }
-
-const textOf = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
 /** What all connections of a thread share. */
 interface Shared {
@@ -88,14 +86,14 @@ class RemoteConnection implements StreamOwner, RequestingClient {
 
   /** The connection is gone, or all its streams end here. */
   abandon(): void {
-    for (const stream of this.streams.values()) this.over(stream);
+    for (const stream of this.streams.values()) stream.abandon();
     this.streams.clear();
   }
 
   /** The stream is over, by the client's doing or ours. */
   ended(stream: Http2Stream): void {
     this.remove(stream);
-    this.over(stream);
+    stream.abandon();
   }
 
   /** The client took so many bytes. */
@@ -201,14 +199,6 @@ class RemoteConnection implements StreamOwner, RequestingClient {
   private remove(stream: Http2Stream): void {
     this.streams.delete(stream.id);
     this.waiting.delete(stream);
-  }
-
-  private over(stream: Http2Stream): void {
-    const wasOver = stream.localEnded && stream.remoteEnded;
-    stream.localEnded = true;
-    stream.remoteEnded = true;
-    stream.dropQueue();
-    if (!wasOver) stream.receiver?.onReset();
   }
 }
 
